@@ -1,0 +1,1 @@
+"""The record of every significant act: typed events in a Merkle tree (RFC 9162)."""

@@ -1,0 +1,1 @@
+"""Conversations of members with models, kept in each member's own sealed file."""

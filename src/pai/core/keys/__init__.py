@@ -1,0 +1,1 @@
+"""Keys of content: who can open what, without this process ever holding a root key."""

@@ -1,0 +1,64 @@
+"""Values of the keys room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pai.foundation.redaction import Secret
+
+
+class Factor(StrEnum):
+    """What opens a member's private key."""
+
+    PASSWORD = "password"  # noqa: S105  the name of a factor, not a secret
+    API_KEY = "api-key"
+    RECOVERY = "recovery"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """A fresh member key pair. ``password_salt``/``password_verifier`` check log-ins; wraps hold the private half."""
+
+    public_key: bytes
+    password_salt: bytes
+    password_verifier: bytes
+    password_wrap: bytes
+    recovery_code: Secret
+    recovery_wrap: bytes
+    console_wrap: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberWrap:
+    """A member's private key wrapped by one factor. ``factor_id`` is the API key's id for that factor, else empty."""
+
+    id: str
+    user_id: str
+    factor: Factor
+    factor_id: str
+    blob: bytes
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWrap:
+    """A data key of ``resource`` (``collection:ID`` or ``conversations:USER``) wrapped for one recipient
+    (a user id, or ``job:ID`` for an expiring grant)."""
+
+    id: str
+    resource: str
+    recipient: str
+    blob: bytes
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewDataKey:
+    """A fresh data key: the raw key for immediate use and one wrap per recipient, in the order asked."""
+
+    key: Secret
+    wraps: tuple[bytes, ...]

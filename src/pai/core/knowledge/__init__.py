@@ -1,0 +1,1 @@
+"""Collections, documents, retrieval and answers with proof."""

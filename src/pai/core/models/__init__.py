@@ -1,0 +1,1 @@
+"""Models: what they are, where they come from, and whether they may run."""

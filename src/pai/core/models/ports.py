@@ -1,0 +1,28 @@
+"""Where models are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pai.core.audit.ports import AuditTrail
+from pai.core.models.values import Model
+
+
+class ModelRepository(Protocol):
+    """The register of models (main database)."""
+
+    def add(self, model: Model) -> None: ...
+    def get(self, name_or_alias: str) -> Model | None: ...
+    def list(self) -> Sequence[Model]: ...
+    def set_alias(self, alias: str, name: str) -> None: ...
+    def remove(self, name: str) -> None: ...
+
+
+class ModelsUnit(Protocol):
+    """A unit of work for models."""
+
+    @property
+    def models(self) -> ModelRepository: ...
+    @property
+    def audit(self) -> AuditTrail: ...

@@ -1,0 +1,1 @@
+"""Needs that every room shares."""

@@ -1,0 +1,25 @@
+"""Running storage work off the event loop, one transaction at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+Unit = TypeVar("Unit", contravariant=False)
+Result = TypeVar("Result")
+
+
+class Work(Protocol[Unit]):
+    """Runs a piece of synchronous storage work whole, in a storage thread, inside one unit of work.
+
+    The unit commits when the callable returns and rolls back when it raises. Audit events recorded on the unit are durable
+    when ``run`` returns.
+    """
+
+    async def run(self, job: Callable[[Unit], Result]) -> Result:
+        """Run ``job`` in the single writer thread and commit."""
+        ...
+
+    async def read(self, job: Callable[[Unit], Result]) -> Result:
+        """Run ``job`` in a reader thread; writing from it raises."""
+        ...

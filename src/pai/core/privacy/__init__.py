@@ -1,0 +1,1 @@
+"""The register of data subjects and its links to everything stored."""

@@ -1,0 +1,1 @@
+"""Words that every part of PAI shares: errors, identifiers, labels, actors, references."""

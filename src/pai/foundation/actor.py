@@ -1,0 +1,63 @@
+"""Who acts: a person by session or key, the operator at the console, or PAI itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pai.foundation.labels import Label
+
+
+class Role(StrEnum):
+    """Roles of accounts; the words are the same in code, pages, commands and documentation."""
+
+    ADMINISTRATOR = "administrator"
+    OFFICER = "officer"
+    AUDITOR = "auditor"
+    DATA_SCIENTIST = "data-scientist"
+    MEMBER = "member"
+    GUEST = "guest"
+
+
+class ActorKind(StrEnum):
+    """How the actor came in."""
+
+    PERSON = "person"
+    SERVICE = "service"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+
+
+class Scope(StrEnum):
+    """What an API key may be used for."""
+
+    INFERENCE = "inference"
+    KNOWLEDGE = "knowledge"
+    PERCEPTION = "perception"
+    PREDICTION = "prediction"
+    AUDIT = "audit"
+    METRICS = "metrics"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An authenticated actor. ``scopes`` is None for a full session; ``ceiling`` bounds the labels it may touch.
+
+    ``unlocked`` names the member key that the keystore holds open for this actor (never the key itself); None means that
+    no content can be opened on the actor's behalf.
+    """
+
+    id: str
+    name: str
+    kind: ActorKind
+    role: Role | None = None
+    session_id: str | None = None
+    key_id: str | None = None
+    scopes: frozenset[Scope] | None = None
+    ceiling: Label = Label.RESTRICTED
+    unlocked: str | None = field(default=None, repr=False)
+
+
+OPERATOR = Actor(id="operator@console", name="operator@console", kind=ActorKind.OPERATOR)
+SYSTEM = Actor(id="system", name="system", kind=ActorKind.SYSTEM)

@@ -1,0 +1,51 @@
+"""References: what an act is about, whose data it touches, and why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pai.foundation.errors import Invalid
+from pai.foundation.labels import Label
+
+_PURPOSE = re.compile(r"^[a-z0-9][a-z0-9 _.-]{0,63}$")
+DEFAULT_PURPOSE = "general"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRef:
+    """A thing that policy decides about. ``shared_with`` holds user ids that were given access."""
+
+    kind: str
+    id: str
+    owner: str | None = None
+    label: Label | None = None
+    purpose: str | None = None
+    shared_with: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectRef:
+    """A data subject (GDPR art. 4(1)) by its id in the register."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model by name and the SHA-256 (hex) of its weights."""
+
+    name: str
+    sha256: str
+
+
+def parse_purpose(value: str) -> str:
+    """Return a normalised purpose (GDPR art. 5(1)(b)); raises :class:`Invalid` when it is not a short plain phrase."""
+    text = value.strip().lower()
+    if not _PURPOSE.match(text):
+        raise Invalid(
+            f"purpose {value[:70]!r} is not usable",
+            code="bad_purpose",
+            hint="use 1 to 64 letters, digits, spaces, dots or dashes, such as 'patient care'",
+        )
+    return text
