@@ -1,0 +1,6 @@
+"""Settings: flag > environment > file > default. The only part of PAI that reads the environment."""
+
+from pai.settings.load import load, read_secret_file
+from pai.settings.values import Profile, Settings
+
+__all__ = ["Profile", "Settings", "load", "read_secret_file"]

@@ -1,0 +1,1 @@
+"""Storage in SQLCipher files: one main database without content, one sealed file per collection and per member."""

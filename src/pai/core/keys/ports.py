@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pai.core.keys.values import Factor, KeyWrap, MemberWrap, NewDataKey, NewMember
+from pai.core.keys.values import Factor, KeystoreStatus, KeyWrap, MemberWrap, NewDataKey, NewMember
 from pai.foundation.redaction import Secret
 
 
@@ -94,6 +94,42 @@ class Keystore(Protocol):
 
     def verify_key(self, purpose: str) -> bytes:
         """Return the 32-byte Ed25519 public key of ``purpose``."""
+        ...
+
+
+class KeystoreAdministration(Protocol):
+    """What start-up, ``pai init`` and ``pai keys`` do with the root key. Each passphrase call runs Argon2id once or twice."""
+
+    def status(self) -> KeystoreStatus:
+        """Tell whether a root key exists and is open. Never raises Sealed."""
+        ...
+
+    def create(self, passphrase: Secret, kdf: str) -> Secret:
+        """Make the root and server keys, open them and return the recovery code.
+
+        May be run again until the code is confirmed: with the same passphrase it keeps the keys and returns a new code. Raises
+        Unauthenticated (``wrong_passphrase``) for another passphrase, Conflict (``keystore_exists``) once confirmed.
+        """
+        ...
+
+    def open(self, passphrase: Secret) -> None:
+        """Open the root and the server keys. Raises NotFound (``no_keystore``), Unauthenticated (``wrong_passphrase``), Corrupt."""
+        ...
+
+    def open_with_recovery(self, code: Secret) -> None:
+        """Open with the recovery code. Raises Invalid (``recovery_code_typo``), Unauthenticated (``wrong_recovery_code``)."""
+        ...
+
+    def confirm_recovery(self, code: Secret) -> None:
+        """Mark the recovery code as written down, once it was typed back right. Raises as ``open_with_recovery``."""
+        ...
+
+    def renew_recovery(self) -> Secret:
+        """Replace the recovery code (unconfirmed again) and return the new one; the old one opens nothing from now on."""
+        ...
+
+    def set_passphrase(self, passphrase: Secret, kdf: str) -> None:
+        """Wrap the open root under another passphrase; the old one opens nothing from now on."""
         ...
 
 

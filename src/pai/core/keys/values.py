@@ -62,3 +62,16 @@ class NewDataKey:
 
     key: Secret
     wraps: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeystoreStatus:
+    """State of the keystore. ``created``: a root key exists on disk; ``opened``: it is held open; ``kdf`` names the RFC 9106
+    profile of the passphrase; ``protections`` says which hardening of the process holds and which does not, and why."""
+
+    created: bool
+    opened: bool
+    installation: str = ""
+    recovery_confirmed: bool = False
+    kdf: str = ""
+    protections: tuple[str, ...] = ()

@@ -1,0 +1,125 @@
+"""The folder that holds everything of one installation: strict permissions, one owner process, free-space floor."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from pai.foundation.errors import Conflict, PaiError, Unavailable
+
+FOLDERS = ("audit", "collections", "conversations", "db", "keys", "logs", "models", "run", "run/w", "tls", "tmp")
+
+
+class HomeError(PaiError):
+    """The home cannot be used as it is."""
+
+    status = 500
+    default_code = "home"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths below ``PAI_HOME``."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The main database file."""
+        return self.root / "db" / "main.db"
+
+    @property
+    def models(self) -> Path:
+        """Where model files lie."""
+        return self.root / "models"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where host commands reach a running server."""
+        return self.root / "run" / "control.sock"
+
+    @property
+    def ca_certificate(self) -> Path:
+        """The certificate of the local authority, for clients."""
+        return self.root / "tls" / "ca.pem"
+
+    def prepare(self) -> None:
+        """Create what is missing with mode 0700. Raises HomeError when the home belongs to someone else or is open to others."""
+        try:
+            self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
+            self._check()
+            for folder in FOLDERS:
+                (self.root / folder).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise HomeError(
+                f"the home {self.root} cannot be written: {error.strerror}",
+                hint="set PAI_HOME to a folder of your own on a disk that is writable and not full",
+            ) from error
+
+    def _check(self) -> None:
+        found = self.root.stat()
+        if not stat.S_ISDIR(found.st_mode):
+            raise HomeError(f"{self.root} is not a folder", hint="set PAI_HOME to a folder")
+        if found.st_uid != os.geteuid():
+            raise HomeError(
+                f"the home {self.root} belongs to another user",
+                hint="run as its owner or set PAI_HOME to a folder of your own",
+            )
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            if any(self.root.iterdir()):
+                raise HomeError(
+                    f"the home {self.root} can be read by other users", hint=f"run: chmod 700 {self.root}"
+                )
+            self.root.chmod(0o700)
+
+
+class HomeLock:
+    """An advisory lock on the home. The kernel frees it when the holder dies, however it dies."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.root / "run" / "lock"
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises Conflict when another PAI process works on this home."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            raise Conflict(
+                "another PAI process is using this home",
+                code="home_in_use",
+                hint="stop the running `pai serve` first, or set PAI_HOME to another folder",
+            ) from None
+        os.ftruncate(fd, 0)
+        os.write(fd, str(os.getpid()).encode())
+        self._fd = fd
+
+    def release(self) -> None:
+        """Free the lock."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class FreeSpace:
+    """Free space on the home's disk, with a floor that is kept for the audit log."""
+
+    def __init__(self, root: Path, floor: int) -> None:
+        self._root = root
+        self._floor = floor
+
+    def require(self) -> None:
+        """Raise Unavailable (code ``disk_full``) below the floor (bytes)."""
+        free = shutil.disk_usage(self._root).free
+        if free < self._floor:
+            raise Unavailable(
+                f"the disk has {free >> 20} MB free, below the floor of {self._floor >> 20} MB",
+                code="disk_full",
+                hint="free some space; the floor keeps the audit log writable",
+            )
