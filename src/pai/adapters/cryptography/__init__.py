@@ -1,0 +1,1 @@
+"""Cryptography: the only room that names a cryptographic library (``cryptography``, ``argon2``)."""

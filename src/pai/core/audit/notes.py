@@ -50,7 +50,7 @@ def parse(note: str) -> SignedNote:
         origin, size, root = text.splitlines()
         mark, signer, blob = rest.rstrip("\n").split(" ")
         raw = base64.b64decode(blob, validate=True)
-        if mark != _DASH or len(raw) != 68 or not size.isdecimal():
+        if mark != _DASH or len(raw) != 68 or size != str(int(size)) or int(size) < 0:
             raise ValueError(mark)
         return SignedNote(text, origin, int(size), base64.b64decode(root, validate=True), signer, raw[:4], raw[4:])
     except (ValueError, binascii.Error):

@@ -1,0 +1,1 @@
+"""Running the installation: audit access and status."""

@@ -1,0 +1,1 @@
+"""One decision function for every path. Deny by default and on any error."""

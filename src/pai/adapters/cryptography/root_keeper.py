@@ -1,0 +1,152 @@
+"""The part of the keystore that makes, opens and re-wraps the root key."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import msgspec
+
+from pai.adapters.cryptography.passphrase import new_recovery_code, profile_named
+from pai.adapters.cryptography.root import (
+    SERVER_KEYS,
+    RootFile,
+    RootFolder,
+    new_key,
+    unwrap_by_passphrase,
+    unwrap_by_recovery,
+    wrap_by_passphrase,
+    wrap_by_recovery,
+)
+from pai.core.keys.values import KeystoreStatus
+from pai.foundation.errors import Conflict, Invalid, NotFound, Sealed
+from pai.foundation.ids import new_id
+from pai.foundation.redaction import Secret
+
+_MIN_PASSPHRASE = 8
+
+
+class RootKeeper:
+    """Implements ``core.keys.ports.KeystoreAdministration`` but for ``status``. One change of the root at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = RootFolder(folder)
+        self._root: bytearray | None = None
+        self._keys: dict[str, bytearray] = {}
+        self._root_guard = threading.RLock()
+
+    def create(self, passphrase: Secret, kdf: str) -> Secret:
+        """See the port."""
+        with self._root_guard:
+            profile = profile_named(kdf)
+            _check_strength(passphrase)
+            self._folder.prepare()
+            if self._folder.exists():
+                return self._resume(passphrase)
+            installation = new_id("ins")
+            root = new_key()
+            keys = {name: new_key() for name in SERVER_KEYS}
+            code = new_recovery_code()
+            # Order matters: keystore.json is the commit point, see root.py.
+            self._folder.write_server_keys(root, installation, keys)
+            wrapped = wrap_by_passphrase(root, installation, passphrase, profile)
+            recovery = wrap_by_recovery(root, installation, code)
+            self._folder.write(RootFile("pai-keystore", 1, installation, wrapped, recovery))
+            self._root, self._keys = root, keys
+            return code
+
+    def open(self, passphrase: Secret) -> None:
+        """See the port."""
+        with self._root_guard:
+            found = self._read()
+            self._take(unwrap_by_passphrase(found, passphrase), found)
+
+    def open_with_recovery(self, code: Secret) -> None:
+        """See the port."""
+        with self._root_guard:
+            found = self._read()
+            self._take(unwrap_by_recovery(found, code), found)
+
+    def confirm_recovery(self, code: Secret) -> None:
+        """See the port."""
+        with self._root_guard:
+            found = self._read()
+            opened = unwrap_by_recovery(found, code)
+            opened[:] = bytes(len(opened))
+            confirmed = msgspec.structs.replace(found.recovery, confirmed=True)
+            self._folder.write(msgspec.structs.replace(found, recovery=confirmed))
+
+    def renew_recovery(self) -> Secret:
+        """See the port."""
+        with self._root_guard:
+            root = self._require_open()
+            found = self._read()
+            code = new_recovery_code()
+            self._folder.write(
+                msgspec.structs.replace(found, recovery=wrap_by_recovery(root, found.installation, code))
+            )
+            return code
+
+    def set_passphrase(self, passphrase: Secret, kdf: str) -> None:
+        """See the port."""
+        with self._root_guard:
+            root = self._require_open()
+            profile = profile_named(kdf)
+            _check_strength(passphrase)
+            found = self._read()
+            wrapped = wrap_by_passphrase(root, found.installation, passphrase, profile)
+            self._folder.write(msgspec.structs.replace(found, passphrase=wrapped))
+
+    def _status(self, protections: tuple[str, ...]) -> KeystoreStatus:
+        if not self._folder.exists():
+            return KeystoreStatus(created=False, opened=False, protections=protections)
+        found = self._folder.read()
+        return KeystoreStatus(
+            created=True,
+            opened=self._root is not None,
+            installation=found.installation,
+            recovery_confirmed=found.recovery.confirmed,
+            kdf=found.passphrase.kdf,
+            protections=protections,
+        )
+
+    def _require_open(self) -> bytearray:
+        root = self._root
+        if root is None:
+            raise Sealed("the installation is sealed", hint="give the passphrase: restart PAI or run 'pai keys unseal'")
+        return root
+
+    def _server_key(self, name: str) -> bytearray:
+        self._require_open()
+        return self._keys[name]
+
+    def _resume(self, passphrase: Secret) -> Secret:
+        found = self._folder.read()
+        if found.recovery.confirmed:
+            raise Conflict("this installation has its root key already", code="keystore_exists")
+        self._take(unwrap_by_passphrase(found, passphrase), found)
+        return self.renew_recovery()
+
+    def _read(self) -> RootFile:
+        if not self._folder.exists():
+            raise NotFound("this home has no root key yet", code="no_keystore", hint="run 'pai init' first")
+        return self._folder.read()
+
+    def _take(self, root: bytearray, found: RootFile) -> None:
+        keys = self._folder.read_server_keys(root, found.installation)
+        self._root, self._keys = root, keys
+
+    def _wipe_root(self) -> None:
+        with self._root_guard:
+            for key in [*self._keys.values(), *([self._root] if self._root is not None else [])]:
+                key[:] = bytes(len(key))
+            self._root, self._keys = None, {}
+
+
+def _check_strength(passphrase: Secret) -> None:
+    if len(passphrase.reveal()) < _MIN_PASSPHRASE:
+        raise Invalid(
+            f"the passphrase is shorter than {_MIN_PASSPHRASE} bytes",
+            code="weak_passphrase",
+            hint="use several random words; it protects everything",
+        )

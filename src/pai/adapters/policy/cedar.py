@@ -1,0 +1,84 @@
+"""Policies in Cedar, parsed once and validated against their schema at load."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import cedarpy
+
+from pai.core.policy.values import SCOPES, Permission
+from pai.foundation.actor import Actor
+from pai.foundation.errors import Corrupt, Denied
+from pai.foundation.refs import ResourceRef
+
+_REASONS = {
+    "label-ceiling": "the label is above what this credential may touch",
+    "scope": "the key lacks the scope",
+    "purpose": "the purpose is not the collection's",
+}
+
+
+class CedarPolicy:
+    """Implements ``core.policy.ports.Policy``. Raises Corrupt when policies or schema do not parse or disagree."""
+
+    def __init__(self, policies: str | None = None, schema: str | None = None) -> None:
+        folder = resources.files("pai.adapters.policy") / "policies"
+        text = policies if policies is not None else (folder / "pai.cedar").read_text("utf-8")
+        shape = schema if schema is not None else (folder / "pai.cedarschema").read_text("utf-8")
+        try:
+            checked = cedarpy.validate_policies(text, shape)
+            if not checked.validation_passed:
+                raise Corrupt(f"the policies do not fit their schema: {checked.errors[0]}", hint="mend or restore them")
+            self._policies = cedarpy.PolicySet.from_str(text)
+            self._names = {f"policy{n}": line for n, line in enumerate(_annotations(text))}
+        except ValueError as error:
+            raise Corrupt(f"the policies do not parse: {error}", hint="mend or restore them") from None
+
+    def decide(
+        self, actor: Actor, permission: Permission, resource: ResourceRef, *, purpose: str | None = None
+    ) -> None:
+        """Return when a permit matches, no forbid does, and no policy had an error. Raises Denied otherwise."""
+        needed = SCOPES[permission]
+        entities = [
+            {
+                "uid": {"type": "User", "id": actor.id},
+                "attrs": {"role": actor.role.value if actor.role else "", "kind": actor.kind.value},
+                "parents": [],
+            },
+            {
+                "uid": {"type": "Resource", "id": resource.id},
+                "attrs": {
+                    "kind": resource.kind, "owner": resource.owner or "", "purpose": resource.purpose or "",
+                    "labelRank": resource.label.rank if resource.label else 0, "shared": sorted(resource.shared_with),
+                },
+                "parents": [],
+            },
+        ]  # fmt: skip
+        request = {
+            "principal": entities[0]["uid"],
+            "action": {"type": "Action", "id": permission.value},
+            "resource": entities[1]["uid"],
+            "context": {
+                "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
+                "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
+            },
+        }  # fmt: skip
+        result = cedarpy.is_authorized(request, self._policies, json.dumps(entities))
+        if result.allowed and not result.diagnostics.errors:
+            return
+        named = [self._names.get(found, found) for found in result.diagnostics.reasons]
+        why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"
+        raise Denied(f"{permission.value} is denied: {why}", hint=_hint(needed.value if needed else None, named))
+
+
+def _annotations(text: str) -> list[str]:
+    return [line.split('"')[1] for line in text.splitlines() if line.startswith("@id(")]
+
+
+def _hint(scope: str | None, named: list[str]) -> str:
+    if "scope" in named:
+        return f"use a key with the scope {scope!r}"
+    if "label-ceiling" in named:
+        return "use a credential with a higher label ceiling"
+    return "ask the owner to share it, or an administrator for the role"

@@ -1,0 +1,15 @@
+"""The machine's clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pai.foundation.time import utc_now
+
+
+class SystemClock:
+    """Implements ``core.ports.clock.Clock``."""
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return utc_now()

@@ -1,0 +1,199 @@
+"""The supervisor: binds, unseals, starts the keystore, the gateway and workers as siblings, and ends them in order.
+
+It listens on nothing itself, keeps no key, and takes no Landlock domain (a domain is inherited and cannot be undone).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pai.adapters.system.home import Home, HomeLock
+from pai.adapters.system.listeners import bind_tcp, bind_unix
+from pai.adapters.system.processes import start_python
+from pai.bootstrap.telemetry import child_environment
+from pai.foundation.errors import PaiError, Unavailable, Usage
+from pai.foundation.redaction import Secret
+from pai.settings import Settings
+
+DRAIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the gateway is told, over an anonymous descriptor: never in arguments or the environment."""
+
+    settings: Settings
+    keystore_fd: int
+    launcher_fd: int
+    listener_fd: int
+    control_fd: int
+    status_fd: int
+
+
+def run_serve(settings: Settings, passphrase: Secret) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code. Raises PaiError with one clear sentence when it cannot start."""
+    began = time.monotonic()
+    home = Home(settings.home)
+    if not home.database.exists():
+        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    home.prepare()
+    lock = HomeLock(home)
+    lock.acquire()
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
+        listener = stack.enter_context(bind_tcp(settings.server.host, settings.server.port))
+        control = stack.enter_context(bind_unix(home.control_socket))
+        stack.callback(home.control_socket.unlink, missing_ok=True)
+        keystore = _start_keystore(home, passphrase, stack)
+        unsealed = time.monotonic()
+        launcher = _start_supervisor(home, settings, stack)
+        return _run_gateway(settings, listener, control, keystore, launcher, began=began, unsealed=unsealed)
+
+
+def _start_keystore(home: Home, passphrase: Secret, stack: contextlib.ExitStack) -> socket.socket:
+    from pai.adapters.cryptography.keystore_process import start_keystore
+
+    process = start_keystore(home.root, child_environment())
+    stack.callback(process.stop)
+    process.open(passphrase)
+    return process.release_socket()
+
+
+def _start_supervisor(home: Home, settings: Settings, stack: contextlib.ExitStack) -> socket.socket:
+    from pai.adapters.workers.messages import pair
+    from pai.adapters.workers.supervisor import Supervisor
+
+    ours, theirs = pair()
+    supervisor = Supervisor(ours, run_folder=home.root / "run" / "w", environment=child_environment())
+    supervisor.start()
+    stack.callback(supervisor.stop)
+    return theirs
+
+
+def _run_gateway(
+    settings: Settings,
+    listener: socket.socket,
+    control: socket.socket,
+    keystore: socket.socket,
+    launcher: socket.socket,
+    *,
+    began: float,
+    unsealed: float,
+) -> int:
+    status_read, status_write = os.pipe()
+    start = Start(settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write)
+    told = _memory_file(msgspec.json.encode(start, enc_hook=str))
+    passed = [keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, told]
+    gateway = start_python("pai.bootstrap.gateway", [str(told)], environment=child_environment(), pass_fds=passed)
+    os.close(told)
+    os.close(status_write)
+    keystore.close()
+    launcher.close()
+    stop = _Stop(gateway)
+    try:
+        return _watch(settings, gateway, status_read, stop, began=began, unsealed=unsealed)
+    finally:
+        os.close(status_read)
+        stop.finish()
+
+
+def _memory_file(data: bytes) -> int:
+    fd = os.memfd_create("pai-start", os.MFD_CLOEXEC)
+    os.write(fd, data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+class _Stop:
+    """Forwards the first SIGTERM or SIGINT to the gateway, which drains; later ones change nothing."""
+
+    def __init__(self, gateway: subprocess.Popen[bytes]) -> None:
+        self.asked = False
+        self._gateway = gateway
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: Any) -> None:
+        if not self.asked:
+            self.asked = True
+            self._gateway.terminate()
+
+    def finish(self) -> None:
+        """End the gateway, with force when it does not drain in time."""
+        if self._gateway.poll() is None:
+            self._gateway.terminate()
+            try:
+                self._gateway.wait(DRAIN_SECONDS + 2)
+            except subprocess.TimeoutExpired:
+                self._gateway.kill()
+                self._gateway.wait()
+
+
+def _watch(
+    settings: Settings,
+    gateway: subprocess.Popen[bytes],
+    status_fd: int,
+    stop: _Stop,
+    *,
+    began: float,
+    unsealed: float,
+) -> int:
+    pending = b""
+    deadline: float | None = None
+    while True:
+        if stop.asked and deadline is None:
+            deadline = time.monotonic() + DRAIN_SECONDS + 2
+        if deadline is not None and time.monotonic() > deadline:
+            return 0
+        ready, _, _ = select.select([status_fd], [], [], 0.25)
+        data = os.read(status_fd, 65536) if ready else b""
+        if ready and not data:
+            return _ended(gateway, stop)
+        pending += data
+        while b"\n" in pending:
+            line, pending = pending.split(b"\n", 1)
+            _tell(settings, msgspec.json.decode(line), began=began, unsealed=unsealed)
+
+
+def _ended(gateway: subprocess.Popen[bytes], stop: _Stop) -> int:
+    code = gateway.wait()
+    if stop.asked:
+        return 0
+    raise Unavailable(
+        f"the gateway ended unexpectedly (exit status {code})",
+        code="gateway_ended",
+        hint="nothing acknowledged was lost; start `pai serve` again, and see the messages above for the cause",
+    )
+
+
+def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed: float) -> None:
+    match message["event"]:
+        case "ready":
+            total = time.monotonic() - began
+            models = float(message["model_seconds"])
+            print(
+                f"started in {total - models - (unsealed - began):.1f} s"
+                f" (unsealing {unsealed - began:.1f} s and loading models {models:.1f} s apart)",
+                file=sys.stderr,
+                flush=True,
+            )
+            print(f"PAI is ready at https://localhost:{settings.server.port}", flush=True)
+        case "failed":
+            raise _error(message)
+        case _:
+            print(message.get("message", ""), file=sys.stderr, flush=True)
+
+
+def _error(message: dict[str, Any]) -> PaiError:
+    return Unavailable(message["message"], code=message["code"], hint=message["hint"])

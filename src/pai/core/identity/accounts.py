@@ -1,0 +1,105 @@
+"""Accounts: personal, each with a key pair of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pai.core.identity.events import UserAdded, UserDisabled
+from pai.core.identity.passwords import check_password
+from pai.core.identity.ports import IdentityUnit
+from pai.core.identity.values import User
+from pai.core.keys.ports import Keystore
+from pai.core.keys.values import Factor, MemberWrap
+from pai.core.policy.ports import Policy
+from pai.core.policy.values import Permission
+from pai.core.ports.clock import Clock
+from pai.core.ports.work import Work
+from pai.foundation.actor import Actor, ActorKind, Role
+from pai.foundation.errors import Conflict, Invalid, NotFound
+from pai.foundation.ids import new_id
+from pai.foundation.redaction import Secret
+from pai.foundation.refs import ResourceRef
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}\Z")
+INSTALLATION = ResourceRef("installation", "pai")
+
+
+@dataclass(frozen=True, slots=True)
+class AddedUser:
+    """A new account and the recovery code of its content, shown once."""
+
+    user: User
+    recovery_code: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Use cases on accounts."""
+
+    work: Work[IdentityUnit]
+    keystore: Keystore
+    policy: Policy
+    clock: Clock
+
+    async def add(self, actor: Actor, email: str, role: Role, password: Secret, *, first: bool = False) -> AddedUser:
+        """Make an account. Raises Denied, Invalid (bad address or password), Conflict when the address is taken."""
+        self.policy.decide(actor, Permission.USERS, INSTALLATION)
+        address = normal_email(email)
+        check_password(password, address)
+        user_id = new_id("usr")
+
+        def write(unit: IdentityUnit) -> AddedUser:
+            if unit.users.by_email(address):
+                raise Conflict(f"{address} has an account already", hint="choose another address")
+            made = self.keystore.new_member(user_id, password, console=first)
+            now = self.clock.now()
+            user = User(
+                user_id, address, role, ActorKind.PERSON, made.public_key, made.password_salt, made.password_verifier, first, now
+            )
+            unit.users.add(user)
+            wraps = {Factor.PASSWORD: made.password_wrap, Factor.RECOVERY: made.recovery_wrap}
+            if made.console_wrap is not None:
+                wraps[Factor.CONSOLE] = made.console_wrap
+            for factor, blob in wraps.items():
+                unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user_id, factor, "", blob, now))
+            unit.audit.record(actor, UserAdded(resource=ResourceRef("user", user_id), role=role.value))
+            return AddedUser(user, made.recovery_code)
+
+        return await self.work.run(write)
+
+    async def list(self, actor: Actor) -> Sequence[User]:
+        """Return all accounts. Raises Denied."""
+        self.policy.decide(actor, Permission.USERS, INSTALLATION)
+        return await self.work.read(lambda unit: unit.users.list())
+
+    async def disable(self, actor: Actor, email: str) -> User:
+        """Disable an account: its keys and sessions die with the commit. Raises NotFound, Conflict for the last administrator."""
+        self.policy.decide(actor, Permission.USERS, INSTALLATION)
+
+        def write(unit: IdentityUnit) -> User:
+            user = unit.users.by_email(normal_email(email))
+            if user is None:
+                raise NotFound(f"no account has the address {email}")
+            others = [u for u in unit.users.list() if u.role is Role.ADMINISTRATOR and not u.disabled_at and u.id != user.id]
+            if user.role is Role.ADMINISTRATOR and not others:
+                raise Conflict("this is the last administrator", hint="give someone else the role first")
+            now = self.clock.now()
+            changed = dataclasses.replace(user, disabled_at=user.disabled_at or now)
+            unit.users.update(changed)
+            revoked = unit.users.revoke_keys(now, owner_id=user.id)
+            unit.users.end_sessions(now, user_id=user.id)
+            unit.audit.record(actor, UserDisabled(resource=ResourceRef("user", user.id), keys_revoked=revoked))
+            return changed
+
+        return await self.work.run(write)
+
+
+def normal_email(email: str) -> str:
+    """Return the address in lower case. Raises Invalid when it has not the form of one."""
+    text = email.strip().lower()
+    if not _EMAIL.match(text):
+        raise Invalid(f"{email[:80]!r} is not an e-mail address", code="bad_email", hint="such as ada@example.org")
+    return text

@@ -1,0 +1,286 @@
+"""Taking documents in: originals encrypted first, then parsed in a sandbox, embedded and indexed, one commit per document."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pai.core.keys.values import KeyWrap
+from pai.core.knowledge.access import Access, context_of, ref_of
+from pai.core.knowledge.chunking import chunk
+from pai.core.knowledge.events import DocumentIngested, DocumentRefused, IngestSubmitted
+from pai.core.knowledge.ports import CollectionStore, DiskSpace, DocumentParser, KnowledgeUnit, Originals
+from pai.core.knowledge.values import Chunk, Collection, Document, ItemState, Job, JobItem, JobState, ParsedDocument
+from pai.core.policy.values import Permission
+from pai.core.ports.clock import Clock
+from pai.core.ports.engine import Engines
+from pai.core.ports.work import Work
+from pai.core.privacy.values import LinkOrigin, Subject, SubjectLink
+from pai.foundation.actor import SYSTEM, Actor
+from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Unauthenticated, Unavailable
+from pai.foundation.ids import new_id
+from pai.foundation.redaction import Secret
+from pai.foundation.refs import SubjectRef
+
+GRANT = timedelta(hours=24)
+EMBED_BATCH = 64
+MAX_FILES = 10_000
+OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file to take in. ``subjects`` are names or aliases given by hand; ``subject_column`` names a table column that holds them."""
+
+    name: str
+    data: Iterable[bytes]
+    subjects: tuple[str, ...] = ()
+    subject_column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """A job and its files."""
+
+    job: Job
+    collection: str
+    items: Sequence[JobItem]
+
+
+@dataclass(slots=True)
+class Ingest:
+    """Use cases of ingestion, and the loop that works jobs off one at a time."""
+
+    work: Work[KnowledgeUnit]
+    access: Access
+    originals: Originals
+    parser: DocumentParser
+    engines: Engines
+    disk: DiskSpace
+    clock: Clock
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def submit(self, actor: Actor, name: str, uploads: Sequence[Upload]) -> Job:
+        """Encrypt the originals, queue a job, return it. The job's grant opens this collection only, for a day."""
+        self.disk.require()
+        if not 0 < len(uploads) <= MAX_FILES:
+            raise Invalid(f"a job takes 1 to {MAX_FILES} files", code="bad_count")
+        collection, key = await self.work.read(lambda unit: self._for_writing(unit, actor, name))
+        job_id = new_id("job")
+        items = [await asyncio.to_thread(self._keep, collection, key, job_id, n, u) for n, u in enumerate(uploads)]
+
+        def write(unit: KnowledgeUnit) -> Job:
+            collection, _ = self._for_writing(unit, actor, name)
+            context, now = context_of(collection.id), self.clock.now()
+            wrap = unit.wraps.key_wrap(context, actor.id)
+            if wrap is None or actor.unlocked is None:
+                raise Denied("this credential cannot open content", code="locked")
+            expires = now + GRANT
+            grant = self.access.keystore.grant_to_job(actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires)
+            unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, f"job:{job_id}", grant, now, expires))
+            unit.open_collection(collection.id, key).put_items(items)
+            job = Job(
+                job_id, "ingest", actor.id, collection.id, JobState.QUEUED, len(items), 0, now, now, actor_key_id=actor.key_id or ""
+            )
+            unit.collections.add_job(job)
+            unit.audit.record(actor, IngestSubmitted(resource=ref_of(collection), job=job_id, files=len(items)))
+            return job
+
+        job = await self.work.run(write)
+        self.wake.set()
+        return job
+
+    def _for_writing(self, unit: KnowledgeUnit, actor: Actor, name: str) -> tuple[Collection, Secret]:
+        collection = self.access.find(unit, actor, name, Permission.INGEST)
+        return collection, self.access.key(unit, actor, collection)
+
+    def _keep(self, collection: Collection, key: Secret, job_id: str, n: int, upload: Upload) -> JobItem:
+        blob_id = new_id("blb")
+        size, digest = self.originals.write(collection.id, blob_id, key, upload.data)
+        name = upload.name.replace("\\", "/").rsplit("/", 1)[-1][:255].replace("\x00", "") or "unnamed"
+        return JobItem(job_id, n, name, blob_id, size, digest, subjects=upload.subjects, subject_column=upload.subject_column)
+
+    async def report(self, actor: Actor, job_id: str) -> JobReport:
+        """Return a job with its files. Raises NotFound for a job that is not the actor's."""
+
+        def read(unit: KnowledgeUnit) -> JobReport:
+            job = self._job(unit, actor, job_id)
+            collection = self.access.find(unit, actor, job.collection_id, Permission.JOB_READ)
+            return JobReport(job, collection.name, self.access.open(unit, actor, collection).items(job.id))
+
+        return await self.work.read(read)
+
+    def _job(self, unit: KnowledgeUnit, actor: Actor, job_id: str) -> Job:
+        job = unit.collections.job(job_id)
+        if job is None or job.owner_id != actor.id:
+            raise NotFound("no such job", hint="see `pai job list`")
+        return job
+
+    async def jobs(self, actor: Actor) -> Sequence[Job]:
+        """Return the actor's jobs, newest first."""
+        return await self.work.read(lambda unit: unit.collections.jobs(owner_id=actor.id))
+
+    async def cancel(self, actor: Actor, job_id: str) -> Job:
+        """Stop a job; documents that are in stay in."""
+
+        def write(unit: KnowledgeUnit) -> Job:
+            job = self._job(unit, actor, job_id)
+            if job.state in OPEN_STATES:
+                job = dataclasses.replace(job, state=JobState.CANCELLED, updated_at=self.clock.now())
+                unit.collections.update_job(job)
+                unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
+            return job
+
+        return await self.work.run(write)
+
+    async def run_forever(self) -> None:
+        """Work off queued jobs, oldest first, beginning with those that an earlier process left."""
+        while True:
+            self.wake.clear()
+            for job in reversed(await self.work.read(lambda unit: unit.collections.jobs(states=OPEN_STATES))):
+                await self._work_off(job)
+            await self.wake.wait()
+
+    async def _work_off(self, job: Job) -> None:
+        try:
+            items = await self.work.read(lambda unit: self._store(unit, job)[1].items(job.id))
+            for item in items:
+                if item.state is ItemState.WAITING and not await self._one(job, item):
+                    return
+            await self.work.run(lambda unit: self._finish(unit, job))
+        except (Unauthenticated, NotFound, Unavailable) as error:
+            message = error.message
+            await self.work.run(lambda unit: self._fail(unit, job, message))
+
+    def _store(self, unit: KnowledgeUnit, job: Job) -> tuple[Secret, CollectionStore]:
+        context = context_of(job.collection_id)
+        wrap = unit.wraps.key_wrap(context, f"job:{job.id}")
+        if wrap is None:
+            raise NotFound("the job has no grant any more")
+        key = self.access.keystore.open_job_grant(context, wrap.blob, job_id=job.id)
+        return key, unit.open_collection(job.collection_id, key)
+
+    async def _one(self, job: Job, item: JobItem) -> bool:
+        known = await self.work.read(lambda unit: unit.collections.document_by_digest(job.collection_id, item.digest))
+        if known is not None:
+            done = dataclasses.replace(
+                item, state=ItemState.SKIPPED, code="duplicate", reason="the collection holds this content already",
+                document_id=known.id,
+            )  # fmt: skip
+            return await self.work.run(lambda unit: self._close_item(unit, job, done))
+        try:
+            self.disk.require()
+            key, _ = await self.work.read(lambda unit: self._store(unit, job))
+            data = self.originals.read(job.collection_id, item.blob_id, key)
+            parsed = await self.parser.parse(data, name=item.name, size=item.size)
+            document_id = new_id("doc")
+            pieces = chunk(parsed, document_id, subject_column=item.subject_column)
+            if not pieces:
+                raise Invalid("the document holds no text", code="no_text", hint="a scan needs OCR first")
+            vectors = await self._embed(pieces)
+        except Unavailable:
+            raise
+        except PaiError as error:
+            refused = dataclasses.replace(item, state=ItemState.REFUSED, code=error.code, reason=error.message)
+            return await self.work.run(lambda unit: self._close_item(unit, job, refused))
+        return await self.work.run(lambda unit: self._put(unit, job, item, document_id, parsed, pieces, vectors))
+
+    async def _embed(self, pieces: Sequence[Chunk]) -> list[bytes]:
+        engine = await self.engines.get("default-embedding")
+        vectors: list[bytes] = []
+        for start in range(0, len(pieces), EMBED_BATCH):
+            batch = [f"{piece.heading}\n{piece.text}".strip() for piece in pieces[start : start + EMBED_BATCH]]
+            vectors.extend((await engine.embed(batch)).vectors)
+        return vectors
+
+    def _put(
+        self, unit: KnowledgeUnit, job: Job, item: JobItem, document_id: str, parsed: ParsedDocument, pieces: Sequence[Chunk],
+        vectors: Sequence[bytes],
+    ) -> bool:  # fmt: skip
+        collection = unit.collections.get(job.collection_id)
+        if collection is None:
+            return False
+        _, store = self._store(unit, job)
+        now = self.clock.now()
+        store.put_document(document_id, item.name, item.blob_id, pieces, vectors)
+        subjects = self._link(unit, collection, document_id, item, pieces)
+        unit.collections.add_document(
+            Document(
+                document_id, collection.id, item.digest, parsed.media_type, item.size, parsed.pages, len(pieces), now,
+                collection.label, collection.purpose, collection.training, collection.retention,
+            )
+        )  # fmt: skip
+        event = DocumentIngested(
+            resource=ref_of(collection), label=collection.label, purpose=collection.purpose, document=document_id,
+            pages=parsed.pages, chunks=len(pieces), subjects=tuple(SubjectRef(subject) for subject in subjects),
+        )  # fmt: skip
+        unit.audit.record(self._worker(unit, job), event)
+        accepted = dataclasses.replace(
+            item, state=ItemState.ACCEPTED, document_id=document_id, pages=parsed.pages, chunks=len(pieces)
+        )
+        return self._note(unit, job, accepted)
+
+    def _link(
+        self, unit: KnowledgeUnit, collection: Collection, document_id: str, item: JobItem, pieces: Sequence[Chunk]
+    ) -> list[str]:
+        now, found = self.clock.now(), set()
+        wanted = [("document", document_id, name, LinkOrigin.HAND) for name in item.subjects]
+        for piece in pieces:
+            for name in piece.subjects:
+                wanted += [("chunk", piece.id, name, LinkOrigin.COLUMN), ("document", document_id, name, LinkOrigin.COLUMN)]
+        for kind, resource_id, name, origin in wanted:
+            subject = unit.subjects.find(name)
+            if subject is None:
+                subject = Subject(new_id("sub"), name, (), now)
+                unit.subjects.add(subject)
+            unit.subjects.link(SubjectLink(subject.id, kind, resource_id, collection.id, origin, True, now))
+            found.add(subject.id)
+        return sorted(found)
+
+    def _worker(self, unit: KnowledgeUnit, job: Job) -> Actor:
+        owner = unit.users.get(job.owner_id)
+        return dataclasses.replace(SYSTEM, id=owner.id, key_id=job.actor_key_id or None) if owner else SYSTEM
+
+    def _close_item(self, unit: KnowledgeUnit, job: Job, item: JobItem) -> bool:
+        collection = unit.collections.get(job.collection_id)
+        if collection is None:
+            return False
+        if item.state is ItemState.REFUSED:
+            unit.audit.record(self._worker(unit, job), DocumentRefused(resource=ref_of(collection), code=item.code))
+        return self._note(unit, job, item)
+
+    def _note(self, unit: KnowledgeUnit, job: Job, item: JobItem) -> bool:
+        _, store = self._store(unit, job)
+        store.update_item(item)
+        present = unit.collections.job(job.id)
+        if present is None or present.state is JobState.CANCELLED:
+            return False
+        changed = dataclasses.replace(
+            present, state=JobState.RUNNING, done=min(present.done + 1, present.total), updated_at=self.clock.now()
+        )
+        unit.collections.update_job(changed)
+        return True
+
+    def _finish(self, unit: KnowledgeUnit, job: Job) -> None:
+        _, store = self._store(unit, job)
+        present = unit.collections.job(job.id)
+        if present is None or present.state is JobState.CANCELLED:
+            return
+        states = [item.state for item in store.items(job.id)]
+        refused = states.count(ItemState.REFUSED)
+        state = JobState.DONE if not refused else JobState.FAILED if refused == len(states) else JobState.PARTLY
+        unit.collections.update_job(
+            dataclasses.replace(present, state=state, done=len(states), updated_at=self.clock.now())
+        )
+        unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
+
+    def _fail(self, unit: KnowledgeUnit, job: Job, reason: str) -> None:
+        present = unit.collections.job(job.id)
+        if present is not None and present.state in OPEN_STATES:
+            unit.collections.update_job(
+                dataclasses.replace(present, state=JobState.FAILED, error=reason, updated_at=self.clock.now())
+            )
+            unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")

@@ -1,0 +1,42 @@
+"""Events of the models room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pai.core.audit.values import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelImported(Event):
+    """A model was checked, signed and registered."""
+
+    name: ClassVar[str] = "models:model:import"
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatStarted(Event):
+    """A chat request was accepted; written before the model sees it."""
+
+    name: ClassVar[str] = "models:chat:start"
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatEnded(Event):
+    """A chat answer ended: done, failed or stopped by its reader."""
+
+    name: ClassVar[str] = "models:chat:end"
+    started: int
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextsEmbedded(Event):
+    """Texts were embedded for a client."""
+
+    name: ClassVar[str] = "models:embedding:create"
+    texts: int

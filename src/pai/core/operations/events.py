@@ -1,0 +1,47 @@
+"""Events of the operations room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pai.core.audit.values import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initialised(Event):
+    """This installation was made."""
+
+    name: ClassVar[str] = "operations:installation:initialise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """The server started. ``protections`` are the kernel layers around the gateway, ``missing`` the ones this kernel lacks."""
+
+    name: ClassVar[str] = "operations:server:start"
+    protections: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(Event):
+    """The server stopped in order."""
+
+    name: ClassVar[str] = "operations:server:stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRead(Event):
+    """Someone looked at the audit log."""
+
+    name: ClassVar[str] = "audit:log:read"
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditVerified(Event):
+    """Someone verified the audit log."""
+
+    name: ClassVar[str] = "audit:log:verify"
+    ok: bool

@@ -1,0 +1,59 @@
+"""Permissions, and the API-key scope that each needs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pai.foundation.actor import Scope
+
+
+class Permission(StrEnum):
+    """Every permission. A route or command names exactly one."""
+
+    MODELS_LIST = "models:list"
+    CHAT = "inference:chat"
+    EMBED = "inference:embed"
+    COLLECTION_CREATE = "knowledge:collection-create"
+    COLLECTION_LIST = "knowledge:collection-list"
+    COLLECTION_READ = "knowledge:collection-read"
+    COLLECTION_SHARE = "knowledge:collection-share"
+    COLLECTION_DELETE = "knowledge:collection-delete"
+    INGEST = "knowledge:ingest"
+    DOCUMENT_DELETE = "knowledge:document-delete"
+    ASK = "knowledge:ask"
+    JOB_READ = "knowledge:job-read"
+    SUBJECT_WRITE = "privacy:subject-write"
+    CONVERSATIONS = "conversations:use"
+    SELF = "identity:self"
+    KEYS = "identity:own-keys"
+    USERS = "identity:users"
+    AUDIT_READ = "audit:read"
+    AUDIT_VERIFY = "audit:verify"
+    STATUS = "operations:status"
+    API_REFERENCE = "operations:api-reference"
+
+
+SCOPES: dict[Permission, Scope | None] = {
+    Permission.MODELS_LIST: None,
+    Permission.CHAT: Scope.INFERENCE,
+    Permission.EMBED: Scope.INFERENCE,
+    Permission.COLLECTION_CREATE: Scope.KNOWLEDGE,
+    Permission.COLLECTION_LIST: Scope.KNOWLEDGE,
+    Permission.COLLECTION_READ: Scope.KNOWLEDGE,
+    Permission.COLLECTION_SHARE: Scope.KNOWLEDGE,
+    Permission.COLLECTION_DELETE: Scope.KNOWLEDGE,
+    Permission.INGEST: Scope.KNOWLEDGE,
+    Permission.DOCUMENT_DELETE: Scope.KNOWLEDGE,
+    Permission.ASK: Scope.KNOWLEDGE,
+    Permission.JOB_READ: Scope.KNOWLEDGE,
+    Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
+    Permission.CONVERSATIONS: Scope.INFERENCE,
+    Permission.SELF: None,
+    Permission.KEYS: Scope.ADMIN,
+    Permission.USERS: Scope.ADMIN,
+    Permission.AUDIT_READ: Scope.AUDIT,
+    Permission.AUDIT_VERIFY: Scope.AUDIT,
+    Permission.STATUS: Scope.METRICS,
+    Permission.API_REFERENCE: None,
+}
+"""The scope an API key needs for a permission; None: any valid key."""

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pai.adapters.cryptography.signatures import new_signing_seed, public_key_of, sign_message, verify_signature
+from pai.core.audit import notes
+from pai.foundation.errors import Corrupt
+
+NAME = "pai.local/ins_0/audit"
+
+
+def test_key_hash_and_signature_agree_with_the_known_note_of_the_go_implementation() -> None:
+    # Public example of golang.org/x/mod/sumdb/note.
+    key = base64.b64decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")[1:]
+    assert notes.key_hash("PeterNeumann", key).hex() == "c74f20a3"
+    text = (
+        "If you think cryptography is the answer to your problem,\n"
+        "then you don't know what your problem is.\n"
+    )
+    blob = base64.b64decode(
+        "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+    )
+    assert verify_signature(key, text.encode(), blob[4:])
+    assert notes.signed(text, "PeterNeumann", key, blob[4:]).endswith(
+        "\n\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+    )
+
+
+@given(st.integers(0, 2**63), st.binary(min_size=32, max_size=32))
+def test_a_checkpoint_round_trips(size: int, root: bytes) -> None:
+    seed = new_signing_seed()
+    key = public_key_of(seed)
+    text = notes.note_text(NAME, size, root)
+    note = notes.parse(notes.signed(text, NAME, key, sign_message(seed, text.encode())))
+    assert (note.origin, note.size, note.root, note.signer) == (NAME, size, root, NAME)
+    assert note.key_hash == notes.key_hash(NAME, key)
+    assert verify_signature(key, note.text.encode(), note.signature)
+
+
+GOOD = notes.signed(notes.note_text(NAME, 5, bytes(32)), NAME, bytes(32), bytes(64))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        GOOD.replace("\n\n", "\n"),
+        GOOD.replace("—", "-"),
+        GOOD.replace("\n5\n", "\n-5\n"),
+        GOOD.replace("\n5\n", "\n5.0\n"),
+        GOOD.replace("\n5\n", "\nfive\n"),
+        GOOD.replace("\n5\n", "\n05\n"),
+        GOOD.replace("\n5\n", "\n٥\n"),
+        GOOD[:-20],
+        GOOD.replace("AAAA", "!!!!"),
+        GOOD + GOOD,
+    ],
+)
+def test_malformed_notes_are_refused(bad: str) -> None:
+    with pytest.raises(Corrupt):
+        notes.parse(bad)
