@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import signal
 import socket
@@ -27,20 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     os.set_inheritable(chosen.fd, False)
 
-    from pai.adapters.cryptography.memory_lock import lock_memory
-    from pai.adapters.system.sandbox import SandboxProfile, apply
+    from pai.adapters.cryptography.process_guard import end_with_parent, lock_memory
+    from pai.adapters.system.sandbox import SandboxProfile, apply, runtime_paths
 
-    # Looks for its library with the help of other programs, so it must be loaded before the walls forbid that.
-    with contextlib.suppress(ImportError, RuntimeError):
-        import pyseccomp  # noqa: F401
-    parent = os.getppid()
+    if not end_with_parent():
+        return 1
     folder = chosen.home / "keys"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     locked = lock_memory()
-    report = apply(SandboxProfile(writable=(folder,)))
-    if os.getppid() != parent:
-        return 1  # the parent died before the signal for that was asked for
-    protections = (locked, *(f"{layer}: yes" for layer in report.layers), *(f"{gap}: no" for gap in report.missing))
+    # The key folder is all it may change; no new socket, program or process can be had. Its one socket is open already.
+    walls = apply(SandboxProfile(readable=runtime_paths(), writable=(folder,)))
+    protections = (locked, *walls.lines())
 
     from pai.adapters.cryptography.keystore import KeyVault
     from pai.adapters.cryptography.keystore_server import KeystoreServer

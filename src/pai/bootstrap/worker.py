@@ -21,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
 
-    from pai.adapters.system.sandbox import SandboxProfile, apply
+    from pai.adapters.system.sandbox import SandboxProfile, apply, runtime_paths
+    from pai.adapters.cryptography.process_guard import end_with_parent
     from pai.adapters.workers.messages import receive
 
     channel = socket.socket(fileno=chosen.channel)
@@ -30,15 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     fds = tuple(int(fd) for fd in start["fds"])
     options = start["options"]
+    reads, scratch = runtime_paths(), (chosen.folder,)
     profiles = {
-        "llama": SandboxProfile(writable=(chosen.folder,), readable_fds=fds, unix_sockets=True),
-        "onnx-embedding": SandboxProfile(writable=(chosen.folder,), readable_fds=fds, unix_sockets=True, nice=5),
-        "echo": SandboxProfile(writable=(chosen.folder,), unix_sockets=True),
-        "parser": SandboxProfile(memory=4 << 30, cpu_seconds=int(options.get("cpu_seconds", 300)), nice=5),
+        "llama": SandboxProfile(reads, scratch, readable_fds=fds, unix_sockets=True, listen=True),
+        "onnx-embedding": SandboxProfile(reads, scratch, readable_fds=fds, unix_sockets=True, listen=True, nice=5),
+        "echo": SandboxProfile(reads, scratch, unix_sockets=True, listen=True),
+        "parser": SandboxProfile(reads, memory=4 << 30, cpu_seconds=int(options.get("cpu_seconds", 300)), nice=5),
     }
+    end_with_parent()
     report = apply(profiles[chosen.kind])
-    if report.missing:
-        print(f"worker {chosen.kind}: without {'; '.join(report.missing)}", file=sys.stderr, flush=True)  # noqa: T201
+    if not report.complete:
+        print(f"worker {chosen.kind}: {'; '.join(report.lines())}", file=sys.stderr, flush=True)  # noqa: T201
     path = chosen.folder / "s"
     match chosen.kind:
         case "llama":

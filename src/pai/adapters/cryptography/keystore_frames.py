@@ -96,7 +96,7 @@ def send_frame(connection: socket.socket, payload: bytes) -> None:
     connection.sendall(len(payload).to_bytes(_LENGTH_BYTES, "big") + payload)
 
 
-def receive_frame(connection: socket.socket) -> bytes | None:
+def receive_frame(connection: socket.socket) -> bytearray | None:
     """Return one frame's payload; None at the end of the stream.
 
     Raises FrameTooLarge before reading what is announced.
@@ -110,7 +110,7 @@ def receive_frame(connection: socket.socket) -> bytes | None:
     return _exactly(connection, length)
 
 
-def _exactly(connection: socket.socket, count: int) -> bytes | None:
+def _exactly(connection: socket.socket, count: int) -> bytearray | None:
     data = bytearray(count)
     view = memoryview(data)
     while view:
@@ -118,7 +118,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes | None:
         if not got:
             return None
         view = view[got:]
-    return bytes(data)
+    return data
 
 
 def _reveal(value: object) -> object:

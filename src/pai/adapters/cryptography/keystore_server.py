@@ -57,12 +57,13 @@ class KeystoreServer:
             self._slow.shutdown(wait=False, cancel_futures=True)
             self._vault.close()
 
-    def _accept(self, payload: bytes) -> None:
+    def _accept(self, payload: bytearray) -> None:
         identity = 0
         try:
             request = msgspec.msgpack.decode(payload, type=Request)
             identity = request.id
             operation = _operation(request)
+            payload[:] = bytes(len(payload))  # what was decoded are copies; the frame may have held a passphrase
         except msgspec.MsgspecError as error:
             # msgspec names the place and the wanted type, never the value.
             self._fail(identity, Invalid(f"malformed request to the keystore: {error}", code="malformed"))

@@ -1,136 +1,230 @@
-"""Kernel-enforced walls around a process: Landlock (files, TCP, signals), seccomp (system calls), limits.
+"""Walls around this process, put up by itself before it reads anything it does not trust, and never taken down.
 
-Apply while the process has one thread and before native libraries are imported: later threads inherit the walls.
+Landlock holds files, TCP ports, abstract sockets and signals; seccomp refuses system calls; rlimits bound memory, time and
+descriptors. What the kernel cannot do is told in the :class:`SandboxReport`, never passed over.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import errno
 import os
 import resource
+import stat
 import sys
-from dataclasses import dataclass, field
+import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
-SIGKILL = 9
-CLONE_THREAD = 0x00010000
-AF_UNIX = 1
+from pai.adapters.system import seccomp
+from pai.foundation.errors import PaiError
 
-REFUSED = (
-    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp",
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "bpf", "perf_event_open", "userfaultfd", "add_key", "request_key",
-    "keyctl", "mount", "umount2", "move_mount", "fsopen", "fsmount", "open_tree", "pivot_root", "chroot", "unshare", "setns",
-    "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "open_by_handle_at", "name_to_handle_at",
-    "personality", "reboot", "swapon", "swapoff", "acct", "quotactl", "settimeofday", "clock_settime", "iopl", "ioperm", "syslog",
+_PR_SET_DUMPABLE: Final = 4
+_PR_SET_NO_NEW_PRIVS: Final = 38
+FULL_LANDLOCK_ABI: Final = 6
+"""From this version on Landlock holds files, truncation, TCP, device controls, abstract sockets and signals."""
+
+_LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+_FACTS: Final = (
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/filesystems", "/proc/sys/vm/overcommit_memory",
+    "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage", "/etc/localtime",
+    "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random",
 )  # fmt: skip
+
+
+class SandboxError(PaiError):
+    """The walls cannot be put up as asked."""
+
+    default_code = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxProfile:
-    """What a process may do. ``memory`` in bytes of address space, ``cpu_seconds`` of processor time; 0 means no limit.
+    """What a process may do; all else is refused.
 
-    ``unix_sockets`` allows creating AF_UNIX sockets; ``connect`` allows connecting (to Unix sockets: every other family is refused).
+    ``readable`` and ``writable`` are folders or files (missing ones are left out); ``readable_fds`` are open files that may
+    be opened again through ``/proc/self/fd``. Memory in bytes of address space, CPU in seconds; None means no limit.
+    ``nice`` 0 to 19 is added to this process's niceness.
     """
 
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    sockets_in: tuple[Path, ...] = ()
     readable_fds: tuple[int, ...] = ()
     unix_sockets: bool = False
     connect: bool = False
-    memory: int = 0
-    cpu_seconds: int = 0
+    listen: bool = False
+    file_attributes: bool = False
+    memory: int | None = None
+    cpu_seconds: int | None = None
+    file_size: int | None = None
+    open_files: int = 256
+    processes: int | None = None
     nice: int = 0
 
 
-@dataclass(slots=True)
-class SandboxReport:
-    """Which layers hold. ``missing`` names the ones this kernel does not have."""
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One wall: whether the kernel holds it now, and what exactly."""
 
-    layers: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    name: str
+    holds: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxReport:
+    """Every layer asked for, in the order applied."""
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all layers hold."""
+        return all(layer.holds for layer in self.layers)
+
+    def lines(self) -> tuple[str, ...]:
+        """Return one line per layer, such as ``landlock: yes (ABI 7: ...)``."""
+        return tuple(f"{layer.name}: {'yes' if layer.holds else 'NO'} ({layer.detail})" for layer in self.layers)
 
 
 def runtime_paths() -> tuple[Path, ...]:
-    """Return what a Python process must read to run and to import installed packages. No home, no data."""
-    source = Path(__file__).resolve().parents[3]
-    found = {
-        Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), source, Path("/usr/lib"), Path("/lib"), Path("/lib64"),
-        Path("/usr/local/lib"), Path("/etc/ld.so.cache"), Path("/etc/localtime"), Path("/usr/share/zoneinfo"), Path("/etc/mime.types"),
-        Path("/proc/self"), Path("/proc/cpuinfo"), Path("/proc/meminfo"), Path("/proc/stat"), Path("/sys/devices/system"),
-        Path("/dev/null"), Path("/dev/urandom"), Path("/dev/zero"),
-    }  # fmt: skip
-    return tuple(sorted(path for path in found if path.exists()))
+    """Return what Python and native libraries read: the environment, the standard library, PAI's code, system libraries."""
+    import pai
+
+    code = [sys.prefix, sys.base_prefix, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))]
+    package = Path(pai.__path__[0])
+    places = [Path(place) for place in code] + [package] + [Path(place) for place in (*_LIBRARIES, *_FACTS)]
+    if Path(sys.base_prefix) == Path("/usr"):  # a system Python: its libraries lie in /usr/lib, the rest of /usr stays shut
+        places.remove(Path(sys.base_prefix))
+    return tuple(dict.fromkeys(places))
+
+
+def gateway_profile(home: Path) -> SandboxProfile:
+    """The gateway: reads and writes its home, serves listeners bound before, reaches Unix sockets, starts nothing."""
+    return SandboxProfile(
+        readable=runtime_paths(),
+        writable=(home, Path("/dev/null")),
+        unix_sockets=True,
+        connect=True,
+        file_attributes=True,
+        open_files=65536,
+    )
 
 
 def apply(profile: SandboxProfile) -> SandboxReport:
-    """Put up the walls, for good. What the kernel lacks is reported in ``missing``, never passed over in silence."""
-    report = SandboxReport()
+    """Put up the walls around this process and return which ones hold. Call it while there is one thread only.
+
+    Raises SandboxError when other threads run already (Landlock would not hold them) or a given path cannot be ruled.
+    """
+    if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208  # names only, on procfs
+        raise SandboxError("the sandbox must be put up before any thread starts")
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0:
-        report.layers.append("not-dumpable")
-    if profile.memory:
-        resource.setrlimit(resource.RLIMIT_AS, (profile.memory, profile.memory))
-    if profile.cpu_seconds:
-        resource.setrlimit(resource.RLIMIT_CPU, (profile.cpu_seconds, profile.cpu_seconds))
+    layers = [_limits(profile)]
     if profile.nice:
-        os.nice(profile.nice)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _landlock(profile, report)
-    _seccomp(profile, report)
-    return report
+        layers.append(Layer("niceness", True, f"{os.nice(profile.nice)}"))
+    layers.append(_switched(libc, "not dumpable", _PR_SET_DUMPABLE, 0))
+    layers.append(_switched(libc, "no new privileges", _PR_SET_NO_NEW_PRIVS, 1))
+    layers.append(_landlock(profile))
+    layers.append(_seccomp(profile))
+    return SandboxReport(tuple(layers))
 
 
-def _landlock(profile: SandboxProfile, report: SandboxReport) -> None:
-    from py_landlock import Landlock
-    from py_landlock.errors import LandlockError
-    from py_landlock.flags import AccessFs
+def _limits(profile: SandboxProfile) -> Layer:
+    wanted: list[tuple[str, int, int | None]] = [
+        ("core", resource.RLIMIT_CORE, 0),
+        ("memory", resource.RLIMIT_AS, profile.memory),
+        ("cpu", resource.RLIMIT_CPU, profile.cpu_seconds),
+        ("file size", resource.RLIMIT_FSIZE, profile.file_size),
+        ("open files", resource.RLIMIT_NOFILE, profile.open_files),
+        ("processes", resource.RLIMIT_NPROC, profile.processes),
+    ]
+    told = []
+    for name, limit, value in wanted:
+        if value is None:
+            continue
+        _, hard = resource.getrlimit(limit)
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (bound, bound))
+        told.append(f"{name} {bound}")
+    return Layer("limits", True, ", ".join(told))
 
-    look = AccessFs.READ_FILE | AccessFs.READ_DIR
-    change = (
-        look | AccessFs.WRITE_FILE | AccessFs.MAKE_REG | AccessFs.MAKE_DIR | AccessFs.MAKE_SOCK | AccessFs.REMOVE_FILE
-        | AccessFs.REMOVE_DIR | AccessFs.REFER | AccessFs.TRUNCATE
+
+def _switched(libc: ctypes.CDLL, name: str, option: int, value: int) -> Layer:
+    done = libc.prctl(option, value, 0, 0, 0) == 0
+    return Layer(name, done, "set" if done else os.strerror(ctypes.get_errno()))
+
+
+def _landlock(profile: SandboxProfile) -> Layer:
+    from py_landlock import AccessNet, LandlockError, RulesetAttr, Scope, create_ruleset, get_abi_version, restrict_self
+    from py_landlock.abi import get_supported_fs, get_supported_net, get_supported_scope
+
+    try:
+        abi = get_abi_version()
+    except LandlockError as error:
+        return Layer("landlock", False, f"{error}: any file of this user stays within reach")
+    attributes = RulesetAttr()
+    attributes.handled_access_fs = get_supported_fs(abi)
+    attributes.handled_access_net = get_supported_net(abi) or AccessNet(0)
+    attributes.scoped = get_supported_scope(abi) or Scope(0)
+    ruleset = create_ruleset(attributes)
+    try:
+        _add_rules(ruleset, profile, int(get_supported_fs(abi)))
+        restrict_self(ruleset, None)
+    except LandlockError as error:
+        raise SandboxError(f"Landlock refused the rules: {error}") from error
+    finally:
+        os.close(ruleset)
+    held = ["files"] + ["TCP ports"] * (abi >= 4) + ["abstract sockets and signals"] * (abi >= FULL_LANDLOCK_ABI)
+    return Layer("landlock", abi >= FULL_LANDLOCK_ABI, f"ABI {abi}: {', '.join(held)}")
+
+
+def _add_rules(ruleset: int, profile: SandboxProfile, supported: int) -> None:
+    from py_landlock import AccessFs
+
+    read = AccessFs.READ_FILE | AccessFs.READ_DIR
+    write = (
+        read | AccessFs.WRITE_FILE | AccessFs.TRUNCATE | AccessFs.REFER | AccessFs.MAKE_REG | AccessFs.MAKE_DIR
+        | AccessFs.MAKE_SOCK | AccessFs.REMOVE_FILE | AccessFs.REMOVE_DIR
     )  # fmt: skip
+    sockets = AccessFs.MAKE_SOCK | AccessFs.REMOVE_FILE
+    for paths, access in ((profile.readable, read), (profile.writable, write), (profile.sockets_in, sockets)):
+        for path in paths:
+            try:
+                fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # a rule for what is not there would allow nothing
+            try:
+                _add_rule(ruleset, fd, int(access) & supported)
+            finally:
+                os.close(fd)
+    for fd in profile.readable_fds:
+        _add_rule(ruleset, fd, int(AccessFs.READ_FILE) & supported)
+
+
+def _add_rule(ruleset: int, fd: int, access: int) -> None:
+    from py_landlock import AccessFs, PathBeneathAttr, RulesetFd, add_rule
+
+    if not stat.S_ISDIR(os.fstat(fd).st_mode):  # the kernel refuses rights of folders on a file
+        access &= int(AccessFs.READ_FILE | AccessFs.WRITE_FILE | AccessFs.TRUNCATE)
+    rule = PathBeneathAttr()
+    rule.allowed_access = access
+    rule.parent_fd = fd
+    add_rule(RulesetFd(ruleset), rule)
+
+
+def _seccomp(profile: SandboxProfile) -> Layer:
+    if not seccomp.supported():
+        return Layer("seccomp", False, "no table of system calls for this architecture")
+    calls = seccomp.Calls(
+        unix_sockets=profile.unix_sockets,
+        connect=profile.connect,
+        listen=profile.listen,
+        attributes=profile.file_attributes,
+    )
     try:
-        rules = Landlock(strict=False)
-        for path in (*runtime_paths(), *profile.readable):
-            rules.add_path_rule(path, access=look if path.is_dir() else AccessFs.READ_FILE)
-        for path in profile.writable:
-            rules.add_path_rule(path, access=change)
-        rules.add_path_rule("/dev/null", access=AccessFs.READ_FILE | AccessFs.WRITE_FILE)
-        for fd in profile.readable_fds:
-            rules.add_path_rule(f"/proc/self/fd/{fd}", access=AccessFs.READ_FILE)
-        # No network rule is added: binding and connecting TCP is refused on every port.
-        rules.apply()
-        report.layers.append(f"landlock-{int(rules.abi_version)}")
-    except (LandlockError, OSError) as error:
-        report.missing.append(f"landlock: {error}")
-
-
-def _seccomp(profile: SandboxProfile, report: SandboxReport) -> None:
-    try:
-        import pyseccomp as seccomp
-
-        rules = seccomp.SyscallFilter(seccomp.ALLOW)
-        refuse = seccomp.ERRNO(errno.EPERM)
-        for name in REFUSED:
-            with contextlib.suppress(RuntimeError, OSError):  # a call that this machine's architecture does not have
-                rules.add_rule(refuse, name)
-        # glibc starts threads with clone3, whose flags a filter cannot see: told that it does not exist, it uses clone.
-        rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
-        rules.add_rule(refuse, "clone", seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, 0))
-        if profile.unix_sockets:
-            rules.add_rule(refuse, "socket", seccomp.Arg(0, seccomp.NE, AF_UNIX))
-        else:
-            rules.add_rule(refuse, "socket")
-        rules.add_rule(refuse, "socketpair", seccomp.Arg(0, seccomp.NE, AF_UNIX))
-        if not profile.connect:
-            rules.add_rule(refuse, "connect")
-        rules.load()
-        report.layers.append("seccomp")
-    except (ImportError, RuntimeError, OSError) as error:
-        report.missing.append(f"seccomp: {error}")
+        seccomp.install(calls)
+    except OSError as error:
+        return Layer("seccomp", False, f"{error}: network and process calls are not refused")
+    sockets = "Unix stream sockets only" if profile.unix_sockets else "no new sockets"
+    return Layer("seccomp", True, f"no exec, fork, ptrace or io_uring; {sockets}")

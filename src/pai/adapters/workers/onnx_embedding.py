@@ -24,6 +24,7 @@ class Embedder:
         options.intra_op_num_threads = threads or os.cpu_count() or 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(_read(model_fd), options, providers=["CPUExecutionProvider"])
+        self._inputs = [given.name for given in self._session.get_inputs()]
         self._tokenizer = Tokenizer.from_buffer(_read(tokenizer_fd))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
@@ -43,7 +44,10 @@ class Embedder:
             for row, at in enumerate(chosen):
                 ids[row, : len(encoded[at])] = encoded[at]
                 mask[row, : len(encoded[at])] = 1
-            found = np.asarray(self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0], dtype="<f4")
+            feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+            hidden = self._session.run(None, {name: feeds[name] for name in self._inputs})[0]
+            found = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+            found = np.asarray(found, dtype="<f4")
             found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
             for row, at in enumerate(chosen):
                 vectors[at] = found[row].tobytes()

@@ -13,7 +13,7 @@ from pai.adapters.workers.launcher import Launcher, RunningWorker
 from pai.adapters.workers.messages import receive, send
 from pai.core.knowledge.values import ParsedDocument
 from pai.foundation import errors
-from pai.foundation.errors import Invalid, PaiError, TooLarge
+from pai.foundation.errors import Invalid, PaiError, TooLarge, Unavailable
 
 MAX_RESULT = 512 * 1024 * 1024
 
@@ -21,7 +21,7 @@ MAX_RESULT = 512 * 1024 * 1024
 class SandboxedParser:
     """Implements ``core.knowledge.ports.DocumentParser``. ``seconds`` bounds one document; then its process is killed."""
 
-    def __init__(self, launcher: Launcher, *, seconds: float, max_bytes: int, max_pages: int) -> None:
+    def __init__(self, launcher: Launcher | None, *, seconds: float, max_bytes: int, max_pages: int) -> None:
         self._launcher = launcher
         self._seconds = seconds
         self._limits = {"size": max_bytes, "pages": max_pages}
@@ -39,7 +39,8 @@ class SandboxedParser:
             try:
                 outcome = await self._run(worker, name, document, result)
             finally:
-                self._launcher.stop(worker)
+                if self._launcher is not None:
+                    self._launcher.stop(worker)
             if "error" in outcome:
                 raise _error(outcome["error"])
             return await asyncio.to_thread(_decode, result)
@@ -56,6 +57,8 @@ class SandboxedParser:
         return worker
 
     async def _fresh(self) -> RunningWorker:
+        if self._launcher is None:
+            raise Unavailable("no server is running", code="not_serving", hint="start `pai serve` first")
         return await self._launcher.start("parser", (), {"cpu_seconds": int(self._seconds) + 5})
 
     async def _run(self, worker: RunningWorker, name: str, document: int, result: int) -> dict[str, Any]:

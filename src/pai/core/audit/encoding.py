@@ -43,7 +43,7 @@ def decode(data: bytes) -> dict[str, Any]:
 
 
 def leaf_of(salt: bytes, body: bytes) -> bytes:
-    """Return the leaf hash of a salted body: erasing salt and body later leaves the tree valid and the content unguessable."""
+    """Return the leaf hash of a salted body; with both erased the tree stays valid and the content unguessable."""
     return leaf_hash(LEAF_VERSION + hashlib.sha256(salt + body).digest())
 
 

@@ -14,12 +14,12 @@ class Keystore(Protocol):
     """Operations on keys that never leave the keystore process. Synchronous, callable from any thread.
 
     ``handle`` is an opaque name of a member key held open in the keystore until ``forget``. ``context`` binds a wrap to
-    what it is for (``collection:ID``) and whose it is; a wrap moved elsewhere does not open. Raises Sealed when no root key
-    is there, Unauthenticated for a wrong password or key, Corrupt for a wrap that does not authenticate.
+    what it is for (``collection:ID``) and whose it is; a wrap moved elsewhere does not open. Raises Sealed when no root
+    key is there, Unauthenticated for a wrong password or key, Corrupt for a wrap that does not authenticate.
     """
 
     def new_member(self, user_id: str, password: Secret, *, console: bool) -> NewMember:
-        """Make a key pair (HPKE, RFC 9180) and wrap its private half by password, recovery code and, if asked, by this server."""
+        """Make a key pair (HPKE, RFC 9180); wrap its private half by password, recovery code and, if asked, server."""
         ...
 
     def unlock_with_password(
@@ -98,7 +98,7 @@ class Keystore(Protocol):
 
 
 class KeystoreAdministration(Protocol):
-    """What start-up, ``pai init`` and ``pai keys`` do with the root key. Each passphrase call runs Argon2id once or twice."""
+    """What start-up, ``pai init`` and ``pai keys`` do with the root key; each call with a passphrase runs Argon2id."""
 
     def status(self) -> KeystoreStatus:
         """Tell whether a root key exists and is open. Never raises Sealed."""
@@ -107,17 +107,17 @@ class KeystoreAdministration(Protocol):
     def create(self, passphrase: Secret, kdf: str) -> Secret:
         """Make the root and server keys, open them and return the recovery code.
 
-        May be run again until the code is confirmed: with the same passphrase it keeps the keys and returns a new code. Raises
-        Unauthenticated (``wrong_passphrase``) for another passphrase, Conflict (``keystore_exists``) once confirmed.
+        May be run again until the code is confirmed: with the same passphrase it keeps the keys and returns a new code.
+        Raises Unauthenticated (``wrong_passphrase``) for another one, Conflict (``keystore_exists``) once confirmed.
         """
         ...
 
     def open(self, passphrase: Secret) -> None:
-        """Open the root and the server keys. Raises NotFound (``no_keystore``), Unauthenticated (``wrong_passphrase``), Corrupt."""
+        """Open all keys. Raises NotFound (``no_keystore``), Unauthenticated (``wrong_passphrase``), Corrupt."""
         ...
 
     def open_with_recovery(self, code: Secret) -> None:
-        """Open with the recovery code. Raises Invalid (``recovery_code_typo``), Unauthenticated (``wrong_recovery_code``)."""
+        """Open by recovery code. Raises Invalid (``recovery_code_typo``), Unauthenticated (``wrong_recovery_code``)."""
         ...
 
     def confirm_recovery(self, code: Secret) -> None:
@@ -125,7 +125,7 @@ class KeystoreAdministration(Protocol):
         ...
 
     def renew_recovery(self) -> Secret:
-        """Replace the recovery code (unconfirmed again) and return the new one; the old one opens nothing from now on."""
+        """Replace the recovery code (unconfirmed again) and return it; the old one opens nothing from now on."""
         ...
 
     def set_passphrase(self, passphrase: Secret, kdf: str) -> None:

@@ -66,8 +66,9 @@ class NewDataKey:
 
 @dataclass(frozen=True, slots=True)
 class KeystoreStatus:
-    """State of the keystore. ``created``: a root key exists on disk; ``opened``: it is held open; ``kdf`` names the RFC 9106
-    profile of the passphrase; ``protections`` says which hardening of the process holds and which does not, and why."""
+    """State of the keystore. ``created``: a root key exists on disk; ``opened``: it is held open; ``kdf`` names the
+    RFC 9106 profile of the passphrase; ``protections`` tells what hardening of the process holds and what not.
+    """
 
     created: bool
     opened: bool

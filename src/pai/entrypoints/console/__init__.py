@@ -1,0 +1,1 @@
+"""Host commands: the operator at the console, over the control socket or in-process."""

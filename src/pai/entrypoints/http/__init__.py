@@ -1,0 +1,1 @@
+"""What all HTTP entry points share: authentication, errors, limits, headers, the route registry."""

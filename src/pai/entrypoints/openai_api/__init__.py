@@ -1,0 +1,1 @@
+"""OpenAI's dialect under /v1: pure translation."""

@@ -1,0 +1,1 @@
+"""PAI's own API under /pai/v1."""

@@ -53,7 +53,9 @@ def handshake(files: TlsFiles, name: str) -> str | None:
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])
-def test_a_strict_client_that_trusts_the_authority_accepts_the_server(vault: KeyVault, tmp_path: Path, name: str) -> None:
+def test_a_strict_client_that_trusts_the_authority_accepts_the_server(
+    vault: KeyVault, tmp_path: Path, name: str
+) -> None:
     assert handshake(ensure_certificates(tmp_path, vault, now=NOW), name) == "TLSv1.3"
 
 

@@ -24,9 +24,7 @@ BOX = SEGMENT_BYTES + 16
 
 def encrypted(data: bytes, key: bytes = KEY, context: str = "c", pieces: int = 1) -> bytes:
     step = max(1, -(-len(data) // pieces))
-    return b"".join(
-        encrypt_segments(key, (data[at : at + step] for at in range(0, len(data), step)), context=context)
-    )
+    return b"".join(encrypt_segments(key, (data[at : at + step] for at in range(0, len(data), step)), context=context))
 
 
 def decrypted(blob: bytes, key: bytes = KEY, context: str = "c") -> bytes:
@@ -161,7 +159,9 @@ def test_what_a_crash_left_is_not_listed_and_is_swept(originals: SealedOriginals
     assert [path.name for path in folder.iterdir()] == ["blb_1"]
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\x00b", "A", "a.b", "a\n", "ü", "a" * 65])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\x00b", "A", "a.b", "a\n", "ü", "a" * 65]
+)
 def test_names_cannot_leave_the_folder(originals: SealedOriginals, name: str) -> None:
     for collection, blob in ((name, "blb_1"), ("col_1", name)):
         with pytest.raises(Invalid):

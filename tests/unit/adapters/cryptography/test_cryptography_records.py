@@ -75,5 +75,3 @@ def test_records_never_repeat() -> None:
 @given(st.lists(st.binary(max_size=4), max_size=4), st.lists(st.binary(max_size=4), max_size=4))
 def test_binding_is_unambiguous(one: list[bytes], other: list[bytes]) -> None:
     assert (bind(*one) == bind(*other)) == (one == other)
-
-

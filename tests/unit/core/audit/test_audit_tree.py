@@ -43,7 +43,7 @@ def test_known_roots_from_leaves_and_from_the_frontier_alone() -> None:
 
 
 def test_known_inclusion_paths() -> None:
-    # RFC 6962 section 2.1.3: in the tree of 7 leaves, PATH(0) = [b, h, l], PATH(3) = [c, g, l], PATH(4) = [f, j, k], PATH(6) = [i, k].
+    # The example of RFC 6962 section 2.1.3 and RFC 9162 section 2.1.5: the tree of 7 leaves.
     h, node = HASHES, tree.node_hash
     g, i_, j = node(h[0], h[1]), node(h[2], h[3]), node(h[4], h[5])
     k = node(g, i_)

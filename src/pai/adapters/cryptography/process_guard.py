@@ -1,14 +1,16 @@
-"""Keeping keys out of swap."""
+"""Keeping keys out of swap, and from outliving the process that they serve."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import resource
+import signal
 from pathlib import Path
 from typing import Final
 
 _MCL_CURRENT_FUTURE_ONFAULT: Final = 1 | 2 | 4
+_PR_SET_PDEATHSIG: Final = 1
 _CAP_IPC_LOCK: Final = 1 << 14
 
 
@@ -24,6 +26,13 @@ def lock_memory() -> str:
     if libc.mlockall(_MCL_CURRENT_FUTURE_ONFAULT) != 0:
         return f"memory locked: no ({os.strerror(ctypes.get_errno())})"
     return "memory locked: yes"
+
+
+def end_with_parent() -> bool:
+    """Have the kernel kill this process when the thread that started it ends; False if the parent is gone already."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent
 
 
 def _may_lock() -> bool:

@@ -1,0 +1,1 @@
+"""The catalogue of starter models, and bringing model files into a home."""

@@ -1,0 +1,60 @@
+"""Starter models with pinned hashes. No hash that a package computes for itself is trusted."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import msgspec
+
+from pai.core.models.values import ModelRecord
+
+CHOICES = {
+    "starter": ("qwen2.5-coder-1.5b-instruct", "all-minilm-l6-v2"),
+    "small": ("qwen2.5-coder-0.5b-instruct", "all-minilm-l6-v2"),
+    "echo": (),
+    "none": (),
+}
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """A file cut into numbered packages, each with ``data/partNN.bin``."""
+
+    package: str
+    version: str
+    count: int
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A file that lies whole in one package."""
+
+    package: str
+    version: str
+    name: str
+
+
+class StarterFile(msgspec.Struct, frozen=True):
+    """One file of a model and where it comes from."""
+
+    path: str
+    sha256: str
+    size: int
+    parts: Parts | None = None
+    member: Member | None = None
+
+
+class Starter(msgspec.Struct, frozen=True):
+    """A starter model."""
+
+    task: str
+    engine: str
+    format: str
+    context_length: int
+    dimensions: int | None
+    files: tuple[StarterFile, ...]
+    record: ModelRecord
+
+
+def catalogue() -> dict[str, Starter]:
+    """Return all starter models by name."""
+    data = (resources.files("pai.adapters.models") / "catalogue.json").read_bytes()
+    return msgspec.json.decode(data, type=dict[str, Starter])

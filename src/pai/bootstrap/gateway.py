@@ -1,0 +1,151 @@
+"""The gateway process: walls, then storage, use cases and HTTP on listeners that were bound before."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pai.foundation.errors import PaiError
+
+DRAIN_SECONDS = 10
+CHECKPOINT_SECONDS = 300
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def main() -> int:
+    """Run the gateway; its start is told through the descriptor named in the one argument."""
+    from pai.bootstrap.serve import Start
+
+    with os.fdopen(int(sys.argv[1]), "rb") as told:
+        start = msgspec.json.decode(told.read(), type=Start, dec_hook=lambda kind, value: kind(value))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.umask(0o077)
+    from pai.adapters.cryptography.process_guard import end_with_parent
+    from pai.adapters.system.sandbox import apply, gateway_profile
+
+    end_with_parent()
+    report = apply(gateway_profile(start.settings.home))
+    tell = _Teller(start.status_fd)
+    try:
+        asyncio.run(_serve(start, tell, report.lines(), tuple(x.name for x in report.layers if not x.holds)))
+    except PaiError as error:
+        tell({"event": "failed", "code": error.code, "message": error.message, "hint": error.hint})
+        return 1
+    return 0
+
+
+class _Teller:
+    """Writes lines to the supervisor."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __call__(self, message: dict[str, Any]) -> None:
+        os.write(self._fd, msgspec.json.encode(message) + b"\n")
+
+
+async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missing: tuple[str, ...]) -> None:
+    from pai.adapters.cryptography.certificates import ensure_certificates
+    from pai.adapters.cryptography.keystore_client import KeystoreClient
+    from pai.adapters.workers.launcher import Launcher
+    from pai.bootstrap.compose import engines_for, open_base, services_for
+    from pai.core.operations.events import Started, Stopped
+    from pai.entrypoints.console.app import console_app
+    from pai.entrypoints.http.app import create_app
+    from pai.entrypoints.openai_api.routes import router as openai_router
+    from pai.entrypoints.pai_api.routes import router as pai_router
+    from pai.foundation.actor import SYSTEM
+
+    settings = start.settings
+    keystore = KeystoreClient(socket.socket(fileno=start.keystore_fd))
+    base = await asyncio.to_thread(open_base, settings, keystore)
+    tls = await asyncio.to_thread(
+        lambda: ensure_certificates(settings.home / "tls", keystore, now=base.clock.now(), extra_names=settings.server.names)
+    )
+    launcher = Launcher(socket.socket(fileno=start.launcher_fd))
+    engines = engines_for(settings, base, launcher)
+    state = {"reason": "starting"}
+    services = services_for(settings, base, launcher, engines, lambda: state["reason"])
+    await base.storage.run(
+        lambda unit: (
+            unit.users.end_sessions(base.clock.now()),
+            unit.audit.record(SYSTEM, Started(protections=protections, missing=missing)),
+        )
+    )
+    context = _tls_context(tls.certificate, tls.key, tls.password.reveal().decode())
+    servers = [
+        _server(create_app(services, [openai_router, pai_router]), context),
+        _server(console_app(services), None),
+    ]
+    sockets = [socket.socket(fileno=start.listener_fd), socket.socket(fileno=start.control_fd)]
+    tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
+    jobs = asyncio.create_task(services.ingest.run_forever())
+    checkpoints = asyncio.create_task(_checkpoints(base.storage))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: [setattr(s, "should_exit", True) for s in servers])
+    try:
+        began = time.monotonic()
+        models = await base.storage.read(lambda unit: unit.models.list())
+        for alias in ("default", "default-embedding"):
+            if any(alias in model.aliases for model in models):
+                await engines.get(alias)
+        state["reason"] = ""
+        tell({"event": "ready", "model_seconds": time.monotonic() - began})
+        await asyncio.gather(*tasks)
+    finally:
+        for server in servers:
+            server.should_exit = True
+        for task in (jobs, checkpoints):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, jobs, checkpoints, return_exceptions=True)
+        await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
+        await asyncio.to_thread(base.storage.close)
+
+
+async def _checkpoints(storage: Any) -> None:
+    while True:
+        await asyncio.sleep(CHECKPOINT_SECONDS)
+        await storage.run(lambda unit: unit.audit.checkpoint())
+
+
+def _tls_context(certificate: Path, key: Path, password: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.load_cert_chain(certificate, key, password)
+    return context
+
+
+def _server(app: Any, context: ssl.SSLContext | None) -> Any:
+    import uvicorn
+
+    class Quiet(uvicorn.Server):
+        """Signals belong to the gateway, not to one of its servers."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """Leave signals alone."""
+            yield
+
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS, limit_concurrency=512, timeout_keep_alive=30, http="h11",
+    )  # fmt: skip
+    config.load()
+    config.ssl = context
+    return Quiet(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

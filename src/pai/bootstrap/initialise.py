@@ -1,0 +1,153 @@
+"""First initialisation. Every step looks whether it is done already, so an interrupted run is simply run again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pai.adapters.models.catalogue import CHOICES, catalogue
+from pai.adapters.models.files import bring
+from pai.adapters.system.home import Home, HomeLock
+from pai.bootstrap.telemetry import child_environment
+from pai.core.models.events import ModelImported
+from pai.core.models.values import Model, ModelFile, ModelRecord
+from pai.foundation.actor import OPERATOR, Role
+from pai.foundation.errors import Usage
+from pai.foundation.redaction import Secret
+from pai.foundation.refs import ModelRef, ResourceRef
+from pai.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """What was made. The codes are shown once; None when they were made and confirmed by an earlier run."""
+
+    recovery_code: str | None
+    admin_recovery_code: str | None
+    admin: str
+    models: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run_init(
+    settings: Settings, *, admin_email: str, admin_password: Secret, passphrase: Secret, models: str, cache: Path,
+    progress: Callable[[str], None],
+) -> InitResult:  # fmt: skip
+    """Make (or complete) an installation. Raises PaiError with one clear sentence."""
+    from pai.adapters.cryptography.certificates import ensure_certificates
+    from pai.adapters.cryptography.keystore_process import start_keystore
+    from pai.bootstrap.compose import open_base
+    from pai.core.identity.passwords import check_password
+
+    if models not in CHOICES:
+        raise Usage(f"unknown choice of models {models!r}", hint="use one of: " + ", ".join(CHOICES))
+    check_password(admin_password, admin_email.lower())
+    home = Home(settings.home)
+    home.prepare()
+    lock = HomeLock(home)
+    lock.acquire()
+    seconds: dict[str, float] = {}
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.release)
+        process = stack.enter_context(start_keystore(home.root, child_environment()))
+        began = time.monotonic()
+        progress("making the root key (Argon2id; a few seconds on purpose) ...")
+        code = _keys(process.client, passphrase, settings.keys.passphrase_kdf)
+        seconds["keys"] = time.monotonic() - began
+        base = open_base(settings, process.client)
+        stack.callback(base.storage.close)
+        progress("making the local certificate ...")
+        ensure_certificates(home.root / "tls", process.client, now=base.clock.now(), extra_names=settings.server.names)
+        began = time.monotonic()
+        names = _models(base, models, cache, progress)
+        seconds["models"] = time.monotonic() - began
+        progress("making the first administrator ...")
+        admin_code = asyncio.run(_administrator(base, admin_email, admin_password))
+        base.storage.run_sync(lambda unit: unit.audit.checkpoint())
+    shown = code.reveal().decode() if code else None
+    if shown:
+        _keep_code(home.root / "recovery-code.txt", shown)
+    return InitResult(shown, admin_code, admin_email, names, {name: round(value, 2) for name, value in seconds.items()})
+
+
+def _keys(client: object, passphrase: Secret, kdf: str) -> Secret | None:
+    from pai.adapters.cryptography.keystore_client import KeystoreClient
+
+    assert isinstance(client, KeystoreClient)
+    if client.status().exists:
+        client.open(passphrase)
+        return None
+    return client.create(passphrase, kdf)
+
+
+def _keep_code(path: Path, code: str) -> None:
+    text = f"{code}\n\nThis recovery code opens PAI if the passphrase is lost. Write it down, away from this machine, then delete this file.\n"
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(text)
+
+
+async def _administrator(base: object, email: str, password: Secret) -> str | None:
+    from pai.bootstrap.compose import Base
+    from pai.core.identity.accounts import Accounts
+
+    assert isinstance(base, Base)
+    if await base.storage.read(lambda unit: unit.users.list()):
+        return None
+    accounts = Accounts(base.storage, base.keystore, base.policy, base.clock)
+    added = await accounts.add(OPERATOR, email, Role.ADMINISTRATOR, password, first=True)
+    return added.recovery_code.reveal().decode()
+
+
+def _models(base: object, choice: str, cache: Path, progress: Callable[[str], None]) -> list[str]:
+    from pai.adapters.cryptography.model_signatures import sign_model
+    from pai.bootstrap.compose import Base
+
+    assert isinstance(base, Base)
+    wanted = _wanted(choice, base.clock.now())
+    for model in wanted:
+        held = asyncio.run(base.storage.read(lambda unit, name=model.name: unit.models.get(name)))
+        progress(f"taking the model {model.name} ...")
+        for file in model.files:
+            bring(cache / model.name / file.path, base.home.models / model.name / file.path, file.sha256)
+        if held is not None:
+            continue
+        signed = dataclasses.replace(model, signature=sign_model(base.keystore, model))
+        event = ModelImported(
+            resource=ResourceRef("model", model.name), model=ModelRef(model.name, model.sha256), licence=model.record.licence
+        )
+        base.storage.run_sync(lambda unit, m=signed, e=event: (unit.models.add(m), unit.audit.record(OPERATOR, e)))
+    return [model.name for model in wanted]
+
+
+def _wanted(choice: str, now: object) -> list[Model]:
+    from datetime import datetime
+
+    assert isinstance(now, datetime)
+    if choice == "echo":
+        record = ModelRecord(
+            "built into PAI", "Apache-2.0", "none: it has no weights", "It understands nothing: it repeats the question, for tests only"
+        )
+        names = (("echo", "chat", "default"), ("echo-embedding", "embedding", "default-embedding"))
+        return [
+            Model(name, task, "echo", "built-in", (), 8192, 384, record, b"", now, aliases=(alias,)) for name, task, alias in names
+        ]
+    known = catalogue()
+    found = []
+    for name in CHOICES[choice]:
+        starter = known[name]
+        files = tuple(ModelFile(file.path, file.sha256, file.size) for file in starter.files)
+        alias = "default" if starter.task == "chat" else "default-embedding"
+        found.append(
+            Model(
+                name, starter.task, starter.engine, starter.format, files, starter.context_length, starter.dimensions, starter.record,
+                b"", now, aliases=(alias,),
+            )
+        )  # fmt: skip
+    return found

@@ -1,0 +1,50 @@
+"""The control socket: one POST per host command. The socket's mode (0600) lets only the home's owner in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from pai.entrypoints.console.commands import COMMANDS
+from pai.entrypoints.http.services import Services
+from pai.foundation.errors import Invalid, NotFound, PaiError
+
+MAX_BODY = 1 << 20
+
+
+async def dispatch(services: Services, command: str, arguments: dict[str, Any]) -> Any:
+    """Run one host command. Raises NotFound for a name that is not in the table, Invalid for a missing argument."""
+    handler = COMMANDS.get(command)
+    if handler is None:
+        raise NotFound(f"no host command {command[:40]!r}")
+    try:
+        return await handler(services, arguments)
+    except KeyError as error:
+        raise Invalid(f"the argument {error.args[0]!r} is missing") from None
+
+
+def console_app(services: Services) -> Any:
+    """Return the ASGI application of the control socket."""
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        body = b""
+        more = True
+        while more and len(body) <= MAX_BODY:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        try:
+            arguments = msgspec.json.decode(body[: MAX_BODY + 1] or b"{}", type=dict[str, Any])
+            status, answer = 200, await dispatch(services, scope["path"].removeprefix("/console/"), arguments)
+        except msgspec.MsgspecError:
+            status, answer = 400, {"error": {"code": "invalid", "message": "not a JSON object", "hint": ""}}
+        except PaiError as error:
+            status, answer = error.status, {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": msgspec.json.encode(answer)})
+
+    return app

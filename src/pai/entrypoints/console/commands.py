@@ -1,0 +1,145 @@
+"""Host commands as a table: name -> what it does. The actor is always ``operator@console``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from pai import __version__
+from pai.core.audit.values import EventFilter
+from pai.core.identity.values import User
+from pai.entrypoints.http import shapes
+from pai.entrypoints.http.services import Services
+from pai.foundation.actor import OPERATOR, Role, Scope
+from pai.foundation.errors import Invalid, NotFound
+from pai.foundation.redaction import Secret
+from pai.foundation.time import utc_now
+
+Arguments = dict[str, Any]
+Command = Callable[[Services, Arguments], Awaitable[Any]]
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _secret(arguments: Arguments, name: str) -> Secret | None:
+    value = arguments.get(name)
+    return Secret(str(value).encode()) if value is not None else None
+
+
+def _one_of(kind: type[Role] | type[Scope], value: str) -> Any:
+    try:
+        return kind(value)
+    except ValueError:
+        raise Invalid(f"unknown {kind.__name__.lower()} {value!r}", hint="use one of: " + ", ".join(kind)) from None
+
+
+def duration(text: str) -> timedelta:
+    """Return the span of a text such as ``30d``, ``12h`` or ``15m``. Raises Invalid."""
+    unit = _UNITS.get(text[-1:])
+    if unit is None or not text[:-1].isdecimal() or not 0 < int(text[:-1]) < 100_000:
+        raise Invalid(f"{text!r} is not a span of time", hint="such as 30d, 12h or 15m")
+    return timedelta(**{unit: int(text[:-1])})
+
+
+async def user_add(services: Services, arguments: Arguments) -> Any:
+    """Make an account; the recovery code of its content is shown once."""
+    password = _secret(arguments, "password")
+    if password is None:
+        raise Invalid("a password is needed", hint="give --password-file")
+    role = _one_of(Role, arguments.get("role", "member"))
+    added = await services.accounts.add(OPERATOR, str(arguments["email"]), role, password)
+    return {**shapes.user(added.user), "recovery_code": added.recovery_code.reveal().decode()}
+
+
+async def user_list(services: Services, _arguments: Arguments) -> Any:
+    """List accounts."""
+    return {"users": [shapes.user(user) for user in await services.accounts.list(OPERATOR)]}
+
+
+async def user_disable(services: Services, arguments: Arguments) -> Any:
+    """Disable an account: its keys and sessions die at once."""
+    user = await services.accounts.disable(OPERATOR, str(arguments["email"]))
+    services.keys.close_owner([key.id for key in await services.keys.list(OPERATOR, user.id)])
+    return shapes.user(user)
+
+
+async def key_create(services: Services, arguments: Arguments) -> Any:
+    """Make an API key; its text is shown once."""
+    scopes = frozenset(_one_of(Scope, scope.strip()) for scope in str(arguments["scopes"]).split(",") if scope.strip())
+    if not scopes:
+        raise Invalid("a key needs a scope", hint="use --scopes inference,knowledge")
+    expires = utc_now() + duration(str(arguments["expires"])) if arguments.get("expires") else None
+    made = await services.keys.create(
+        OPERATOR, owner=str(arguments["owner"]), name=str(arguments["name"]), scopes=scopes, expires_at=expires,
+        password=_secret(arguments, "owner_password"),
+    )  # fmt: skip
+    return {**shapes.key(made.key, str(arguments["owner"])), "key": made.text}
+
+
+async def _by_id(services: Services) -> dict[str, User]:
+    return {user.id: user for user in await services.accounts.list(OPERATOR)}
+
+
+async def key_list(services: Services, _arguments: Arguments) -> Any:
+    """List API keys of all accounts."""
+    users = await _by_id(services)
+    keys = await services.keys.list(OPERATOR)
+    return {"keys": [shapes.key(key, users[key.owner_id].email if key.owner_id in users else "") for key in keys]}
+
+
+async def key_revoke(services: Services, arguments: Arguments) -> Any:
+    """Revoke an API key."""
+    await services.keys.revoke(OPERATOR, str(arguments["id"]))
+    return {"revoked": arguments["id"]}
+
+
+async def models_list(services: Services, _arguments: Arguments) -> Any:
+    """List models."""
+    return {"models": [shapes.model(model) for model in await services.inference.models(OPERATOR)]}
+
+
+async def models_show(services: Services, arguments: Arguments) -> Any:
+    """Show one model with its record."""
+    for model in await services.inference.models(OPERATOR):
+        if arguments["name"] in (model.name, *model.aliases):
+            return shapes.model(model)
+    raise NotFound(f"the model {arguments['name']!r} is not here", hint="see `pai models list`")
+
+
+async def audit_tail(services: Services, arguments: Arguments) -> Any:
+    """Show the newest events."""
+    wanted = EventFilter(limit=int(arguments.get("limit", 20)), name=arguments.get("name"), subject=arguments.get("subject"))
+    return {"events": [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]}
+
+
+async def audit_verify(services: Services, _arguments: Arguments) -> Any:
+    """Recompute the whole audit log."""
+    return shapes.verification(await services.oversight.verify(OPERATOR))
+
+
+async def audit_checkpoint(services: Services, _arguments: Arguments) -> Any:
+    """Sign the tree head."""
+    made = await services.oversight.checkpoint(OPERATOR)
+    return {"size": made.size, "root": made.root, "note": made.note}
+
+
+async def status(services: Services, _arguments: Arguments) -> Any:
+    """Tell whether PAI is ready."""
+    reason = services.ready()
+    return {"ready": not reason, "reason": reason, "version": __version__}
+
+
+COMMANDS: dict[str, Command] = {
+    "user.add": user_add,
+    "user.list": user_list,
+    "user.disable": user_disable,
+    "key.create": key_create,
+    "key.list": key_list,
+    "key.revoke": key_revoke,
+    "models.list": models_list,
+    "models.show": models_show,
+    "audit.tail": audit_tail,
+    "audit.verify": audit_verify,
+    "audit.checkpoint": audit_checkpoint,
+    "status": status,
+}

@@ -1,0 +1,31 @@
+"""The use cases that entry points translate to. Composition fills this in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pai.core.identity.accounts import Accounts
+from pai.core.identity.api_keys import ApiKeys
+from pai.core.knowledge.answering import Answering
+from pai.core.knowledge.collections import Collections
+from pai.core.knowledge.ingest import Ingest
+from pai.core.models.inference import Inference
+from pai.core.operations.oversight import Oversight
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the entry points may call. ``ready`` returns an empty text, or why PAI is not ready."""
+
+    accounts: Accounts
+    keys: ApiKeys
+    inference: Inference
+    collections: Collections
+    ingest: Ingest
+    answering: Answering
+    oversight: Oversight
+    ready: Callable[[], str]
+    upload_bytes: int
+    json_bytes: int
+    hosts: frozenset[str]

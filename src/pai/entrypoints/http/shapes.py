@@ -1,0 +1,105 @@
+"""Values as JSON, in the shapes that outside scripts rely on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pai.core.audit.values import RecordedEvent, Verification
+from pai.core.identity.values import ApiKey, User
+from pai.core.knowledge.ingest import JobReport
+from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job
+from pai.core.models.values import Model
+from pai.foundation.time import to_text
+
+
+def collection(value: Collection) -> dict[str, Any]:
+    """A collection."""
+    return {
+        "id": value.id, "name": value.name, "owner": value.owner_id, "label": value.label.value, "purpose": value.purpose,
+        "training": value.training.value, "shared_with": sorted(value.shared_with), "created_at": to_text(value.created_at),
+    }  # fmt: skip
+
+
+def document(value: Document) -> dict[str, Any]:
+    """A document."""
+    return {
+        "id": value.id, "name": value.name, "collection_id": value.collection_id, "media_type": value.media_type, "size": value.size,
+        "pages": value.pages, "chunks": value.chunks, "label": value.label.value, "created_at": to_text(value.created_at),
+    }  # fmt: skip
+
+
+def job(value: Job) -> dict[str, Any]:
+    """A job."""
+    return {
+        "id": value.id, "kind": value.kind, "collection_id": value.collection_id, "state": value.state.value, "total": value.total,
+        "done": value.done, "error": value.error, "created_at": to_text(value.created_at),
+    }  # fmt: skip
+
+
+def report(value: JobReport) -> dict[str, Any]:
+    """A job with its files, in the shape of ``pai ingest --json``."""
+    files: dict[str, list[dict[str, Any]]] = {"accepted": [], "skipped": [], "refused": []}
+    for item in value.items:
+        match item.state:
+            case ItemState.ACCEPTED:
+                files["accepted"].append(
+                    {"path": item.name, "document": item.document_id, "pages": item.pages, "chunks": item.chunks, "n": item.n}
+                )
+            case ItemState.SKIPPED:
+                files["skipped"].append({"path": item.name, "reason": item.reason, "n": item.n})
+            case ItemState.REFUSED:
+                files["refused"].append({"path": item.name, "code": item.code, "reason": item.reason, "n": item.n})
+            case ItemState.WAITING:
+                pass
+    return {**job(value.job), "collection": value.collection, **files}
+
+
+def answer(value: Answer) -> dict[str, Any]:
+    """An answer."""
+    sources = [
+        {"n": s.n, "document": s.document, "document_id": s.document_id, "chunk_id": s.chunk_id, "page": s.page, "quote": s.quote}
+        for s in value.sources
+    ]
+    return {
+        "answer": value.text, "abstained": value.abstained, "sources": sources, "model": value.model, "receipt": value.receipt
+    }
+
+
+def event(value: RecordedEvent) -> dict[str, Any]:
+    """An audit event."""
+    return {**value.body, "index": value.index}
+
+
+def verification(value: Verification) -> dict[str, Any]:
+    """A verification of the audit log."""
+    errors = [{"kind": error.kind, "index": error.index, "hint": error.hint} for error in value.errors]
+    return {"ok": value.ok, "size": value.size, "root": value.root, "checkpoint": value.checkpoint, "errors": errors}
+
+
+def user(value: User) -> dict[str, Any]:
+    """An account."""
+    holder = "this server" if value.first_administrator else "the member"
+    return {
+        "id": value.id, "email": value.email, "role": value.role.value, "key_holder": holder, "created_at": to_text(value.created_at),
+        "disabled_at": to_text(value.disabled_at) if value.disabled_at else None,
+    }  # fmt: skip
+
+
+def key(value: ApiKey, owner: str = "") -> dict[str, Any]:
+    """An API key without its secret."""
+    return {
+        "id": value.id, "name": value.name, "owner": owner or value.owner_id, "scopes": sorted(scope.value for scope in value.scopes),
+        "content": value.content, "expires_at": to_text(value.expires_at) if value.expires_at else None,
+        "used_at": to_text(value.used_at) if value.used_at else None,
+        "revoked_at": to_text(value.revoked_at) if value.revoked_at else None,
+    }  # fmt: skip
+
+
+def model(value: Model) -> dict[str, Any]:
+    """A model."""
+    return {
+        "name": value.name, "aliases": sorted(value.aliases), "task": value.task, "engine": value.engine, "format": value.format,
+        "sha256": value.sha256, "size": value.size, "context_length": value.context_length, "active": value.active,
+        "origin": value.record.origin, "licence": value.record.licence, "training_data": value.record.training_data,
+        "known_gaps": value.record.known_gaps,
+    }  # fmt: skip

@@ -1,0 +1,81 @@
+"""Before any route: Host check, size limits, security headers. Pure ASGI, so that streams stay streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Walls:
+    """Wraps the application. ``hosts`` are the names a Host header may carry (DNS rebinding is refused here)."""
+
+    def __init__(self, app: Any, *, hosts: frozenset[str], json_bytes: int, upload_bytes: int) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._json = json_bytes
+        self._upload = upload_bytes
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer, or refuse before anything is parsed."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if name.strip("[]") not in self._hosts:
+            await _refuse(send, 400, "bad_host", "this Host header is not one of PAI's names")
+            return
+        kind = headers.get(b"content-type", b"").lower()
+        limit = self._upload if kind.startswith(b"multipart/form-data") else self._json
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > limit:
+            await _refuse(send, 413, "too_large", f"the body is larger than {limit >> 20} MB")
+            return
+        await self._app(scope, _bounded(receive, limit), _with_headers(send))
+
+
+class BodyTooLarge(Exception):
+    """A body without a truthful length passed the limit."""
+
+
+def _bounded(receive: Any, limit: int) -> Any:
+    seen = 0
+
+    async def bounded() -> dict[str, Any]:
+        nonlocal seen
+        message: dict[str, Any] = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise BodyTooLarge
+        return message
+
+    return bounded
+
+
+def _with_headers(send: Any) -> Any:
+    async def sender(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            present = {name.lower() for name, _ in message.get("headers", ())}
+            message["headers"] = [*message.get("headers", ()), *(pair for pair in HEADERS if pair[0] not in present)]
+        await send(message)
+
+    return sender
+
+
+async def _refuse(send: Any, status: int, code: str, message: str) -> None:
+    body = msgspec.json.encode({"error": {"code": code, "message": message, "hint": "", "type": "invalid_request_error"}})
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *HEADERS]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,223 @@
+"""Collections, documents, jobs, questions, keys and audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import UploadFile
+
+from pai.core.audit.values import EventFilter
+from pai.core.knowledge.ingest import Upload
+from pai.core.policy.values import Permission as P
+from pai.entrypoints.http import shapes
+from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.foundation.actor import Actor, Scope
+from pai.foundation.errors import Invalid
+from pai.foundation.labels import Label, parse_label
+from pai.foundation.refs import DEFAULT_PURPOSE
+
+router = APIRouter(prefix="/pai/v1")
+PIECE = 1 << 20
+
+
+class NewCollection(BaseModel):
+    """POST /pai/v1/collections."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str
+    label: str = Label.CONFIDENTIAL.value
+    purpose: str = DEFAULT_PURPOSE
+
+
+class Share(BaseModel):
+    """POST /pai/v1/collections/{id}/share."""
+
+    model_config = ConfigDict(extra="forbid")
+    email: str
+
+
+class Question(BaseModel):
+    """POST /pai/v1/collections/{id}/ask."""
+
+    model_config = ConfigDict(extra="forbid")
+    question: str
+    purpose: str | None = None
+    model: str = "default"
+
+
+class NewKey(BaseModel):
+    """POST /pai/v1/keys."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(max_length=100)
+    scopes: list[Scope]
+
+
+@guarded(router, "GET", "/me", P.SELF)
+async def me(actor: Annotated[Actor, Depends(requires(P.SELF))]) -> dict[str, Any]:
+    """Tell who this credential is."""
+    scopes = sorted(scope.value for scope in actor.scopes) if actor.scopes is not None else None
+    return {
+        "id": actor.id, "email": actor.name, "role": actor.role.value if actor.role else None, "key": actor.key_id,
+        "scopes": scopes, "opens_content": actor.unlocked is not None,
+    }  # fmt: skip
+
+
+@guarded(router, "GET", "/openapi.json", P.API_REFERENCE)
+async def openapi(request: Request) -> dict[str, Any]:
+    """Describe this API."""
+    described: dict[str, Any] = request.app.openapi()
+    return described
+
+
+@guarded(router, "GET", "/collections", P.COLLECTION_LIST)
+async def list_collections(request: Request, actor: Annotated[Actor, Depends(requires(P.COLLECTION_LIST))]) -> dict[str, Any]:
+    """List one's own and shared collections."""
+    found = await services_of(request).collections.list(actor)
+    return {"collections": [shapes.collection(value) for value in found]}
+
+
+@guarded(router, "POST", "/collections", P.COLLECTION_CREATE, status_code=201)
+async def create_collection(
+    request: Request, body: NewCollection, actor: Annotated[Actor, Depends(requires(P.COLLECTION_CREATE))]
+) -> dict[str, Any]:
+    """Make a collection."""
+    made = await services_of(request).collections.create(actor, body.name, parse_label(body.label), body.purpose)
+    return shapes.collection(made)
+
+
+@guarded(router, "DELETE", "/collections/{collection}", P.COLLECTION_DELETE)
+async def delete_collection(
+    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(P.COLLECTION_DELETE))]
+) -> dict[str, Any]:
+    """Delete a collection with everything in it."""
+    return {"deleted": (await services_of(request).collections.delete(actor, collection)).id}
+
+
+@guarded(router, "POST", "/collections/{collection}/share", P.COLLECTION_SHARE)
+async def share_collection(
+    request: Request, collection: str, body: Share, actor: Annotated[Actor, Depends(requires(P.COLLECTION_SHARE))]
+) -> dict[str, Any]:
+    """Give another account access."""
+    return shapes.collection(await services_of(request).collections.share(actor, collection, body.email))
+
+
+@guarded(router, "GET", "/collections/{collection}/documents", P.COLLECTION_READ)
+async def list_documents(
+    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(P.COLLECTION_READ))]
+) -> dict[str, Any]:
+    """List a collection's documents."""
+    found = await services_of(request).collections.documents(actor, collection)
+    return {"documents": [shapes.document(value) for value in found]}
+
+
+@guarded(router, "POST", "/collections/{collection}/documents", P.INGEST, status_code=202)
+async def ingest(request: Request, collection: str, actor: Annotated[Actor, Depends(requires(P.INGEST))]) -> dict[str, Any]:
+    """Take files in (multipart, field ``file``, repeated); optional fields ``subject`` (repeated) and ``subject_column``."""
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
+    async with request.form(max_files=1000, max_fields=1000) as form:
+        subjects = tuple(str(value)[:200] for value in form.getlist("subject") if isinstance(value, str))
+        column = form.get("subject_column")
+        uploads = [
+            Upload(value.filename or "unnamed", _pieces(value.file), subjects, column[:200] if isinstance(column, str) else "")
+            for value in form.getlist("file")
+            if isinstance(value, UploadFile)
+        ]
+        return shapes.job(await services_of(request).ingest.submit(actor, collection, uploads))
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece
+
+
+@guarded(router, "GET", "/documents/{document}", P.COLLECTION_READ)
+async def show_document(
+    request: Request, document: str, actor: Annotated[Actor, Depends(requires(P.COLLECTION_READ))]
+) -> dict[str, Any]:
+    """Show a document's passages."""
+    found, passages = await services_of(request).collections.passages(actor, document)
+    told = [{"id": p.id, "page": p.page, "heading": p.heading, "text": p.text} for p in passages]
+    return {**shapes.document(found), "passages": told}
+
+
+@guarded(router, "DELETE", "/documents/{document}", P.DOCUMENT_DELETE)
+async def delete_document(
+    request: Request, document: str, actor: Annotated[Actor, Depends(requires(P.DOCUMENT_DELETE))]
+) -> dict[str, Any]:
+    """Delete a document."""
+    await services_of(request).collections.delete_document(actor, document)
+    return {"deleted": document}
+
+
+@guarded(router, "GET", "/jobs", P.JOB_READ)
+async def list_jobs(request: Request, actor: Annotated[Actor, Depends(requires(P.JOB_READ))]) -> dict[str, Any]:
+    """List one's own jobs."""
+    return {"jobs": [shapes.job(value) for value in await services_of(request).ingest.jobs(actor)]}
+
+
+@guarded(router, "GET", "/jobs/{job}", P.JOB_READ)
+async def show_job(request: Request, job: str, actor: Annotated[Actor, Depends(requires(P.JOB_READ))]) -> dict[str, Any]:
+    """Show a job and its files."""
+    return shapes.report(await services_of(request).ingest.report(actor, job))
+
+
+@guarded(router, "DELETE", "/jobs/{job}", P.JOB_READ)
+async def cancel_job(request: Request, job: str, actor: Annotated[Actor, Depends(requires(P.JOB_READ))]) -> dict[str, Any]:
+    """Cancel a job."""
+    return shapes.job(await services_of(request).ingest.cancel(actor, job))
+
+
+@guarded(router, "POST", "/collections/{collection}/ask", P.ASK)
+async def ask(
+    request: Request, collection: str, body: Question, actor: Annotated[Actor, Depends(requires(P.ASK))]
+) -> dict[str, Any]:
+    """Answer a question from a collection, with quotes."""
+    service = services_of(request).answering
+    return shapes.answer(await service.ask(actor, collection, body.question, purpose=body.purpose, model=body.model))
+
+
+@guarded(router, "GET", "/keys", P.KEYS)
+async def list_keys(request: Request, actor: Annotated[Actor, Depends(requires(P.KEYS))]) -> dict[str, Any]:
+    """List one's own keys."""
+    return {"keys": [shapes.key(value) for value in await services_of(request).keys.list(actor)]}
+
+
+@guarded(router, "POST", "/keys", P.KEYS, status_code=201)
+async def create_key(request: Request, body: NewKey, actor: Annotated[Actor, Depends(requires(P.KEYS))]) -> dict[str, Any]:
+    """Make a key for oneself, with no more scopes than this credential has."""
+    made = await services_of(request).keys.create(actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes))
+    return {**shapes.key(made.key, actor.name), "key": made.text}
+
+
+@guarded(router, "DELETE", "/keys/{key}", P.KEYS)
+async def revoke_key(request: Request, key: str, actor: Annotated[Actor, Depends(requires(P.KEYS))]) -> dict[str, Any]:
+    """Revoke one of one's own keys."""
+    await services_of(request).keys.revoke(actor, key)
+    return {"revoked": key}
+
+
+@guarded(router, "GET", "/audit/events", P.AUDIT_READ)
+async def audit_events(
+    request: Request,
+    actor: Annotated[Actor, Depends(requires(P.AUDIT_READ))],
+    name: str | None = None,
+    resource: str | None = None,
+    subject: str | None = None,
+    before: int | None = None,
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50,
+) -> dict[str, Any]:
+    """Read the audit log, newest first."""
+    wanted = EventFilter(name=name, resource=resource, subject=subject, before=before, limit=limit)
+    return {"events": [shapes.event(value) for value in await services_of(request).oversight.events(actor, wanted)]}
+
+
+@guarded(router, "POST", "/audit/checkpoint", P.AUDIT_VERIFY)
+async def audit_checkpoint(request: Request, actor: Annotated[Actor, Depends(requires(P.AUDIT_VERIFY))]) -> dict[str, Any]:
+    """Sign the tree head."""
+    made = await services_of(request).oversight.checkpoint(actor)
+    return {"size": made.size, "root": made.root, "note": made.note}
