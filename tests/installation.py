@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ADMIN = "owner@pai.test"
-PASSWORD = "correct horse battery staple 9"
+PASSWORD = "violet tractor under nine lamps"
 PASSPHRASE = "a long passphrase for tests only"
 READY = "PAI is ready at "
 

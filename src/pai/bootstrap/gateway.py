@@ -140,7 +140,7 @@ def _server(app: Any, context: ssl.SSLContext | None) -> Any:
 
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS, limit_concurrency=512, timeout_keep_alive=30, http="h11",
+        timeout_graceful_shutdown=DRAIN_SECONDS, limit_concurrency=512, timeout_keep_alive=30, http="h11", loop="asyncio",
     )  # fmt: skip
     config.load()
     config.ssl = context

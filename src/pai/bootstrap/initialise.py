@@ -50,6 +50,7 @@ def run_init(
     check_password(admin_password, admin_email.lower())
     home = Home(settings.home)
     home.prepare()
+    done = home.root / "initialised"
     lock = HomeLock(home)
     lock.acquire()
     seconds: dict[str, float] = {}
@@ -58,7 +59,7 @@ def run_init(
         process = stack.enter_context(start_keystore(home.root, child_environment()))
         began = time.monotonic()
         progress("making the root key (Argon2id; a few seconds on purpose) ...")
-        code = _keys(process.client, passphrase, settings.keys.passphrase_kdf)
+        code = _keys(process.client, passphrase, settings.keys.passphrase_kdf, complete=done.exists())
         seconds["keys"] = time.monotonic() - began
         base = open_base(settings, process.client)
         stack.callback(base.storage.close)
@@ -70,19 +71,21 @@ def run_init(
         progress("making the first administrator ...")
         admin_code = asyncio.run(_administrator(base, admin_email, admin_password))
         base.storage.run_sync(lambda unit: unit.audit.checkpoint())
+        done.touch(mode=0o600)
     shown = code.reveal().decode() if code else None
     if shown:
         _keep_code(home.root / "recovery-code.txt", shown)
     return InitResult(shown, admin_code, admin_email, names, {name: round(value, 2) for name, value in seconds.items()})
 
 
-def _keys(client: object, passphrase: Secret, kdf: str) -> Secret | None:
+def _keys(client: object, passphrase: Secret, kdf: str, *, complete: bool) -> Secret | None:
     from pai.adapters.cryptography.keystore_client import KeystoreClient
 
     assert isinstance(client, KeystoreClient)
-    if client.status().exists:
+    if complete:
         client.open(passphrase)
         return None
+    # An earlier run may have been cut off before its recovery code was seen: with the same passphrase a new code is made.
     return client.create(passphrase, kdf)
 
 

@@ -45,7 +45,7 @@ def run_serve(settings: Settings, passphrase: Secret) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. Raises PaiError with one clear sentence when it cannot start."""
     began = time.monotonic()
     home = Home(settings.home)
-    if not home.database.exists():
+    if not (home.root / "initialised").exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
     home.prepare()
     lock = HomeLock(home)

@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
 
-    from pai.adapters.system.sandbox import SandboxProfile, apply, runtime_paths
     from pai.adapters.cryptography.process_guard import end_with_parent
+    from pai.adapters.system.sandbox import SandboxProfile, apply, runtime_paths
     from pai.adapters.workers.messages import receive
 
     channel = socket.socket(fileno=chosen.channel)
@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "echo": SandboxProfile(reads, scratch, unix_sockets=True, listen=True),
         "parser": SandboxProfile(reads, memory=4 << 30, cpu_seconds=int(options.get("cpu_seconds", 300)), nice=5),
     }
-    end_with_parent()
+    if not end_with_parent():
+        return 1
     report = apply(profiles[chosen.kind])
     if not report.complete:
         print(f"worker {chosen.kind}: {'; '.join(report.lines())}", file=sys.stderr, flush=True)  # noqa: T201

@@ -13,6 +13,7 @@ from pai.foundation.errors import Invalid, TooLarge
 # C0/C1 controls, zero-width and bidirectional format characters: they hide text from a reader but not from a model.
 _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufff9-\ufffb\ufffe\uffff]")
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " "})
+_FULL = 0.85
 _SPACES = re.compile(r"[ \t\r\f\v\u2000-\u200a\u202f\u3000]+")
 
 
@@ -25,6 +26,19 @@ def clean(text: str) -> str:
 def clean_lines(text: str) -> str:
     """Return ``text`` with each line cleaned and empty lines dropped."""
     return "\n".join(line for line in (clean(part) for part in text.split("\n")) if line)
+
+
+def reflow(lines: Sequence[str], width: int) -> str:
+    """Return lines with those joined that were only wrapped: a line is, when the next word would not have fitted into ``width``."""
+    out: list[str] = []
+    last = ""
+    for line in lines:
+        if last and len(last) + 1 + len(line.split(" ", 1)[0]) > _FULL * width:
+            out[-1] = f"{out[-1]} {line}"
+        else:
+            out.append(line)
+        last = line
+    return "\n".join(out)
 
 
 class Gathering:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pai.adapters.documents.gathering import Gathering, clean
+from pai.adapters.documents.gathering import Gathering, clean, reflow
 from pai.adapters.documents.kinds import Kind
 from pai.adapters.documents.limits import Limits
 from pai.core.knowledge.values import ParsedDocument
-from pai.foundation.errors import Invalid
+from pai.foundation.errors import Invalid, TooLarge
 
+_NO_TITLES = frozenset({"untitled", "untitled document", "document", "title"})  # what programs write when nobody did
 _TAIL = 2048
 _HEADING_RATIO = 1.15
 _HEADING_LENGTH = 120
@@ -57,6 +58,7 @@ def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
         found = Gathering(limits)
         _gather(found, list(_lines(document, pages, limits)))
         title = document.get_metadata_value("Title") or ""
+        title = "" if title.strip().lower() in _NO_TITLES else title
         return found.finish(Kind.PDF.value, pages=pages, title=title)
     except pypdfium2.PdfiumError:
         raise _truncated() from None
@@ -77,7 +79,7 @@ def _lines(document: Any, pages: int, limits: Limits) -> Iterator[_Line]:
             count = text_page.count_chars()
             total += count
             if total > limits.characters:
-                raise Invalid("the PDF holds more text than PAI reads from one file", code="too_large", hint="split the file")
+                raise TooLarge("the PDF holds more text than PAI reads from one file", hint="split the file")
             yield from _lines_of(text_page, count, number + 1)
         finally:
             text_page.close()
@@ -111,18 +113,19 @@ def _gather(found: Gathering, lines: list[_Line]) -> None:
         sizes[round(line.size, 1)] += len(line.text)
     body = sizes.most_common(1)[0][0] if sizes else 0.0
     larger = sorted({round(line.size, 1) for line in lines if line.size > body * _HEADING_RATIO}, reverse=True)
+    width = max((len(line.text) for line in lines if round(line.size, 1) == body), default=0)
     paragraph: list[_Line] = []
     for line in lines:
         is_heading = bool(body) and line.size > body * _HEADING_RATIO and len(line.text) <= _HEADING_LENGTH
         if paragraph and (is_heading or _breaks(paragraph[-1], line)):
-            found.paragraph("\n".join(part.text for part in paragraph), page=paragraph[0].page)
+            found.paragraph(reflow([part.text for part in paragraph], width), page=paragraph[0].page)
             paragraph = []
         if is_heading:
             found.heading(line.text, level=larger.index(round(line.size, 1)) + 1, page=line.page)
         else:
             paragraph.append(line)
     if paragraph:
-        found.paragraph("\n".join(part.text for part in paragraph), page=paragraph[0].page)
+        found.paragraph(reflow([part.text for part in paragraph], width), page=paragraph[0].page)
 
 
 def _breaks(before: _Line, line: _Line) -> bool:

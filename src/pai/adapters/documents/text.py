@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 
-from pai.adapters.documents.gathering import Gathering
+from pai.adapters.documents.gathering import Gathering, clean, reflow
 from pai.adapters.documents.kinds import Kind
 from pai.adapters.documents.limits import Limits
 from pai.core.knowledge.values import ParsedDocument
 from pai.foundation.errors import Invalid
 
+_SHORTEST_WRAP, _LONGEST_WRAP = 60, 140  # columns at which mail and editors break lines
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n+")
 
 
@@ -38,7 +39,10 @@ def parse_text(text: str, limits: Limits) -> ParsedDocument:
     pages = text.split("\f")
     if len(pages) > limits.pages:
         raise Invalid(f"the text has more than {limits.pages} pages", code="too_many_pages", hint="split the file")
+    longest = max(len(line) for line in text.split("\n"))
+    width = longest if _SHORTEST_WRAP <= longest <= _LONGEST_WRAP else 0
     for number, page in enumerate(pages, 1):
         for paragraph in _EMPTY_LINES.split(page):
-            found.paragraph(paragraph, page=number)
+            lines = [clean(line) for line in paragraph.split("\n")]
+            found.paragraph(reflow(lines, width) if width else paragraph, page=number)
     return found.finish(Kind.TEXT.value, pages=len(pages))

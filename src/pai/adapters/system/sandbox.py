@@ -107,6 +107,7 @@ def gateway_profile(home: Path) -> SandboxProfile:
         writable=(home, Path("/dev/null")),
         unix_sockets=True,
         connect=True,
+        listen=True,  # on sockets bound before: new ones can only be Unix sockets, and Landlock refuses binding TCP
         file_attributes=True,
         open_files=65536,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -66,4 +67,8 @@ def serve(app: Any, path: Path) -> None:
     """Serve until terminated."""
     import uvicorn
 
-    uvicorn.run(app, uds=str(path), log_level="error", access_log=False, lifespan="off", ws="none")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(64)
+    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", ws="none", loop="asyncio", http="h11")
+    uvicorn.Server(config).run(sockets=[listener])

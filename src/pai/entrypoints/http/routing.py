@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -63,9 +63,19 @@ def permission_of(route: APIRoute) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
+def routes_of(router: Any) -> Iterator[Any]:
+    """Yield every route, those of included routers too."""
+    for route in router.routes:
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from routes_of(included)
+        else:
+            yield route
+
+
 def check_routes(app: FastAPI) -> None:
     """Refuse to start with a route that is neither public nor under exactly one permission."""
-    for route in app.routes:
+    for route in routes_of(app):
         path = getattr(route, "path", "?")
         if path in PUBLIC:
             continue

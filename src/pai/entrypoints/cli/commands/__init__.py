@@ -1,0 +1,1 @@
+"""Commands by where they run: host commands and content commands."""

@@ -1,0 +1,44 @@
+"""Writes the lock files: exact versions with SHA-256, no addresses. Run with the Python of an empty environment: ``make lock``.
+
+The downloader that ``tokenizers`` names as a dependency is left out on purpose (docs/decisions/0002): PAI loads no model by network.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LEFT_OUT = {
+    "huggingface-hub", "hf-xet", "tqdm", "fsspec", "filelock", "pyyaml", "typer", "typer-slim", "shellingham", "httpx2", "httpcore2",
+    "truststore",
+}  # fmt: skip
+
+
+def resolve(requirements: list[str]) -> dict[str, tuple[str, str, set[str]]]:
+    """Return name -> (version, sha256, dependencies' names) of everything that pip would install."""
+    command = [sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--only-binary", ":all:", "--report", "-"]
+    report = json.loads(subprocess.run([*command, *requirements], capture_output=True, text=True, check=True).stdout)
+    found = {}
+    for item in report["install"]:
+        name = item["metadata"]["name"].lower().replace("_", "-").replace(".", "-")
+        found[name] = (item["metadata"]["version"], item["download_info"]["archive_info"]["hashes"]["sha256"], set())
+    return found
+
+
+def main() -> None:
+    """Write both lock files."""
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
+    default = [*project["dependencies"], "setuptools>=65"]
+    for name, wanted in (("default", default), ("test", [*default, *project["optional-dependencies"]["test"]])):
+        keep = LEFT_OUT - ({"tqdm", "httpx2", "httpcore2", "truststore"} if name == "test" else set())
+        lines = [f"{package}=={version} --hash=sha256:{digest}" for package, (version, digest, _) in sorted(resolve(wanted).items()) if package not in keep]
+        (HERE / f"{name}.txt").write_text("\n".join(lines) + "\n")
+        print(f"{name}: {len(lines)} packages")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Words as retrieval and evidence compare them: lower case, stemmed, without those that carry no meaning (English)."""
+
+from __future__ import annotations
+
+import re
+
+WORD = re.compile(r"[^\W_]+")
+NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
+STOP = frozenset(
+    """a about after all also am an and any are as at be been before being but by can could did do does doing for from
+ had has have having he her hers him his how i if in into is it its itself just me more most my no nor not of on once only or other our
+ out over own per please same she should so some such tell than that the their them then there these they this those through to too
+ under until up us very was we were what when where which while who whom whose why will with would you your may might must shall
+ mr mrs ms dr prof give given gave show find list name many much long often""".split()
+)
+# The stems of these words ask for a kind of thing; a document states the thing without saying its kind.
+_ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ed", "es", "s", "ly")
+_NUMBERS = dict(
+    zip(
+        "one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True
+    )
+)  # fmt: skip
+
+
+def stem(word: str) -> str:
+    """Return a crude English stem: enough to match plural and past forms. Number words become figures."""
+    if word in _NUMBERS:
+        return _NUMBERS[word]
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            word = word[: -len(ending)] + ("y" if ending in {"ies", "ied"} else "")
+            break
+    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "aeiouls":
+        word = word[:-1]  # stopp(ed) -> stop
+    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+
+
+def content_words(text: str) -> set[str]:
+    """Return the stems of the words that carry meaning, numbers included."""
+    return {stem(word) for word in WORD.findall(text.lower()) if word not in STOP}
+
+
+def content_list(text: str) -> list[str]:
+    """Return the words that carry meaning as they stand, lower case, each stem once, in order."""
+    found: dict[str, str] = {}
+    for word in WORD.findall(text.lower()):
+        if word not in STOP:
+            found.setdefault(stem(word), word)
+    return list(found.values())
+
+
+def names(text: str) -> set[str]:
+    """Return the stems of words that look like names: a capital letter (or a capital with figures) not at a sentence's start."""
+    words = [(m.start(), m.group()) for m in WORD.finditer(text)]
+    return {
+        stem(word.lower())
+        for at, word in words
+        if word[0].isupper() and word.lower() not in STOP and not re.search(r"(?:^|[.!?:]\s|\n)\W*$", text[:at])
+    }
+
+
+def numbers(text: str) -> set[str]:
+    """Return the numbers of a text without thousands separators; number words count."""
+    figures = {figure.replace(",", "").rstrip(".:-/") for figure in NUMBER.findall(text)}
+    return figures | {_NUMBERS[word] for word in WORD.findall(text.lower()) if word in _NUMBERS}

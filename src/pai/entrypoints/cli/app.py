@@ -1,0 +1,82 @@
+"""The command group. Commands are imported when they are called, so that ``pai --help`` is quick."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import show_error
+from pai.foundation.errors import PaiError, Usage
+
+COMMANDS = {
+    "init": ("host", "Make a new installation."),
+    "serve": ("host", "Serve until stopped."),
+    "status": ("host", "Tell whether the server is ready."),
+    "doctor": ("host", "Check this machine and its walls."),
+    "version": ("host", "Show the version."),
+    "env": ("host", "Show what SDKs need to reach this server."),
+    "user": ("host", "Accounts: add, list, disable."),
+    "key": ("host", "API keys: create, list, revoke."),
+    "models": ("host", "Models: list, show."),
+    "audit": ("host", "The audit log: tail, verify, checkpoint."),
+    "tls": ("host", "The local certificate authority."),
+    "collection": ("content", "Collections: create, list, share, delete."),
+    "document": ("content", "Documents: list, show, delete."),
+    "job": ("content", "Jobs: list, show, cancel."),
+    "ingest": ("content", "Take files or folders into a collection."),
+    "ask": ("content", "Ask a collection; the answer cites its sources."),
+    "chat": ("content", "Chat with the default model."),
+    "demo": ("content", "Run the main job on sample documents."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows names and one-line helps; imports a command's module when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"pai.entrypoints.cli.commands.{COMMANDS[cmd_name][0]}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def pai() -> None:
+    """PAI: a personal AI for confidential data, on hardware you own.
+
+    Example: pai collection create letters && pai ingest letters ./files && pai ask letters "When is the next appointment?"
+    """
+
+
+def run(context: Context) -> int:
+    """Run the command of this process; return its exit code."""
+    arguments: list[str] = sys.argv[1:]
+    context.json = "--json" in arguments
+    try:
+        result: Any = pai.main(arguments, standalone_mode=False, obj=context)
+    except click.ClickException as error:
+        show_error(Usage(error.format_message(), hint="see --help"), as_json=context.json)
+        return 2
+    except click.Abort:
+        return 1
+    except PaiError as error:
+        show_error(error, as_json=context.json)
+        return 2 if isinstance(error, Usage) else 1
+    except KeyboardInterrupt:
+        return 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,70 @@
+"""The HTTPS client of content commands."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pai.entrypoints.cli.context import Context
+from pai.foundation.errors import PaiError, Unavailable, Usage
+
+
+class Client:
+    """Speaks to one server with one key."""
+
+    def __init__(self, http: Any) -> None:
+        self.http = http
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """Return the JSON of a request. Raises PaiError as the server told it, Unavailable when it does not answer."""
+        import httpx
+
+        try:
+            response = self.http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise unreachable(self.http.base_url, error) from None
+        return answer_of(response)
+
+
+def answer_of(response: Any) -> Any:
+    """Return a response's JSON, or raise its error."""
+    try:
+        told = response.json()
+    except ValueError:
+        raise Unavailable(f"the server answered {response.status_code} without JSON", hint="is this PAI's address?") from None
+    if response.status_code >= 400:
+        error = told.get("error", {})
+        raise PaiError(error.get("message", "refused"), code=error.get("code", "refused"), hint=error.get("hint", ""))
+    return told
+
+
+def unreachable(url: object, error: Exception) -> Unavailable:
+    """Return the error for a server that cannot be reached."""
+    if "CERTIFICATE_VERIFY" in str(error).upper():
+        return Unavailable(f"the certificate of {url} is not trusted", hint="set PAI_CA_FILE to the server's tls/ca.pem")
+    return Unavailable(f"{url} does not answer ({type(error).__name__})", code="unreachable", hint="start `pai serve`, or set PAI_URL")
+
+
+@contextmanager
+def connect(context: Context) -> Iterator[Client]:
+    """Open a client by PAI_URL, PAI_API_KEY and PAI_CA_FILE; without them, the local server. Raises Usage without a key."""
+    import httpx
+
+    settings = context.settings()
+    if not settings.api_key:
+        raise Usage(
+            "an API key is needed", code="no_key",
+            hint="make one with `pai key create --owner YOU --name cli --scopes inference,knowledge` and set PAI_API_KEY",
+        )  # fmt: skip
+    url = (settings.url or f"https://localhost:{settings.server.port}").rstrip("/")
+    if not url.startswith("https://"):
+        raise Usage("PAI_URL must begin with https://", code="not_https")
+    ca = settings.ca_file or settings.home / "tls" / "ca.pem"
+    if not ca.exists():
+        raise Usage(f"the certificate authority {ca} is not there", hint="set PAI_CA_FILE, or run `pai init` on this machine")
+    trusted = ssl.create_default_context(cafile=str(ca))
+    headers = {"authorization": f"Bearer {settings.api_key}"}
+    with httpx.Client(base_url=url, verify=trusted, headers=headers, timeout=600, trust_env=False) as http:
+        yield Client(http)

@@ -1,0 +1,322 @@
+"""Commands on content: HTTPS clients with an API key."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
+from pai.entrypoints.cli.commands.host import as_json, show
+from pai.entrypoints.cli.console import call
+from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import note, say
+from pai.foundation.errors import Usage
+
+OPEN_STATES = ("queued", "running")
+FILES_PER_JOB = 50
+
+
+def _path(name: str) -> str:
+    return quote(name, safe="")
+
+
+@click.group()
+def collection() -> None:
+    """Collections of documents. Example: pai collection create letters --label confidential --purpose "patient care" """
+
+
+@collection.command("create")
+@click.argument("name")
+@click.option("--label", default="confidential", show_default=True, help="public, internal, confidential or restricted")
+@click.option("--purpose", default="general", show_default=True)
+@as_json
+@click.pass_obj
+def collection_create(context: Context, name: str, label: str, purpose: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Make a collection with a key of its own."""
+    with connect(context) as client:
+        value = client.call("POST", "/pai/v1/collections", json={"name": name, "label": label, "purpose": purpose})
+    show(context, value, f"collection {value['name']} ({value['label']}, for {value['purpose']})")
+
+
+@collection.command("list")
+@as_json
+@click.pass_obj
+def collection_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """List one's own and shared collections."""
+    with connect(context) as client:
+        value = client.call("GET", "/pai/v1/collections")
+    show(context, value, "\n".join(f"{c['name']}  {c['label']}  {c['purpose']}" for c in value["collections"]) or "no collections yet")
+
+
+@collection.command("share")
+@click.argument("name")
+@click.argument("email")
+@as_json
+@click.pass_obj
+def collection_share(context: Context, name: str, email: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Give another account access to read and ask."""
+    with connect(context) as client:
+        value = client.call("POST", f"/pai/v1/collections/{_path(name)}/share", json={"email": email})
+    show(context, value, f"{name} is shared with {email}")
+
+
+@collection.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@click.pass_obj
+def collection_delete(context: Context, name: str, yes: bool, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Delete a collection: its key is destroyed, so its documents are gone for good."""
+    if not yes and not click.confirm(f"Delete {name} and everything in it, for good?", err=True):
+        raise click.Abort
+    with connect(context) as client:
+        value = client.call("DELETE", f"/pai/v1/collections/{_path(name)}")
+    show(context, value, f"{name} is deleted")
+
+
+@click.group()
+def document() -> None:
+    """Documents. Example: pai document list letters"""
+
+
+@document.command("list")
+@click.argument("collection")
+@as_json
+@click.pass_obj
+def document_list(context: Context, collection: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """List a collection's documents."""
+    with connect(context) as client:
+        value = client.call("GET", f"/pai/v1/collections/{_path(collection)}/documents")
+    show(context, value, "\n".join(f"{d['id']}  {d['name']}  {d['pages']} pages" for d in value["documents"]) or "no documents yet")
+
+
+@document.command("show")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def document_show(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+    """Show a document's passages."""
+    with connect(context) as client:
+        value = client.call("GET", f"/pai/v1/documents/{_path(id)}")
+    show(context, value, "\n\n".join(f"[page {p['page']}] {p['heading']}\n{p['text']}" for p in value["passages"]))
+
+
+@document.command("delete")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def document_delete(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+    """Delete a document with everything derived from it."""
+    with connect(context) as client:
+        show(context, client.call("DELETE", f"/pai/v1/documents/{_path(id)}"), f"{id} is deleted")
+
+
+@click.group()
+def job() -> None:
+    """Jobs. Example: pai job list"""
+
+
+@job.command("list")
+@as_json
+@click.pass_obj
+def job_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """List one's own jobs."""
+    with connect(context) as client:
+        value = client.call("GET", "/pai/v1/jobs")
+    show(context, value, "\n".join(f"{j['id']}  {j['state']}  {j['done']}/{j['total']}" for j in value["jobs"]) or "no jobs yet")
+
+
+@job.command("show")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def job_show(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+    """Show a job and its files."""
+    with connect(context) as client:
+        value = client.call("GET", f"/pai/v1/jobs/{_path(id)}")
+    show(context, value, f"{value['state']}: {value['done']} of {value['total']} files")
+
+
+@job.command("cancel")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def job_cancel(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+    """Cancel a job; documents that are in stay in."""
+    with connect(context) as client:
+        show(context, client.call("DELETE", f"/pai/v1/jobs/{_path(id)}"), f"{id} is cancelled")
+
+
+@click.command()
+@click.argument("name")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--subject", "subjects", multiple=True, help="A data subject that the files are about (name or alias); repeatable.")
+@click.option("--subject-column", help="A table column that names data subjects.")
+@as_json
+@click.pass_obj
+def ingest(
+    context: Context, name: str, paths: tuple[str, ...], subjects: tuple[str, ...], subject_column: str | None, json_: bool  # noqa: ARG001, FBT001
+) -> int:
+    """Take files or folders into a collection. Exit code 0: all in; 3: some refused; 1: all refused.
+
+    Example: pai ingest letters ./letters invoice.xlsx --subject "Ada Example"
+    """
+    files = [file for path in paths for file in _files(Path(path))]
+    if not files:
+        raise Usage("there are no files at " + ", ".join(paths), code="no_files")
+    value: dict[str, Any] = {"collection": name, "accepted": [], "skipped": [], "refused": []}
+    with connect(context) as client:
+        for start in range(0, len(files), FILES_PER_JOB):
+            batch = files[start : start + FILES_PER_JOB]
+            told = _wait(client, _submit(client, name, batch, subjects, subject_column), start, len(files))
+            for kind in ("accepted", "skipped", "refused"):
+                value[kind] += [{**{k: v for k, v in f.items() if k != "n"}, "path": str(batch[f["n"]])} for f in told[kind]]
+            done = {f["n"] for kind in ("accepted", "skipped", "refused") for f in told[kind]}
+            left = [n for n in range(len(batch)) if n not in done]
+            value["refused"] += [{"path": str(batch[n]), "code": told["state"], "reason": told["error"] or "not reached"} for n in left]
+    lines = [f"in       {f['path']} ({f['pages']} pages, {f['chunks']} passages)" for f in value["accepted"]]
+    lines += [f"skipped  {f['path']}: {f['reason']}" for f in value["skipped"]]
+    lines += [f"refused  {f['path']}: {f['reason']} [{f['code']}]" for f in value["refused"]]
+    show(context, value, "\n".join(lines))
+    if not value["refused"]:
+        return 0
+    return 3 if value["accepted"] or value["skipped"] else 1
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        for folder, folders, names in os.walk(path, followlinks=False):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (Path(folder) / name for name in sorted(names) if not name.startswith(".") and _plain(Path(folder) / name))
+    elif path.exists() and _plain(path):
+        yield path
+    else:
+        raise Usage(f"{path} is not a file or folder", code="no_files")
+
+
+def _plain(path: Path) -> bool:
+    return stat.S_ISREG(path.stat().st_mode)
+
+
+def _submit(client: Client, name: str, batch: list[Path], subjects: tuple[str, ...], column: str | None) -> str:
+    import httpx
+
+    with contextlib.ExitStack() as stack:
+        try:
+            files = [("file", (path.name, stack.enter_context(path.open("rb")))) for path in batch]
+        except OSError as error:
+            raise Usage(f"{error.filename} cannot be read: {error.strerror}", code="unreadable") from None
+        data: dict[str, Any] = {"subject": list(subjects)} | ({"subject_column": column} if column else {})
+        try:
+            response = client.http.post(f"/pai/v1/collections/{_path(name)}/documents", files=files, data=data)
+        except httpx.HTTPError as error:
+            raise unreachable(client.http.base_url, error) from None
+    return str(answer_of(response)["id"])
+
+
+def _wait(client: Client, job_id: str, before: int, total: int) -> Any:
+    pause, last = 0.05, -1
+    while True:
+        told = client.call("GET", f"/pai/v1/jobs/{job_id}")
+        if told["done"] != last:
+            last = told["done"]
+            note(f"  {before + last} of {total} files")
+        if told["state"] not in OPEN_STATES:
+            return told
+        time.sleep(pause)
+        pause = min(pause * 1.5, 1.0)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("question")
+@click.option("--purpose", help="Why you ask; it must be the collection's purpose.")
+@as_json
+@click.pass_obj
+def ask(context: Context, name: str, question: str, purpose: str | None, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Ask a collection. Every quote of the answer stands word for word in its source.
+
+    Example: pai ask letters "When is the next appointment?"
+    """
+    with connect(context) as client:
+        value = client.call("POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question, "purpose": purpose})
+    show(context, value, answer_text(value))
+
+
+def answer_text(value: dict[str, Any]) -> str:
+    """Return an answer with its sources as text."""
+    lines = [value["answer"]] + [f'  [{s["n"]}] {s["document"]}, page {s["page"]}: "{s["quote"]}"' for s in value["sources"]]
+    return "\n".join(lines)
+
+
+@click.command()
+@click.option("--model", default="default", show_default=True)
+@click.pass_obj
+def chat(context: Context, model: str) -> None:
+    """Chat in the terminal; an empty line or Ctrl-D ends. Example: pai chat"""
+    import httpx
+
+    messages: list[dict[str, str]] = []
+    with connect(context) as client:
+        while True:
+            try:
+                text = input("> ").strip()
+            except EOFError:
+                return
+            if not text:
+                return
+            messages.append({"role": "user", "content": text})
+            answer = ""
+            body = {"model": model, "messages": messages, "stream": True}
+            try:
+                with client.http.stream("POST", "/v1/chat/completions", json=body) as response:
+                    if response.status_code != 200:
+                        response.read()
+                        answer_of(response)
+                    for line in response.iter_lines():
+                        if line.startswith("data: {"):
+                            for choice in json.loads(line[6:]).get("choices", ()):
+                                piece = choice["delta"].get("content") or ""
+                                answer += piece
+                                click.echo("".join(c for c in piece if c.isprintable() or c in "\n\t"), nl=False)
+            except httpx.HTTPError as error:
+                raise unreachable(client.http.base_url, error) from None
+            say("")
+            messages.append({"role": "assistant", "content": answer})
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def demo(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
+    """Run the main job on fictional sample documents, and show what was proved. Example: pai demo"""
+    from importlib import resources
+
+    folder = resources.files("pai.samples") / "documents"
+    asked = json.loads((resources.files("pai.samples") / "demo.json").read_text("utf-8"))["questions"]
+    name = f"demo {int(time.time())}"
+    answers = []
+    with connect(context) as client, resources.as_file(folder) as files:
+        client.call("POST", "/pai/v1/collections", json={"name": name, "label": "confidential", "purpose": "general"})
+        told = _wait(client, _submit(client, name, sorted(_files(files)), (), None), 0, len(list(_files(files))))
+        for question in asked:
+            found = client.call("POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question})
+            answers.append({"question": question, **found})
+            if not context.json:
+                say(f"\n{question}\n{answer_text(found)}")
+    verified = call(context, "audit.verify")
+    value = {"collection": name, "documents": len(told["accepted"]), "answers": answers, "audit": verified}
+    text = f"\n{value['documents']} documents are in, each sealed under the key of its collection; {len(answers)} questions were put."
+    text += f"\nAudit log: {'intact' if verified['ok'] else 'BROKEN'}, {verified['size']} events, root {verified['root']}."
+    text += "\nNetwork: the gateway and its workers are refused every outside connection by the kernel; `pai doctor` shows the layers."
+    show(context, value, text)
+    return 0 if verified["ok"] and told["accepted"] else 1

@@ -1,0 +1,287 @@
+"""Commands of the box: they ignore PAI_URL."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pai import __version__
+from pai.entrypoints.cli.console import call, passphrase_of
+from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import note, say, show_json
+from pai.foundation.errors import Usage
+from pai.foundation.redaction import Secret
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON alone on stdout.")
+
+
+def show(context: Context, value: Any, text: str) -> None:
+    """Print a result in the form that was asked for."""
+    if context.json:
+        show_json(value)
+    else:
+        say(text)
+
+
+def _new_secret(what: str) -> Secret:
+    if not sys.stdin.isatty():
+        raise Usage(f"the {what} is needed", hint=f"give --{what}-file, or set the variable that `pai init --help` names")
+    first = getpass.getpass(f"New {what}: ")
+    if first != getpass.getpass(f"The same {what} again: "):
+        raise Usage(f"the two entries of the {what} differ", hint="try again")
+    return Secret(first.encode())
+
+
+@click.command()
+@click.option("--admin", help="E-mail address of the first administrator (PAI_ADMIN_EMAIL).")
+@click.option("--password-file", help="File with the administrator's password, mode 0600 (PAI_ADMIN_PASSWORD_FILE).")
+@click.option("--passphrase-file", help="File with the root passphrase, mode 0600 (PAI_PASSPHRASE_FILE).")
+@click.option("--profile", type=click.Choice(["laptop", "server", "airgap"]), help="Where this installation stands.")
+@click.option("--models", help="starter, small, echo or none (PAI_MODELS).")
+@as_json
+@click.pass_obj
+def init(
+    context: Context, admin: str | None, password_file: str | None, passphrase_file: str | None, profile: str | None,
+    models: str | None, json_: bool,  # noqa: ARG001, FBT001
+) -> None:  # fmt: skip
+    """Make a new installation in PAI_HOME. Interrupted, it can be run again.
+
+    Example: pai init --admin me@example.org --password-file pw --passphrase-file pp --models starter
+    """
+    context.flags["profile"] = profile
+    settings = context.settings()
+    email = admin or settings.admin_email
+    if not email and sys.stdin.isatty():
+        email = click.prompt("E-mail address of the first administrator")
+    if not email:
+        raise Usage("the address of the first administrator is needed", hint="give --admin or set PAI_ADMIN_EMAIL")
+    password_path = Path(password_file) if password_file else settings.admin_password_file
+    password = context.secret_file(password_path, "password") if password_path else _new_secret("password")
+    path = Path(passphrase_file) if passphrase_file else settings.passphrase_file
+    passphrase = context.secret_file(path, "passphrase") if path else _new_secret("passphrase")
+    made = context.initialise(
+        settings, admin_email=email, admin_password=password, passphrase=passphrase,
+        models=models or settings.models_choice or "starter", cache=context.cache, progress=note,
+    )  # fmt: skip
+    value = {
+        "home": str(settings.home), "admin": made.admin, "models": made.models, "recovery_code": made.recovery_code,
+        "admin_recovery_code": made.admin_recovery_code, "seconds": made.seconds,
+    }  # fmt: skip
+    text = f"PAI is initialised in {settings.home}. Next: pai serve"
+    if made.recovery_code:
+        text += f"\nRecovery code (write it down, away from this machine): {made.recovery_code}"
+        text += f"\nIt also lies in {settings.home}/recovery-code.txt until you delete that file."
+    show(context, value, text)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (loopback only).")
+@click.option("--port", type=int, help="Port to listen on (8443).")
+@click.option("--passphrase-file", help="File with the root passphrase, mode 0600.")
+@click.pass_obj
+def serve(context: Context, host: str | None, port: int | None, passphrase_file: str | None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Prints one line when ready.
+
+    Example: pai serve --port 8443
+    """
+    context.flags.update({"server.host": host, "server.port": port})
+    settings = context.settings()
+    return context.serve(settings, passphrase_of(context, settings, passphrase_file))
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def status(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Tell whether the server is ready. Example: pai status --json"""
+    value = call(context, "status")
+    show(context, value, "ready" if value["ready"] else f"not ready: {value['reason']}")
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def doctor(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Show which kernel layers hold around the gateway, as its last start recorded them. Example: pai doctor"""
+    events = call(context, "audit.tail", name="operations:server:start", limit=1)["events"]
+    layers = events[0]["protections"] if events else []
+    value = {"measured": bool(events), "layers": layers, "missing": events[0]["missing"] if events else []}
+    show(context, value, "\n".join(layers) if events else "not measured: start `pai serve` once")
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def version(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Show the version. Example: pai version"""
+    show(context, {"version": __version__}, __version__)
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def env(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Show what SDKs need to reach this server. Example: eval "$(pai env)" """
+    settings = context.settings()
+    base = f"https://localhost:{settings.server.port}"
+    ca = str(settings.home / "tls" / "ca.pem")
+    value = {"OPENAI_BASE_URL": f"{base}/v1", "SSL_CERT_FILE": ca, "PAI_URL": base, "PAI_CA_FILE": ca}
+    lines = [f"export {name}={text}" for name, text in value.items()]
+    show(context, value, "\n".join([*lines, "# and a key: export OPENAI_API_KEY=$(pai key create ... )"]))
+
+
+@click.group()
+def user() -> None:
+    """Accounts. Example: pai user add ada@example.org --role member --password-file pw"""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--role", default="member", show_default=True)
+@click.option("--password-file", help="File with the first password, mode 0600.")
+@as_json
+@click.pass_obj
+def user_add(context: Context, email: str, role: str, password_file: str | None, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Make an account."""
+    password = context.secret_file(Path(password_file), "password") if password_file else _new_secret("password")
+    value = call(context, "user.add", email=email, role=role, password=password.reveal().decode("utf-8", "replace"))
+    show(context, value, f"{value['email']} ({value['role']}); recovery code of its content: {value['recovery_code']}")
+
+
+@user.command("list")
+@as_json
+@click.pass_obj
+def user_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """List accounts."""
+    value = call(context, "user.list")
+    show(context, value, "\n".join(f"{u['email']}  {u['role']}  {'disabled' if u['disabled_at'] else ''}" for u in value["users"]))
+
+
+@user.command("disable")
+@click.argument("email")
+@as_json
+@click.pass_obj
+def user_disable(context: Context, email: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Disable an account: its keys and sessions die at once."""
+    value = call(context, "user.disable", email=email)
+    show(context, value, f"{value['email']} is disabled")
+
+
+@click.group()
+def key() -> None:
+    """API keys. Example: pai key create --owner me@example.org --name laptop --scopes inference,knowledge"""
+
+
+@key.command("create")
+@click.option("--owner", required=True, help="E-mail address of the account.")
+@click.option("--name", required=True, help="What the key is for.")
+@click.option("--scopes", required=True, help="inference, knowledge, perception, prediction, audit, metrics, admin")
+@click.option("--expires", help="Such as 30d, 12h or 15m.")
+@click.option("--owner-password-file", help="The owner's password, when the key is to open their content.")
+@as_json
+@click.pass_obj
+def key_create(
+    context: Context, owner: str, name: str, scopes: str, expires: str | None, owner_password_file: str | None, json_: bool  # noqa: ARG001, FBT001
+) -> None:
+    """Make a key; it is shown once."""
+    password = context.secret_file(Path(owner_password_file), "password").reveal().decode() if owner_password_file else None
+    value = call(context, "key.create", owner=owner, name=name, scopes=scopes, expires=expires, owner_password=password)
+    show(context, value, value["key"])
+
+
+@key.command("list")
+@as_json
+@click.pass_obj
+def key_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """List keys."""
+    value = call(context, "key.list")
+    lines = [f"{k['id']}  {k['owner']}  {k['name']}  {','.join(k['scopes'])}  {'revoked' if k['revoked_at'] else ''}" for k in value["keys"]]
+    show(context, value, "\n".join(lines))
+
+
+@key.command("revoke")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+    """Revoke a key; it is dead at once."""
+    show(context, call(context, "key.revoke", id=id), f"{id} is revoked")
+
+
+@click.group()
+def models() -> None:
+    """Models of this installation. Example: pai models show default"""
+
+
+@models.command("list")
+@as_json
+@click.pass_obj
+def models_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """List models."""
+    value = call(context, "models.list")
+    show(context, value, "\n".join(f"{m['name']}  {m['task']}  {m['engine']}  {','.join(m['aliases'])}" for m in value["models"]))
+
+
+@models.command("show")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def models_show(context: Context, name: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Show a model with its record."""
+    value = call(context, "models.show", name=name)
+    show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
+
+
+@click.group()
+def audit() -> None:
+    """The audit log. Example: pai audit verify"""
+
+
+@audit.command("tail")
+@click.option("--limit", default=20, show_default=True)
+@click.option("--subject", help="Only events that touched this data subject (id).")
+@as_json
+@click.pass_obj
+def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Show the newest events."""
+    value = call(context, "audit.tail", limit=limit, subject=subject)
+    lines = [f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor']['id']}  {e['outcome']}" for e in value["events"]]
+    show(context, value, "\n".join(lines))
+
+
+@audit.command("verify")
+@as_json
+@click.pass_obj
+def audit_verify(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
+    """Recompute the whole log and compare it with the tree and every signed checkpoint."""
+    value = call(context, "audit.verify")
+    errors = "".join(f"\n  {e['kind']} at {e['index']}: {e['hint']}" for e in value["errors"])
+    show(context, value, f"{'intact' if value['ok'] else 'BROKEN'}: {value['size']} events, root {value['root']}{errors}")
+    return 0 if value["ok"] else 1
+
+
+@audit.command("checkpoint")
+@as_json
+@click.pass_obj
+def audit_checkpoint(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Sign the present head of the log."""
+    value = call(context, "audit.checkpoint")
+    show(context, value, value["note"])
+
+
+@click.group()
+def tls() -> None:
+    """The local certificate authority. Example: pai tls show"""
+
+
+@tls.command("show")
+@as_json
+@click.pass_obj
+def tls_show(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+    """Print where the authority's certificate lies, for clients to trust."""
+    path = str(context.settings().home / "tls" / "ca.pem")
+    show(context, {"ca": path}, path)
