@@ -1,0 +1,65 @@
+# The two commands: make start, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODELS ?= $(or $(PAI_MODELS),starter)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+
+.PHONY: start test check lock uninstall
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make start      install, initialise and serve (the first run fetches a model)"
+	@echo "make test       everything the tests need, then all tests"
+	@echo "make check      quick and read-only: format, lint, types, import rules, fast tests"
+	@echo "make lock       resolve the lock files anew"
+	@echo "make uninstall  remove what make start installed; asks before touching PAI_HOME"
+
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PAI needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/default.stamp: requirements/default.txt pyproject.toml $(VENV)/python.stamp
+	@echo "installing libraries ..."
+	@began=$$(date +%s); $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/default.txt && \
+	 $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . && echo "libraries are in: $$(( $$(date +%s) - began )) s"
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/default.stamp
+	@echo "installing what the tests need ..."
+	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/test.txt
+	@touch $@
+
+start: $(VENV)/default.stamp
+	@case "$(MODELS)" in echo|none) ;; *) $(BIN)/python -m pai.bootstrap.fetch --models $(MODELS) --cache .cache/models ;; esac
+	@if [ ! -e "$${PAI_HOME:-$$HOME/.local/share/pai}/initialised" ]; then $(BIN)/pai init --models $(MODELS); fi
+	@exec $(BIN)/pai serve
+
+.PHONY: debian
+debian:
+	@missing=""; command -v nft >/dev/null || PATH=$$PATH:/usr/sbin command -v nft >/dev/null || missing="$$missing nftables"; \
+	 PATH=$$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing="$$missing iproute2"; \
+	 if [ -n "$$missing" ]; then echo "installing$$missing ..."; \
+	  if [ "$$(id -u)" = 0 ]; then S=; else S=sudo; fi; $$S apt-get update -qq && $$S apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+test: $(VENV)/test.stamp debian
+	@$(BIN)/python -m pai.bootstrap.fetch --models small --cache .cache/models
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/test.stamp
+	@$(BIN)/ruff format --check -q src tests
+	@$(BIN)/ruff check -q src tests
+	@$(BIN)/mypy -p pai
+	@$(BIN)/lint-imports -q
+	@$(BIN)/python -m pytest -m "not slow and not model and not browser and not namespace"
+
+lock:
+	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py
+
+uninstall:
+	@rm -rf $(VENV) .cache
+	@home="$${PAI_HOME:-$$HOME/.local/share/pai}"; if [ -e "$$home" ]; then \
+	 printf 'Delete %s with all keys, documents and the audit log, for good? Type yes: ' "$$home"; read -r answer; \
+	 [ "$$answer" = yes ] && rm -rf "$$home" && echo "deleted" || echo "kept"; fi
