@@ -113,14 +113,15 @@ class Installation:
 
     def start(self, *, ready: bool = True, timeout: float = 90, **env: str) -> None:
         self.output = []
-        self.server = subprocess.Popen(
-            self.command("serve"),
-            env=self.environment(**env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "serve.err").open("a"),
-            text=True,
-        )
+        with (self.folder / "serve.err").open("a") as errors:
+            self.server = subprocess.Popen(
+                self.command("serve"),
+                env=self.environment(**env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         if ready:
             self.wait_ready(timeout)
 
@@ -158,7 +159,7 @@ class Installation:
         file = secret_file(self.folder / f"password-{email}", PASSWORD + email)
         self.ok("user", "add", email, "--role", role, "--password-file", str(file))
         made = self.ok(
-            "key", "create", "--owner", email, "--name", "test", "--scopes", "inference,knowledge,audit",
+            "key", "create", "--owner", email, "--name", "test", "--scopes", "inference,knowledge,audit,admin",
             "--owner-password-file", str(file),
         )  # fmt: skip
         return str(made["key"])

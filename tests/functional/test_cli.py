@@ -1,0 +1,172 @@
+"""The command line: set-up, bad set-up, exit codes, and the main job on files good and bad."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from installation import PASSPHRASE, Installation, secret_file
+
+
+def test_help_lists_commands_without_importing_engines(served: Installation) -> None:
+    shown = served.run("--help")
+    assert shown.code == 0
+    assert "ingest" in shown.out
+    for command in ("init", "serve", "ask", "ingest", "key", "audit", "env"):
+        assert "Example" in served.run(command, "--help").out, command
+
+
+def test_unknown_settings_and_commands_are_wrong_usage(served: Installation) -> None:
+    told = served.run("status", "--json", PAI_SERVER__PROT="1")
+    assert told.code == 2
+    assert "PAI_SERVER__PORT" in json.loads(told.err)["error"]["hint"]
+    assert served.run("no-such-command").code == 2
+    assert served.run("serve", PAI_HOST="0.0.0.0").code == 2  # noqa: S104  it must be refused
+
+
+def test_init_names_what_is_missing(tmp_path: Path) -> None:
+    pai = Installation(tmp_path)
+    told = pai.run("init", "--models", "echo")
+    assert told.code == 2
+    assert "PAI_ADMIN_EMAIL" in told.err
+
+
+def test_an_open_passphrase_file_is_refused(tmp_path: Path) -> None:
+    pai = Installation(tmp_path)
+    pai.passphrase_file.chmod(0o644)
+    told = pai.run("init", "--admin", "a@pai.test", "--password-file", str(pai.password_file), "--models", "echo")
+    assert told.code == 2
+    assert "chmod 600" in told.err
+
+
+def test_wrong_passphrase_busy_port_and_second_server_each_get_a_sentence(fresh: Installation, tmp_path: Path) -> None:
+    wrong = secret_file(tmp_path / "wrong", PASSPHRASE + "x")
+    told = fresh.run("serve", "--passphrase-file", str(wrong))
+    assert (told.code, "passphrase" in told.err) == (1, True)
+    fresh.start()
+    second = fresh.run("serve")
+    assert (second.code, "another PAI process" in second.err) == (1, True)
+    other = Installation(tmp_path / "other", port=fresh.port)
+    other.init()
+    busy = other.run("serve")
+    assert (busy.code, "already in use" in busy.err) == (1, True)
+    assert fresh.stop() == 0
+
+
+def test_init_again_changes_nothing_and_a_missing_model_is_told(fresh: Installation, tmp_path: Path) -> None:
+    again = fresh.init()
+    assert again["recovery_code"] is None
+    assert len(fresh.ok("user", "list")["users"]) == 1
+    other = Installation(tmp_path / "none", models="starter")
+    (other.folder / "empty").mkdir()
+    assert other.run("init", "--admin", "a@pai.test", "--password-file", str(other.password_file), "--models", "nonsense").code == 2
+
+
+def test_host_commands_without_a_server(fresh: Installation) -> None:
+    key = fresh.key("inference")
+    assert key.startswith("pai_")
+    assert fresh.ok("audit", "verify")["ok"]
+    told = fresh.run("collection", "list", PAI_API_KEY=key)
+    assert told.code == 1
+    assert "pai serve" in told.err
+
+
+def test_only_the_owner_can_make_a_content_key(fresh: Installation) -> None:
+    file = secret_file(fresh.folder / "pw", "quiet lantern under the bridge")
+    fresh.ok("user", "add", "member@pai.test", "--password-file", str(file))
+    without = fresh.run("key", "create", "--owner", "member@pai.test", "--name", "x", "--scopes", "knowledge", "--json")
+    assert without.code == 1
+    assert json.loads(without.err)["error"]["code"] == "owner_password_needed"
+    wrong = secret_file(fresh.folder / "wrong", "quiet lantern under the bridge!")
+    args = ("key", "create", "--owner", "member@pai.test", "--name", "x", "--scopes", "knowledge")
+    assert fresh.run(*args, "--owner-password-file", str(wrong)).code == 1
+    assert fresh.ok(*args, "--owner-password-file", str(file))["content"]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "good.txt").write_text("The boiler in the cellar was replaced on 4 May 2031 by the firm Holm.\n")
+    (folder / "table.csv").write_text("patient,room\nAda Probe,12\nBen Muster,14\n")
+    (folder / "empty.txt").write_bytes(b"")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog")
+    (folder / "bytes.txt").write_bytes(bytes(range(256)) * 64)
+    (folder / "not.docx").write_bytes(b"\x7fELF" + bytes(500))
+    return folder
+
+
+def test_the_main_job_with_bad_files_between(served: Installation, corpus: Path) -> None:
+    key = {"PAI_API_KEY": served.key()}
+    served.ok("collection", "create", "mixed", **key)
+    told = served.run("ingest", "mixed", str(corpus), "--subject-column", "patient", "--json", **key)
+    assert told.code == 3, told.err
+    value = told.json
+    assert sorted(Path(f["path"]).name for f in value["accepted"]) == ["good.txt", "table.csv"]
+    codes = {Path(f["path"]).name: f["code"] for f in value["refused"]}
+    assert codes["empty.txt"] == "empty"
+    assert set(codes) == {"empty.txt", "broken.pdf", "bytes.txt", "not.docx"}
+    again = served.ok("ingest", "mixed", str(corpus / "good.txt"), **key)
+    assert len(again["skipped"]) == 1
+    answer = served.ok("ask", "mixed", "When was the boiler in the cellar replaced?", **key)
+    assert answer["sources"][0]["document"] == "good.txt"
+    assert answer["sources"][0]["quote"] in (corpus / "good.txt").read_text()
+    nothing = served.ok("ask", "mixed", "Which spacecraft visited Neptune?", **key)
+    assert nothing["abstained"]
+    assert nothing["sources"] == []
+    all_bad = served.run("ingest", "mixed", str(corpus / "broken.pdf"), "--json", **key)
+    assert all_bad.code == 1
+    events = served.ok("audit", "tail", "--limit", "200")["events"]
+    touched = [e for e in events if e["name"] == "knowledge:document:ingest" and e["subjects"]]
+    assert len(touched[0]["subjects"]) == 2
+
+
+def test_kill_of_the_gateway_during_ingest_leaves_whole_documents(fresh: Installation, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for n in range(30):
+        (folder / f"{n:02}.txt").write_text(f"Report number {n} tells of the pump in hall {n}.\n" * 40)
+    key = {"PAI_API_KEY": fresh.key()}
+    fresh.start()
+    fresh.ok("collection", "create", "many", **key)
+    ingest = subprocess.Popen(
+        fresh.command("ingest", "many", str(folder)), env=fresh.environment(**key), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        jobs = fresh.ok("job", "list", **key)["jobs"]
+        if jobs and jobs[0]["done"] >= 3:
+            break
+    _kill_gateway(fresh)
+    ingest.wait(60)
+    assert fresh.server is not None
+    assert fresh.server.wait(30) == 1
+    fresh.stop()
+    assert fresh.ok("audit", "verify")["ok"]
+    fresh.start()
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        job = fresh.ok("job", "list", **key)["jobs"][0]
+        if job["state"] not in ("queued", "running"):
+            break
+        time.sleep(0.2)
+    assert job["state"] == "done", job
+    listed = fresh.ok("document", "list", "many", **key)["documents"]
+    assert len(listed) == 30
+    assert all(document["name"] for document in listed)
+    assert fresh.ok("audit", "verify")["ok"]
+
+
+def _kill_gateway(fresh: Installation) -> None:
+    assert fresh.server is not None
+    children = Path(f"/proc/{fresh.server.pid}/task/{fresh.server.pid}/children").read_text().split()
+    for child in children:
+        if b"pai.bootstrap.gateway" in Path(f"/proc/{child}/cmdline").read_bytes():
+            os.kill(int(child), signal.SIGKILL)
+            return
+    raise AssertionError("no gateway found")
