@@ -9,10 +9,10 @@ import sqlcipher3.dbapi2 as sqlcipher
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, exc
 from sqlalchemy.pool import StaticPool
 
-from pai.adapters.storage.cipher import connect
+from pai.adapters.storage.cipher import connect, translated
 from pai.foundation.errors import Unavailable
 from pai.foundation.redaction import Secret
 
@@ -61,5 +61,7 @@ def migrate(path: Path, key: Secret) -> None:
                 configured.run_migrations()
             if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
                 connection.exec_driver_sql("COMMIT")
+    except exc.DBAPIError as error:
+        raise translated(error.orig or error, path) from error
     finally:
         engine.dispose()

@@ -1,79 +1,117 @@
-"""Passages by structure: headings stay with what they head, pages are kept, table rows carry their column names."""
+"""Passages by structure: headings stay with what they head, pages are kept, table rows carry their column names.
+
+Small sections that follow each other are put together, so that a passage says enough by itself; a long section is cut between
+sentences, and the next passage begins with the last sentence of the one before.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pai.core.knowledge.sentences import sentences
 from pai.core.knowledge.values import Block, Chunk, ParsedDocument
+from pai.foundation.errors import Invalid
 from pai.foundation.ids import new_id
 
-TARGET = 900
+TARGET = 900  # characters: about 150 words, which the embedding model reads whole
 MAXIMUM = 1200
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(])")
-_ABBREVIATION = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof|No|Nr|St|vs|e\.g|i\.e|etc|approx|Inc|Ltd)\.$")
-
-
-def sentences(text: str) -> list[str]:
-    """Split text into sentences, each verbatim; known abbreviations do not end one."""
-    found: list[str] = []
-    for line in text.split("\n"):
-        for piece in _SENTENCE.split(line.strip()):
-            if found and found[-1] and _ABBREVIATION.search(found[-1]):
-                found[-1] += " " + piece
-            elif piece:
-                found.append(piece)
-        if found and found[-1]:
-            found.append("")
-    return [sentence for sentence in found if sentence]
+OVERLAP = 250
+Path = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Passage:
     page: int
-    heading: str
+    paths: list[Path] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     aliases: list[str] = field(default_factory=list)
+    size: int = 0
+    last_is_row: bool = False
+
+    def add(self, line: str, path: Path) -> None:
+        self.lines.append(line)
+        self.size += len(line) + 1
+        self.paths.append(path)
 
     @property
-    def size(self) -> int:
-        return sum(len(line) + 1 for line in self.lines)
+    def heading(self) -> str:
+        shared = list(self.paths[0]) if self.paths else []
+        for path in self.paths[1:]:
+            while shared and tuple(shared) != path[: len(shared)]:
+                shared.pop()
+        return " > ".join(shared)
 
 
 def chunk(parsed: ParsedDocument, document_id: str, *, subject_column: str = "") -> list[Chunk]:
-    """Return the passages of a document, at most about 1200 characters each. ``subjects`` of a passage are the values found in the
-    column named ``subject_column``."""
-    passages: list[_Passage] = []
-    path: list[tuple[int, str]] = []
-    for block in parsed.blocks:
-        if block.kind == "heading":
-            path = [(level, text) for level, text in path if level < block.level] + [(block.level, block.text)]
-            continue
-        heading = " > ".join(text for _, text in path)
-        for text in _pieces(_row_text(block)):
-            last = passages[-1] if passages else None
-            if last is None or last.page != block.page or last.heading != heading or last.size + len(text) > TARGET:
-                last = _Passage(block.page, heading)
-                passages.append(last)
-            last.lines.append(text)
-            last.aliases += [value for column, value in block.cells if subject_column and column.lower() == subject_column.lower()]
-    if not passages and path:
-        passages.append(_Passage(1, "", [text for _, text in path]))
+    """Return the passages of a document, at most about 1200 characters each.
+
+    ``subjects`` of a passage are the values found in the table column named ``subject_column``. Raises Invalid (``no_such_column``)
+    when no table has it: links to subjects must not get lost unnoticed.
+    """
+    if subject_column and not any(_names(block, subject_column) for block in parsed.blocks):
+        raise Invalid(
+            f"no table of the document has a column {subject_column!r}", code="no_such_column", hint="check the column's name"
+        )
+    passages = [passage for passage in _passages(parsed, subject_column) if passage.lines]
     return [
         Chunk(new_id("chk"), document_id, n, p.page, p.heading, "\n".join(p.lines), tuple(dict.fromkeys(filter(None, p.aliases))))
         for n, p in enumerate(passages)
     ]
 
 
-def _row_text(block: Block) -> str:
-    if not block.cells:
-        return block.text
-    return "; ".join(f"{column}: {value}" if column else value for column, value in block.cells if value)
+def _passages(parsed: ParsedDocument, subject_column: str) -> list[_Passage]:
+    passages: list[_Passage] = [_Passage(1)]
+    path: list[tuple[int, str]] = [(0, parsed.title)] if parsed.title else []
+    waiting: list[str] = []  # headings that wait for their text: they are kept with what follows, never left at an end
+    for block in parsed.blocks:
+        if block.kind == "heading":
+            if block.text != parsed.title:
+                path = [(level, text) for level, text in path if level < block.level] + [(block.level, block.text)]
+                waiting.append(block.text)
+            continue
+        names: Path = tuple(text for _, text in path)
+        aliases = [value for column, value in block.cells if _same(column, subject_column)]
+        for piece in _pieces(block.text):
+            line = "\n".join([*waiting, piece])
+            current = _room(passages, block, line, starts_section=bool(waiting))
+            current.add(line, names)
+            current.aliases += aliases
+            current.last_is_row = block.kind == "row"
+            waiting.clear()
+    if waiting:
+        _room(passages, parsed.blocks[-1], "\n".join(waiting), starts_section=True).add("\n".join(waiting), ())
+    return passages
+
+
+def _room(passages: list[_Passage], block: Block, line: str, *, starts_section: bool) -> _Passage:
+    """Return the passage that takes ``line``: the last one, or a new one when it is full or on another page."""
+    last = passages[-1]
+    if not last.lines:
+        last.page = block.page
+        return last
+    if last.page == block.page and last.size + len(line) <= TARGET:
+        return last
+    fresh = _Passage(block.page)
+    if last.page == block.page and not starts_section and not last.last_is_row:
+        tail = sentences(last.lines[-1])[-1]
+        if len(tail) <= OVERLAP and len(last.lines) + len(sentences(last.lines[-1])) > 2:
+            fresh.add(tail, last.paths[-1])
+    passages.append(fresh)
+    return fresh
+
+
+def _names(block: Block, column: str) -> bool:
+    return any(_same(name, column) for name, _ in block.cells)
+
+
+def _same(column: str, wanted: str) -> bool:
+    return bool(wanted) and column.strip().casefold() == wanted.strip().casefold()
 
 
 def _pieces(text: str) -> Iterator[str]:
-    if len(text) <= MAXIMUM:
+    """Yield ``text`` whole when it is short, else in pieces of whole sentences up to the target size."""
+    if len(text) <= TARGET:
         if text.strip():
             yield text.strip()
         return
@@ -89,5 +127,11 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _hard_cut(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
-        for at in range(0, len(text), MAXIMUM):
-            yield text[at : at + MAXIMUM]
+        rest = text
+        while len(rest) > MAXIMUM:
+            at = rest.rfind(" ", MAXIMUM // 2, MAXIMUM)
+            at = at if at > 0 else MAXIMUM
+            yield rest[:at].strip()
+            rest = rest[at:].strip()
+        if rest:
+            yield rest

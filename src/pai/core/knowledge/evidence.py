@@ -1,88 +1,198 @@
-"""Evidence: which sentence of which passage supports an answer, and whether the documents hold one at all.
+"""Evidence: which sentence of which passage answers a question, and whether the documents hold an answer at all.
 
-Not the model decides this: sentences are scored by the words they share with the question (rare words count more) and by the
-meaning of their passage, and an answer counts only when what it says stands in its source.
+Not the language model decides this. A question is taken apart into names and the words that say what is wanted of them. The names
+have to stand in the document; each wanted word has to stand in the sentence or under its heading, or a word near to it in meaning
+(cosine of word embeddings). A sentence whose words are supported well enough may answer; when none is, PAI abstains.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pai.core.knowledge.chunking import sentences
-from pai.core.knowledge.retrieval import content_words
+from pai.core.knowledge.question import Question, answers_kind, is_kind, understand
+from pai.core.knowledge.sentences import sentences
 from pai.core.knowledge.values import Hit
+from pai.core.knowledge.words import content_list, content_words, names, numbers, stem
 
-MINIMUM_COVERAGE = 0.5
-MINIMUM_SIMILARITY = 0.25
-CERTAIN_SIMILARITY = 0.55
-CERTAIN_COVERAGE = 0.34
-_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
-_NAME = re.compile(r"\b[A-Z][\w'-]+")
+Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
+
+SENTENCES = 48  # embedded per question, at about 3 ms each
+WEIGHED = 10  # candidates whose words are compared by meaning
+WORDS = 160
+MINIMUM_SUPPORT = 0.58
+MINIMUM_FOCUS = 0.5
+MINIMUM_NAMES = 0.5
+CERTAIN_SIMILARITY = 0.7
+MINIMUM_SHARE = 0.7
+HEADING_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A sentence that may hold the answer, word for word as it stands in the passage of ``hit``."""
+    """A sentence that may hold the answer, word for word as it stands in the passage of ``hit``; ``window`` has its neighbours.
+
+    ``support`` (mean over the wanted words, 0 to 1), ``focus`` (the least supported word of the thing wanted) and ``named`` (share
+    of the question's names that the document holds) decide; ``score`` orders.
+    """
 
     hit: Hit
     text: str
+    window: str
+    similarity: float
+    named: float
+    support: float
+    focus: float
     score: float
-    coverage: float
 
 
-def spans(question: str, hits: Sequence[Hit]) -> list[Span]:
-    """Return candidate sentences, best first. ``coverage`` is the weighted share of the question's words in passage and heading."""
-    asked = content_words(question)
-    if not asked or not hits:
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    hit: Hit
+    text: str
+    window: str
+    words: tuple[str, ...]
+    named: float
+    named_here: float
+    exact: float
+    kind: bool
+
+
+async def weigh(question: str, hits: Sequence[Hit], openings: Mapping[str, str], embed: Embed) -> list[Span]:
+    """Return candidate sentences, best first. ``openings`` holds each document's name and first passage: what it is about.
+
+    Two calls of ``embed``: one for the sentences, one for single words.
+    """
+    asked = understand(question)
+    candidates = _candidates(asked, hits, openings)
+    if not candidates:
         return []
-    seen = [content_words(f"{hit.chunk.heading} {hit.chunk.text}") for hit in hits]
-    weight = {word: math.log(1 + (len(hits) + 1) / (1 + sum(word in words for words in seen))) for word in asked}
-    total = sum(weight.values())
-    found: list[Span] = []
-    for hit, words in zip(hits, seen, strict=True):
-        coverage = sum(weight[word] for word in asked & words) / total
-        for text in sentences(hit.chunk.text):
-            near = sum(weight[word] for word in asked & content_words(text)) / total
-            found.append(Span(hit, text, near + 0.5 * coverage + 0.5 * hit.similarity, coverage))
-    return sorted(found, key=lambda span: -span.score)
+    vectors = [_floats(v) for v in await embed([question, *(_headed(candidate) for candidate in candidates)])]
+    nearness = [_dot(vectors[0], vector) for vector in vectors[1:]]
+    order = sorted(range(len(candidates)), key=lambda n: -_rough(candidates[n], nearness[n]))[:WEIGHED]
+    near = await _near_words(asked, [candidates[n] for n in order], embed)
+    return sorted((_span(asked, candidates[n], nearness[n], near) for n in order), key=lambda span: -span.score)
 
 
 def sufficient(found: Sequence[Span]) -> bool:
-    """Return whether the best passage is about the question at all."""
+    """Return whether the best sentence answers what was asked, as far as words can tell."""
     if not found:
         return False
     best = found[0]
-    similarity = best.hit.similarity
-    return (best.coverage >= MINIMUM_COVERAGE and similarity >= MINIMUM_SIMILARITY) or (
-        best.coverage >= CERTAIN_COVERAGE and similarity >= CERTAIN_SIMILARITY
-    )
+    if best.named < MINIMUM_NAMES:
+        return False
+    return best.support >= MINIMUM_SUPPORT and best.focus >= MINIMUM_FOCUS
+
+
+def _candidates(asked: Question, hits: Sequence[Hit], openings: Mapping[str, str]) -> list[_Candidate]:
+    found: list[_Candidate] = []
+    about = {document: content_words(text) for document, text in openings.items()}
+    for hit in hits:
+        about.setdefault(hit.chunk.document_id, set()).update(content_words(f"{hit.chunk.heading} {hit.chunk.text}"))
+    for hit in hits:
+        section = hit.chunk.heading.split(" > ")[-1]
+        parts = sentences(hit.chunk.text)
+        for n, text in enumerate(parts):
+            if _is_heading(text):
+                section = text
+                continue
+            words = tuple(content_list(f"{text} {section}"))
+            stems, own = {stem(word) for word in words}, content_words(text)
+            wanted = [stem(word) in stems for word in asked.predicates]
+            window = " ".join(part for part in parts[max(0, n - 1) : n + 2] if part == text or not _is_row(part))
+            found.append(
+                _Candidate(
+                    hit, text, window, words, _share(asked.names, about[hit.chunk.document_id]), _share(asked.names, own),
+                    sum(wanted) / max(1, len(wanted)), answers_kind(asked, text),
+                )
+            )  # fmt: skip
+    found.sort(key=lambda candidate: -(candidate.exact + candidate.named + candidate.hit.similarity))
+    return found[:SENTENCES]
+
+
+def _is_heading(line: str) -> bool:
+    return len(line) <= HEADING_LENGTH and line[-1] not in ".!?;:" and ": " not in line
+
+
+def _is_row(line: str) -> bool:
+    return line.count(": ") >= 2 and "; " in line
+
+
+def _share(wanted: frozenset[str], held: set[str]) -> float:
+    return len(wanted & held) / len(wanted) if wanted else 1.0
+
+
+def _headed(candidate: _Candidate) -> str:
+    return f"{candidate.hit.chunk.heading.split(' > ')[-1]}: {candidate.text}"[:1000]
+
+
+def _rough(candidate: _Candidate, nearness: float) -> float:
+    return nearness + candidate.named + 0.3 * candidate.named_here + candidate.exact + 0.3 * candidate.kind
+
+
+async def _near_words(asked: Question, candidates: Sequence[_Candidate], embed: Embed) -> dict[str, dict[str, float]]:
+    """Return, for each wanted word, how near each word of the candidates is to it in meaning."""
+    others: dict[str, None] = {}
+    for candidate in candidates:
+        others |= dict.fromkeys(candidate.words)
+    told = list(others)[:WORDS]
+    if not asked.predicates or not told:
+        return {}
+    vectors = [_floats(v) for v in await embed([*asked.predicates, *told])]
+    wanted, offered = vectors[: len(asked.predicates)], vectors[len(asked.predicates) :]
+    return {
+        word: {other: _dot(vector, theirs) for other, theirs in zip(told, offered, strict=True)}
+        for word, vector in zip(asked.predicates, wanted, strict=True)
+    }
+
+
+def _span(asked: Question, candidate: _Candidate, nearness: float, near: Mapping[str, Mapping[str, float]]) -> Span:
+    stems = {stem(word) for word in candidate.words}
+    supports: dict[str, float] = {}
+    for word in asked.predicates:
+        if stem(word) in stems:
+            supports[word] = 1.0
+        elif not is_kind(word):
+            supports[word] = max((near.get(word, {}).get(other, 0.0) for other in candidate.words), default=0.0)
+    mean = sum(supports.values()) / len(supports) if supports else (1.0 if asked.names else 0.0)
+    focus = min((supports[word] for word in asked.focus if word in supports), default=1.0)
+    score = nearness + candidate.named + 0.3 * candidate.named_here + mean + 0.3 * candidate.kind
+    return Span(candidate.hit, candidate.text, candidate.window, nearness, candidate.named, mean, focus, score)
 
 
 def supported(answer: str, question: str, passage: str) -> bool:
     """Return whether each number and name of an answer stands in the passage or the question, and most of its words do."""
     known = f"{passage} {question}"
-    plain = known.replace(",", "").lower()
-    if any(number.replace(",", "").strip(".:-/") not in plain for number in _NUMBER.findall(answer)):
+    held = content_words(known)
+    if numbers(answer) - numbers(known) or names(answer) - held:
         return False
     words = content_words(answer)
-    held = content_words(known)
-    names = {name.lower() for name in _NAME.findall(answer)[1:]}
-    if any(name not in known.lower() for name in names):
-        return False
-    return bool(words) and len(words & held) / len(words) >= 0.7
+    return bool(words) and len(words & held) / len(words) >= MINIMUM_SHARE
 
 
 def support_of(answer: str, question: str, found: Sequence[Span]) -> Span | None:
-    """Return the sentence that shares most with the answer, among passages that support it."""
-    told = content_words(answer) - content_words(question) or content_words(answer)
+    """Return the sentence that holds what the answer adds to the question; None when no passage supports the whole answer."""
+    told = content_words(answer) - content_words(question)
     best, most = None, 0.0
     for span in found:
         if not supported(answer, question, f"{span.hit.chunk.heading} {span.hit.chunk.text}"):
             continue
-        shared = len(told & content_words(span.text)) / max(1, len(told)) + 0.2 * span.score
-        if shared > most:
-            best, most = span, shared
+        here = told & content_words(span.text)
+        if numbers(answer) - numbers(question) - numbers(span.text):
+            continue  # the figure stands elsewhere in the passage: then that sentence is the source
+        share = len(here) / len(told) if told else 0.0
+        if share >= 0.5 and share + 0.2 * span.score > most:
+            best, most = span, share + 0.2 * span.score
     return best
+
+
+def _floats(vector: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(vector) // 4}f", vector)
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+

@@ -13,8 +13,7 @@ STOP = frozenset(
  under until up us very was we were what when where which while who whom whose why will with would you your may might must shall
  mr mrs ms dr prof give given gave show find list name many much long often""".split()
 )
-# The stems of these words ask for a kind of thing; a document states the thing without saying its kind.
-_ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ed", "es", "s", "ly")
+_ENDINGS = ("ations", "ation", "ated", "ating", "ates", "ate", "itions", "ition", "ments", "ment", "ings", "ing", "ies", "ied", "ed", "es", "s", "ly")
 _NUMBERS = dict(
     zip(
         "one two three four five six seven eight nine ten eleven twelve".split(), map(str, range(1, 13)), strict=True

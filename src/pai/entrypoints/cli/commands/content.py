@@ -302,7 +302,8 @@ def demo(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
     from importlib import resources
 
     folder = resources.files("pai.samples") / "documents"
-    asked = json.loads((resources.files("pai.samples") / "demo.json").read_text("utf-8"))["questions"]
+    known = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))["tuning"]
+    asked = [entry["question"] for entry in known["answerable"][:3]] + [_text(entry) for entry in known["unanswerable"][:1]]
     name = f"demo {int(time.time())}"
     answers = []
     with connect(context) as client, resources.as_file(folder) as files:
@@ -320,3 +321,7 @@ def demo(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
     text += "\nNetwork: the gateway and its workers are refused every outside connection by the kernel; `pai doctor` shows the layers."
     show(context, value, text)
     return 0 if verified["ok"] and told["accepted"] else 1
+
+
+def _text(entry: object) -> str:
+    return entry["question"] if isinstance(entry, dict) else str(entry)
