@@ -52,7 +52,6 @@ check: $(VENV)/test.stamp
 	@$(BIN)/ruff format --check -q src tests
 	@$(BIN)/ruff check -q src tests
 	@$(BIN)/mypy -p pai
-	@$(BIN)/lint-imports -q
 	@$(BIN)/python -m pytest -m "not slow and not model and not browser and not namespace"
 
 lock:

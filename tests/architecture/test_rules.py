@@ -11,7 +11,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-CORE_BANNED = {"fastapi", "starlette", "sqlalchemy", "sqlcipher3", "cryptography", "socket", "ssl", "httpx", "uvicorn", "numpy"}
+CORE_BANNED = {
+    "fastapi",
+    "starlette",
+    "sqlalchemy",
+    "sqlcipher3",
+    "cryptography",
+    "socket",
+    "ssl",
+    "httpx",
+    "uvicorn",
+    "numpy",
+}
 
 
 def imports(path: Path) -> set[str]:
@@ -61,12 +72,27 @@ def test_core_imports_no_framework_socket_sql_or_cryptography() -> None:
 
 
 def test_cryptography_lives_in_one_room() -> None:
-    outside = [p for p in SOURCES if "cryptography" not in p.parts and any(n.split(".")[0] in {"cryptography", "argon2"} for n in imports(p))]
+    outside = [
+        p
+        for p in SOURCES
+        if "cryptography" not in p.parts and any(n.split(".")[0] in {"cryptography", "argon2"} for n in imports(p))
+    ]
     assert [str(p) for p in outside] == []
 
 
 def test_core_rooms_import_only_downward() -> None:
-    order = ["operations", "conversations", "knowledge", "models", "privacy", "identity", "keys", "policy", "audit", "ports"]
+    order = [
+        "operations",
+        "conversations",
+        "knowledge",
+        "models",
+        "privacy",
+        "identity",
+        "keys",
+        "policy",
+        "audit",
+        "ports",
+    ]
     wrong = []
     for rank, room in enumerate(order):
         for path in below(f"core/{room}"):
@@ -97,12 +123,21 @@ sys.addaudithook(lambda name, args: seen.append((name, str(args)[:80])) if name.
 import pai, pai.settings, pai.core.knowledge.answering, pai.core.identity.api_keys, pai.core.operations.oversight
 print(seen)
 """
-    done = subprocess.run([sys.executable, "-I", "-B", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
 def test_no_host_of_a_registry_in_the_repository() -> None:
-    hosts = ["py" + "pi.org", "python" + "hosted.org", "deb" + "ian.org", "npm" + "js.org", "npm" + "js.com", "hugging" + "face.co"]
+    hosts = [
+        "py" + "pi.org",
+        "python" + "hosted.org",
+        "deb" + "ian.org",
+        "npm" + "js.org",
+        "npm" + "js.com",
+        "hugging" + "face.co",
+    ]
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT, check=True).stdout.split()
     wrong = []
     for name in tracked:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+
 from installation import Installation
 
 
@@ -38,9 +39,13 @@ def bearer(key: str) -> dict[str, str]:
 def made(http: httpx.Client, keys: dict[str, str]) -> dict[str, str]:
     """The owner's collection with one document in it, and the ids of everything."""
     owner = bearer(keys["owner"])
-    collection = http.post("/pai/v1/collections", json={"name": "walk", "purpose": "patient care"}, headers=owner).json()
+    collection = http.post(
+        "/pai/v1/collections", json={"name": "walk", "purpose": "patient care"}, headers=owner
+    ).json()
     text = b"The key to the archive lies with Berta Kiesel in room 14.\n"
-    job = http.post(f"/pai/v1/collections/{collection['id']}/documents", files={"file": ("a.txt", text)}, headers=owner).json()
+    job = http.post(
+        f"/pai/v1/collections/{collection['id']}/documents", files={"file": ("a.txt", text)}, headers=owner
+    ).json()
     for _ in range(200):
         told = http.get(f"/pai/v1/jobs/{job['id']}", headers=owner).json()
         if told["state"] not in ("queued", "running"):
@@ -53,7 +58,9 @@ def made(http: httpx.Client, keys: dict[str, str]) -> dict[str, str]:
 
 def test_openai_sdk_works_unchanged(served: Installation, keys: dict[str, str]) -> None:
     trusted = ssl.create_default_context(cafile=str(served.ca))
-    with openai.OpenAI(base_url=f"{served.url}/v1", api_key=keys["inference"], http_client=httpx.Client(verify=trusted)) as sdk:
+    with openai.OpenAI(
+        base_url=f"{served.url}/v1", api_key=keys["inference"], http_client=httpx.Client(verify=trusted)
+    ) as sdk:
         assert "default" in [model.id for model in sdk.models.list()]
         whole = sdk.chat.completions.create(model="default", messages=[{"role": "user", "content": "one two three"}])
         assert whole.choices[0].message.content == "Echo: one two three"
@@ -62,7 +69,10 @@ def test_openai_sdk_works_unchanged(served: Installation, keys: dict[str, str]) 
         assert whole.usage.completion_tokens == 4
         chunks = list(
             sdk.chat.completions.create(
-                model="default", messages=[{"role": "user", "content": "one two"}], stream=True, stream_options={"include_usage": True}
+                model="default",
+                messages=[{"role": "user", "content": "one two"}],
+                stream=True,
+                stream_options={"include_usage": True},
             )
         )
         assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Echo: one two"
@@ -84,11 +94,20 @@ def all_routes(http: httpx.Client, keys: dict[str, str]) -> list[tuple[str, str]
 PUBLIC = {"/healthz", "/readyz"}
 
 
-def test_every_route_refuses_a_request_without_or_with_a_bad_credential(http: httpx.Client, keys: dict[str, str]) -> None:
+def test_every_route_refuses_a_request_without_or_with_a_bad_credential(
+    http: httpx.Client, keys: dict[str, str]
+) -> None:
     routes = all_routes(http, keys)
     assert len(routes) > 15
     good = keys["owner"]
-    bad = [{}, bearer("pai_x"), bearer(good[:-1]), bearer(good.swapcase()), {"cookie": f"key={good}"}, {"x-api-key": good}]
+    bad = [
+        {},
+        bearer("pai_x"),
+        bearer(good[:-1]),
+        bearer(good.swapcase()),
+        {"cookie": f"key={good}"},
+        {"x-api-key": good},
+    ]
     for method, path in routes:
         for headers in bad:
             status = http.request(method, path, headers=headers, json={}).status_code
@@ -117,7 +136,9 @@ def test_a_stranger_finds_nothing_behind_any_id(http: httpx.Client, keys: dict[s
     assert len(still["documents"]) == 1
 
 
-def test_sharing_opens_reading_and_asking_but_not_writing(http: httpx.Client, keys: dict[str, str], made: dict[str, str]) -> None:
+def test_sharing_opens_reading_and_asking_but_not_writing(
+    http: httpx.Client, keys: dict[str, str], made: dict[str, str]
+) -> None:
     owner, colleague = bearer(keys["owner"]), bearer(keys["colleague"])
     path = f"/pai/v1/collections/{made['collection']}"
     assert http.post(f"{path}/share", json={"email": "colleague@pai.test"}, headers=owner).status_code == 200
@@ -129,7 +150,9 @@ def test_sharing_opens_reading_and_asking_but_not_writing(http: httpx.Client, ke
 
 def test_purpose_and_scope_bind(http: httpx.Client, keys: dict[str, str], made: dict[str, str]) -> None:
     path = f"/pai/v1/collections/{made['collection']}/ask"
-    denied = http.post(path, json={"question": "Who has the key?", "purpose": "marketing"}, headers=bearer(keys["owner"]))
+    denied = http.post(
+        path, json={"question": "Who has the key?", "purpose": "marketing"}, headers=bearer(keys["owner"])
+    )
     assert denied.status_code == 403
     assert "purpose" in denied.json()["error"]["message"]
     assert http.post(path, json={"question": "Who?"}, headers=bearer(keys["inference"])).status_code == 403
@@ -207,10 +230,17 @@ def test_old_tls_is_refused(served: Installation) -> None:
         httpx.get(f"{served.url}/healthz", verify=old, trust_env=False)
 
 
-def test_the_audit_log_names_acts_and_holds_no_content(http: httpx.Client, keys: dict[str, str], made: dict[str, str]) -> None:
+def test_the_audit_log_names_acts_and_holds_no_content(
+    http: httpx.Client, keys: dict[str, str], made: dict[str, str]
+) -> None:
     events = http.get("/pai/v1/audit/events?limit=500", headers=bearer(keys["owner"])).json()["events"]
     names = {event["name"] for event in events}
-    assert {"knowledge:document:ingest", "knowledge:collection:create", "identity:key:create", "models:chat:start"} <= names
+    assert {
+        "knowledge:document:ingest",
+        "knowledge:collection:create",
+        "identity:key:create",
+        "models:chat:start",
+    } <= names
     assert "Kiesel" not in str(events)
     assert made["document"] in str(events)
 
@@ -219,5 +249,9 @@ def test_content_is_not_readable_in_any_file_of_the_home(served: Installation, m
     assert made
     found = [path for path in served.home.rglob("*") if path.is_file() and b"Berta Kiesel" in path.read_bytes()]
     assert found == []
-    wide = [path for path in served.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077 and not path.is_socket()]
+    wide = [
+        path
+        for path in served.home.rglob("*")
+        if not path.is_symlink() and path.stat().st_mode & 0o077 and not path.is_socket()
+    ]
     assert [path for path in wide if path != Path(served.ca)] == []

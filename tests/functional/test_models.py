@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from installation import Installation
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]

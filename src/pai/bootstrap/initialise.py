@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from pai.adapters.models.files import bring
 from pai.adapters.system.home import Home, HomeLock
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.events import ModelImported
+from pai.core.models.ports import ModelsUnit
 from pai.core.models.values import Model, ModelFile, ModelRecord
 from pai.foundation.actor import OPERATOR, Role
 from pai.foundation.errors import Usage
@@ -90,7 +92,7 @@ def _keys(client: object, passphrase: Secret, kdf: str, *, complete: bool) -> Se
 
 
 def _keep_code(path: Path, code: str) -> None:
-    text = f"{code}\n\nThis recovery code opens PAI if the passphrase is lost. Write it down, away from this machine, then delete this file.\n"
+    text = f"{code}\n\nThis recovery code opens PAI if the passphrase is lost.\nWrite it down, away from this machine, then delete this file.\n"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "w") as file:
         file.write(text)
@@ -115,7 +117,7 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
     assert isinstance(base, Base)
     wanted = _wanted(choice, base.clock.now())
     for model in wanted:
-        held = asyncio.run(base.storage.read(lambda unit, name=model.name: unit.models.get(name)))
+        held = asyncio.run(base.storage.read(functools.partial(_held, name=model.name)))
         progress(f"taking the model {model.name} ...")
         for file in model.files:
             bring(cache / model.name / file.path, base.home.models / model.name / file.path, file.sha256)
@@ -123,10 +125,21 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
             continue
         signed = dataclasses.replace(model, signature=sign_model(base.keystore, model))
         event = ModelImported(
-            resource=ResourceRef("model", model.name), model=ModelRef(model.name, model.sha256), licence=model.record.licence
+            resource=ResourceRef("model", model.name),
+            model=ModelRef(model.name, model.sha256),
+            licence=model.record.licence,
         )
-        base.storage.run_sync(lambda unit, m=signed, e=event: (unit.models.add(m), unit.audit.record(OPERATOR, e)))
+        base.storage.run_sync(functools.partial(_register, model=signed, event=event))
     return [model.name for model in wanted]
+
+
+def _held(unit: ModelsUnit, name: str) -> Model | None:
+    return unit.models.get(name)
+
+
+def _register(unit: ModelsUnit, model: Model, event: ModelImported) -> None:
+    unit.models.add(model)
+    unit.audit.record(OPERATOR, event)
 
 
 def _wanted(choice: str, now: object) -> list[Model]:
@@ -135,11 +148,15 @@ def _wanted(choice: str, now: object) -> list[Model]:
     assert isinstance(now, datetime)
     if choice == "echo":
         record = ModelRecord(
-            "built into PAI", "Apache-2.0", "none: it has no weights", "It understands nothing: it repeats the question, for tests only"
+            "built into PAI",
+            "Apache-2.0",
+            "none: it has no weights",
+            "It understands nothing: it repeats the question, for tests only",
         )
         names = (("echo", "chat", "default"), ("echo-embedding", "embedding", "default-embedding"))
         return [
-            Model(name, task, "echo", "built-in", (), 8192, 384, record, b"", now, aliases=(alias,)) for name, task, alias in names
+            Model(name, task, "echo", "built-in", (), 8192, 384, record, b"", now, aliases=(alias,))
+            for name, task, alias in names
         ]
     known = catalogue()
     found = []

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Ctrl-C reaches the whole foreground group; the keystore outlives the gateway's orderly end and goes by its socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not stat.S_ISSOCK(os.fstat(chosen.fd).st_mode):
-        print("keystore: the descriptor given is no socket", file=sys.stderr)  # noqa: T201
+        print("keystore: the descriptor given is no socket", file=sys.stderr)
         return 2
     os.set_inheritable(chosen.fd, False)
 

@@ -57,7 +57,7 @@ def run_serve(settings: Settings, passphrase: Secret) -> int:
         stack.callback(home.control_socket.unlink, missing_ok=True)
         keystore = _start_keystore(home, passphrase, stack)
         unsealed = time.monotonic()
-        launcher = _start_supervisor(home, settings, stack)
+        launcher = _start_supervisor(home, stack)
         return _run_gateway(settings, listener, control, keystore, launcher, began=began, unsealed=unsealed)
 
 
@@ -70,7 +70,7 @@ def _start_keystore(home: Home, passphrase: Secret, stack: contextlib.ExitStack)
     return process.release_socket()
 
 
-def _start_supervisor(home: Home, settings: Settings, stack: contextlib.ExitStack) -> socket.socket:
+def _start_supervisor(home: Home, stack: contextlib.ExitStack) -> socket.socket:
     from pai.adapters.workers.messages import pair
     from pai.adapters.workers.supervisor import Supervisor
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     report = apply(profiles[chosen.kind])
     if not report.complete:
-        print(f"worker {chosen.kind}: {'; '.join(report.lines())}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"worker {chosen.kind}: {'; '.join(report.lines())}", file=sys.stderr, flush=True)
     path = chosen.folder / "s"
     match chosen.kind:
         case "llama":

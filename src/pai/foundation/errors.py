@@ -78,9 +78,7 @@ class Throttled(PaiError):
     status = 429
     default_code = "throttled"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, hint: str = "", retry_after: int = 1
-    ) -> None:
+    def __init__(self, message: str, *, code: str | None = None, hint: str = "", retry_after: int = 1) -> None:
         super().__init__(message, code=code, hint=hint)
         self.retry_after = retry_after
 

@@ -27,7 +27,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``passphrase_kdf`` is an Argon2id profile of RFC 9106: ``rfc9106-first`` (2 GiB) or ``rfc9106-second`` (64 MiB)."""
 
-    passphrase_kdf: str = "rfc9106-first"
+    passphrase_kdf: str = "rfc9106-first"  # noqa: S105  the name of a profile
 
 
 class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,14 +20,14 @@ _ENCRYPTED = 0x1
 _PROLOGUE = 1 << 16
 
 
-class _RootReached(Exception):  # noqa: N818  a signal, not an error
+class _RootReached(Exception):
     """The prologue is over."""
 
 
 class _PrologueOnly:
     """A parser target that stops at the first element: a document type can stand only before it (XML 1.0, section 2.8)."""
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
+    def start(self, tag: str, attributes: dict[str, str]) -> None:  # noqa: ARG002
         """End the reading."""
         raise _RootReached
 
@@ -51,7 +51,9 @@ def checked_archive(file: BinaryIO, kind: Kind, limits: Limits) -> None:
             for entry in entries:
                 _check_part(archive, entry)
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, OSError, ValueError):
-        raise Invalid("the file is damaged or cut short", code="truncated", hint="copy it again from its source") from None
+        raise Invalid(
+            "the file is damaged or cut short", code="truncated", hint="copy it again from its source"
+        ) from None
 
 
 def _check_sizes(entries: list[zipfile.ZipInfo], limits: Limits) -> None:

@@ -11,8 +11,12 @@ from pai.core.knowledge.values import Block, ParsedDocument
 from pai.foundation.errors import Invalid, TooLarge
 
 # C0/C1 controls, zero-width and bidirectional format characters: they hide text from a reader but not from a model.
-_INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufff9-\ufffb\ufffe\uffff]")
-_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " "})
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
+_LIGATURES = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00a0": " "}
+)
 _FULL = 0.85
 _SPACES = re.compile(r"[ \t\r\f\v\u2000-\u200a\u202f\u3000]+")
 
@@ -69,7 +73,9 @@ class Gathering:
             raise TooLarge(f"a cell holds more than {self._limits.cell_characters} characters", hint="split the cell")
         pairs = ((clean(name), clean(value)) for name, value in zip(header, values, strict=False))
         cells = tuple((name, value) for name, value in pairs if value)
-        self._add(Block("row", "; ".join(f"{name}: {value}" if name else value for name, value in cells), page, 0, cells))
+        self._add(
+            Block("row", "; ".join(f"{name}: {value}" if name else value for name, value in cells), page, 0, cells)
+        )
 
     def _add(self, block: Block) -> None:
         if not block.text:

@@ -64,7 +64,9 @@ def _check_depth(text: str, limit: int) -> None:
         depth = max(0, depth - 1) if closing else depth + 1
         if depth > limit:
             raise Invalid(
-                f"the page nests elements more than {limit} deep", code="too_deep", hint="save the page again as plain text"
+                f"the page nests elements more than {limit} deep",
+                code="too_deep",
+                hint="save the page again as plain text",
             )
 
 
@@ -113,7 +115,8 @@ class _Walk:
 
     def _table(self, table: LexborNode) -> None:
         rows = [
-            [clean(cell.text(separator=" ")) for cell in _children(row) if cell.tag in {"td", "th"}] for row in table.css("tr")
+            [clean(cell.text(separator=" ")) for cell in _children(row) if cell.tag in {"td", "th"}]
+            for row in table.css("tr")
         ]
         rows = [row for row in rows if any(row)]
         marked = bool(rows) and table.css_first("th") is not None

@@ -66,7 +66,9 @@ def kind_of(name: str, head: bytes) -> Kind:
 
 
 def _binary(head: bytes) -> str:
-    return next((what for mark, what in _BINARIES.items() if head.startswith(mark) and (mark != b"MZ" or b"\0" in head)), "")
+    return next(
+        (what for mark, what in _BINARIES.items() if head.startswith(mark) and (mark != b"MZ" or b"\0" in head)), ""
+    )
 
 
 def _mismatch(extension: str, head: bytes) -> Invalid:

@@ -42,7 +42,9 @@ def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
     try:
         document = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY} or "assword" in str(error):
+        if getattr(error, "err_code", None) in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY} or "assword" in str(
+            error
+        ):
             raise Invalid(
                 "the PDF is protected by a password", code="encrypted", hint="save a copy without the password"
             ) from None
@@ -92,7 +94,13 @@ def _lines_of(text_page: Any, count: int, page: int) -> Iterator[_Line]:
     if not count:
         return
     # A hyphen that PDFium knows to be one of line breaking comes as U+0002 or U+FFFE.
-    text = text_page.get_text_range().replace("\x02\r\n", "").replace("\ufffe\r\n", "").replace("\x02", "").replace("\ufffe", "")
+    text = (
+        text_page.get_text_range()
+        .replace("\x02\r\n", "")
+        .replace("\ufffe\r\n", "")
+        .replace("\x02", "")
+        .replace("\ufffe", "")
+    )
     y = ctypes.c_double()
     x = ctypes.c_double()
     index = 0

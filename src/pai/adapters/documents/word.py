@@ -41,7 +41,9 @@ def parse_word(file: BinaryIO, limits: Limits) -> ParsedDocument:
         title = str(document.core_properties.title or "")
     except (OpcError, XMLSyntaxError, BadZipFile, KeyError, ValueError, AttributeError):
         # What these libraries raise on parts that are missing or not what they should be.
-        raise Invalid("the file is damaged or cut short", code="truncated", hint="open and save it in an office program") from None
+        raise Invalid(
+            "the file is damaged or cut short", code="truncated", hint="open and save it in an office program"
+        ) from None
     if page > limits.pages:
         raise Invalid(f"the document has more than {limits.pages} pages", code="too_many_pages", hint="split the file")
     return found.finish(Kind.WORD.value, pages=page, title=title)

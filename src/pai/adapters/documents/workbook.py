@@ -32,7 +32,9 @@ def parse_workbook(file: BinaryIO, limits: Limits) -> ParsedDocument:
     found = Gathering(limits)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the library warns about styles that it leaves out; they do not matter here
+            warnings.simplefilter(
+                "ignore"
+            )  # the library warns about styles that it leaves out; they do not matter here
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             try:
                 pages = _sheets(found, book, limits)
@@ -40,7 +42,9 @@ def parse_workbook(file: BinaryIO, limits: Limits) -> ParsedDocument:
                 book.close()
     except (InvalidFileException, BadZipFile, ParseError, KeyError, ValueError, TypeError, AttributeError, IndexError):
         # What the library raises on parts that are missing or not what they should be.
-        raise Invalid("the file is damaged or cut short", code="truncated", hint="open and save it in an office program") from None
+        raise Invalid(
+            "the file is damaged or cut short", code="truncated", hint="open and save it in an office program"
+        ) from None
     return found.finish(Kind.WORKBOOK.value, pages=pages)
 
 
@@ -50,7 +54,9 @@ def _sheets(found: Gathering, book: Workbook, limits: Limits) -> int:
     for sheet in book.worksheets:
         page += 1
         if page > limits.pages:
-            raise Invalid(f"the workbook has more than {limits.pages} sheets", code="too_many_pages", hint="split the file")
+            raise Invalid(
+                f"the workbook has more than {limits.pages} sheets", code="too_many_pages", hint="split the file"
+            )
         found.heading(sheet.title, level=1, page=page)
         # Some programs declare a sheet as large as the format allows; the rows themselves tell the truth.
         getattr(sheet, "reset_dimensions", lambda: None)()

@@ -39,7 +39,9 @@ class EngineRegistry:
         """Return the engine of a model or alias. Raises NotFound, Corrupt (hash or signature) or Unavailable."""
         model = await self._find(name)
         if model is None or not model.active:
-            raise NotFound(f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`")
+            raise NotFound(
+                f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`"
+            )
         async with self._locks.setdefault(model.name, asyncio.Lock()):
             engine = self._engines.get(model.name)
             if engine is None or engine.worker.died.is_set():
@@ -74,7 +76,7 @@ class EngineRegistry:
                     f"the worker of {engine.model.name} stopped while loading (exit {worker.exit_code})", code="worker_died",
                     hint="the model may need more memory than is free",
                 )  # fmt: skip
-            if Path(worker.socket_path).exists() and await engine.healthy():
+            if await engine.healthy():
                 return
             await asyncio.sleep(0.03)
         self._launcher.stop(worker)

@@ -64,7 +64,9 @@ class SocketEngine:
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Return unit vectors."""
         told = await self._post("/v1/embeddings", {"input": list(texts)})
-        vectors = tuple(base64.b64decode(row["embedding"]) for row in sorted(told["data"], key=lambda row: row["index"]))
+        vectors = tuple(
+            base64.b64decode(row["embedding"]) for row in sorted(told["data"], key=lambda row: row["index"])
+        )
         return Embeddings(vectors, told["usage"]["prompt_tokens"], len(vectors[0]) // 4 if vectors else 0)
 
     async def count_tokens(self, text: str) -> int:
@@ -134,7 +136,9 @@ def _refused(content: bytes) -> Invalid | Unavailable:
         message = "no reason given"
     if "context size" in message or "context length" in message:
         return Invalid(
-            "the prompt does not fit into the model's context", code="context_length_exceeded", hint="shorten the messages"
+            "the prompt does not fit into the model's context",
+            code="context_length_exceeded",
+            hint="shorten the messages",
         )
     if "oading model" in message:
         return Unavailable("the model is still loading", code="model_loading", hint="ask again in a moment")

@@ -26,7 +26,9 @@ def bring(source: Path, target: Path, sha256: str) -> None:
         return
     if not source.exists():
         raise Unavailable(
-            f"the model file {source.name} has not been fetched", code="model_missing", hint="run `make start`, or choose --models echo"
+            f"the model file {source.name} has not been fetched",
+            code="model_missing",
+            hint="run `make start`, or choose --models echo",
         )
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = target.with_name(target.name + ".new")
@@ -42,5 +44,8 @@ def bring(source: Path, target: Path, sha256: str) -> None:
         os.fsync(writer.fileno())
     if sha256_of(temporary) != sha256:
         temporary.unlink()
-        raise Corrupt(f"{source.name} is not the file of the catalogue", hint="delete it from the cache and run `make start` again")
+        raise Corrupt(
+            f"{source.name} is not the file of the catalogue",
+            hint="delete it from the cache and run `make start` again",
+        )
     temporary.replace(target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from typing import Any
 
 import cedarpy
 
@@ -40,7 +41,7 @@ class CedarPolicy:
     ) -> None:
         """Return when a permit matches, no forbid does, and no policy had an error. Raises Denied otherwise."""
         needed = SCOPES[permission]
-        entities = [
+        entities: list[dict[str, Any]] = [
             {
                 "uid": {"type": "User", "id": actor.id},
                 "attrs": {"role": actor.role.value if actor.role else "", "kind": actor.kind.value},

@@ -162,8 +162,8 @@ class AuditRows:
                 errors.append(Finding("truncated", at, f"a checkpoint covers {at} events, the log holds {expected}"))
             elif roots.get(at) != root:
                 errors.append(Finding("checkpoint", at, "the log does not have the root that was signed"))
-        root = base64.b64encode(tree.root_of(frontier)).decode()
-        return Verification(not errors, expected, root, max(wanted, default=None), tuple(errors))
+        head = base64.b64encode(tree.root_of(frontier)).decode()
+        return Verification(not errors, expected, head, max(wanted, default=None), tuple(errors))
 
     def _rows(self) -> Iterator[Any]:
         start = 0

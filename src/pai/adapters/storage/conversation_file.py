@@ -56,7 +56,10 @@ class ConversationFile:
         """Return a conversation's messages in order."""
         sql = """SELECT id, conversation_id, role, content, model, created_at FROM messages
  WHERE conversation_id = ? ORDER BY id"""
-        return [Message(*row[:5], datetime.fromisoformat(row[5])) for row in self._file.rows(sql, (conversation_id,))]
+        return [
+            Message(row[0], row[1], row[2], row[3], row[4], datetime.fromisoformat(row[5]))
+            for row in self._file.rows(sql, (conversation_id,))
+        ]
 
 
 def _conversation(row: Any) -> Conversation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
@@ -25,7 +25,7 @@ class CollectionRows:
         """Insert a collection."""
         self._db.execute(insert(t.collections), to_row(collection, t.collections))
 
-    def _collection(self, row: Mapping[str, Any]) -> Collection:
+    def _collection(self, row: Any) -> Collection:
         shares = select(t.collection_shares.c.user_id).where(t.collection_shares.c.collection_id == row["id"])
         return from_row(Collection, row, shared_with=[share[0] for share in self._db.execute(shares)])
 
@@ -130,7 +130,7 @@ class SubjectRows:
         for alias in subject.aliases:
             self.add_alias(subject.id, alias)
 
-    def _subject(self, row: Mapping[str, Any]) -> Subject:
+    def _subject(self, row: Any) -> Subject:
         query = select(t.subject_aliases.c.alias).where(t.subject_aliases.c.subject_id == row["id"])
         return from_row(Subject, row, aliases=[alias[0] for alias in self._db.execute(query)])
 
@@ -196,7 +196,7 @@ class ModelRows:
         for alias in model.aliases:
             self.set_alias(alias, model.name)
 
-    def _model(self, row: Mapping[str, Any]) -> Model:
+    def _model(self, row: Any) -> Model:
         query = select(t.model_aliases.c.alias).where(t.model_aliases.c.name == row["name"])
         return from_row(Model, row, aliases=[alias[0] for alias in self._db.execute(query)])
 

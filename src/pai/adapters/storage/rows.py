@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +16,7 @@ def to_row(value: Any, table: Table, **extra: Any) -> dict[str, Any]:
     return {column.name: fields[column.name] for column in table.columns if column.name in fields}
 
 
-def from_row(kind: type[Value], row: Mapping[str, Any], **extra: Any) -> Value:
+def from_row(kind: type[Value], row: Any, **extra: Any) -> Value:
     """Return the value of a row. Only columns whose field may be None are nullable."""
     fields = {str(name): value for name, value in row.items()} | extra
     return msgspec.convert(fields, kind, strict=False, builtin_types=(bytes,))

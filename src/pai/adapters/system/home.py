@@ -71,9 +71,7 @@ class Home:
             )
         if stat.S_IMODE(found.st_mode) & 0o077:
             if any(self.root.iterdir()):
-                raise HomeError(
-                    f"the home {self.root} can be read by other users", hint=f"run: chmod 700 {self.root}"
-                )
+                raise HomeError(f"the home {self.root} can be read by other users", hint=f"run: chmod 700 {self.root}")
             self.root.chmod(0o700)
 
 

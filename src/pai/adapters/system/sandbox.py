@@ -24,7 +24,15 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 FULL_LANDLOCK_ABI: Final = 6
 """From this version on Landlock holds files, truncation, TCP, device controls, abstract sockets and signals."""
 
-_LIBRARIES: Final = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+_LIBRARIES: Final = (
+    "/usr/lib",
+    "/usr/lib64",
+    "/lib",
+    "/lib64",
+    "/usr/local/lib",
+    "/etc/ld.so.cache",
+    "/usr/share/zoneinfo",
+)
 _FACTS: Final = (
     "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/filesystems", "/proc/sys/vm/overcommit_memory",
     "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage", "/etc/localtime", "/etc/mime.types",
@@ -92,10 +100,16 @@ def runtime_paths() -> tuple[Path, ...]:
     """Return what Python and native libraries read: the environment, the standard library, PAI's code, system libraries."""
     import pai
 
-    code = [sys.prefix, sys.base_prefix, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))]
+    code = [
+        sys.prefix,
+        sys.base_prefix,
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    ]
     package = Path(pai.__path__[0])
     places = [Path(place) for place in code] + [package] + [Path(place) for place in (*_LIBRARIES, *_FACTS)]
-    if Path(sys.base_prefix) == Path("/usr"):  # a system Python: its libraries lie in /usr/lib, the rest of /usr stays shut
+    if Path(sys.base_prefix) == Path(
+        "/usr"
+    ):  # a system Python: its libraries lie in /usr/lib, the rest of /usr stays shut
         places.remove(Path(sys.base_prefix))
     return tuple(dict.fromkeys(places))
 

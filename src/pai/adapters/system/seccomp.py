@@ -85,7 +85,9 @@ def build(calls: Calls, *, machine: str, pid: int) -> bytes:
         # Covers the x32 numbers (bit 30) too. Callers of newer calls know ENOSYS and fall back to older ones.
         _step(_AT_LEAST, syscalls.LAST_KNOWN + 1, 0, 1),
         _step(_RETURN, _UNKNOWN),
-        *_answer(numbers["clone3"], _UNKNOWN),  # its flags lie in memory; glibc then uses clone, whose flags can be seen
+        *_answer(
+            numbers["clone3"], _UNKNOWN
+        ),  # its flags lie in memory; glibc then uses clone, whose flags can be seen
     ]
     for name in _refused(calls):
         if name in numbers:
@@ -96,7 +98,7 @@ def build(calls: Calls, *, machine: str, pid: int) -> bytes:
 
 
 def _refused(calls: Calls) -> tuple[str, ...]:
-    refused = syscalls.RUNNING + syscalls.FOREIGN + syscalls.KERNEL
+    refused: tuple[str, ...] = syscalls.RUNNING + syscalls.FOREIGN + syscalls.KERNEL
     if not calls.attributes:
         refused += syscalls.ATTRIBUTES
     if not calls.unix_sockets:
@@ -124,10 +126,11 @@ def _judged(calls: Calls, numbers: dict[str, int], pid: int) -> list[bytes]:
     if calls.unix_sockets:
         code += _when(numbers["socket"], stream_only)
     code += _when(numbers["socketpair"], stream_only)
-    for low_half in (_ARGUMENTS + 8 * 4, _ARGUMENTS + 8 * 4 + 4):  # sendto with an address, in either half of the pointer
-        code += _when(
-            numbers["sendto"], [_step(_LOAD, low_half), _step(_EQUAL, 0, 1, 0), _step(_RETURN, _REFUSE)]
-        )
+    for low_half in (
+        _ARGUMENTS + 8 * 4,
+        _ARGUMENTS + 8 * 4 + 4,
+    ):  # sendto with an address, in either half of the pointer
+        code += _when(numbers["sendto"], [_step(_LOAD, low_half), _step(_EQUAL, 0, 1, 0), _step(_RETURN, _REFUSE)])
     for name in ("kill", "tgkill"):
         code += _when(numbers[name], [_argument(0), _step(_EQUAL, pid, 1, 0), _step(_RETURN, _REFUSE)])
     code += _when(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -25,7 +24,17 @@ def serve_parser(channel: socket.socket, parse: Callable[[int, str, dict[str, in
         send(channel, {"error": {"kind": kind, "code": error.code, "message": error.message, "hint": error.hint}})
         return
     except MemoryError:
-        send(channel, {"error": {"kind": "TooLarge", "code": "too_large", "message": "the document needs too much memory", "hint": ""}})
+        send(
+            channel,
+            {
+                "error": {
+                    "kind": "TooLarge",
+                    "code": "too_large",
+                    "message": "the document needs too much memory",
+                    "hint": "",
+                }
+            },
+        )
         return
     written = 0
     while written < len(data):

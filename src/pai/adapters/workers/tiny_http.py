@@ -39,7 +39,13 @@ def application(handlers: dict[str, Handler]) -> Any:
             return
         await _begin(send, 200, b"text/event-stream")
         async for event in result:
-            await send({"type": "http.response.body", "body": b"data: " + msgspec.json.encode(event) + b"\n\n", "more_body": True})
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": b"data: " + msgspec.json.encode(event) + b"\n\n",
+                    "more_body": True,
+                }
+            )
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
     return app
@@ -48,8 +54,8 @@ def application(handlers: dict[str, Handler]) -> Any:
 async def _body(receive: Any) -> bytes:
     body = b""
     while True:
-        message = await receive()
-        body += message.get("body", b"")
+        message: dict[str, Any] = await receive()
+        body += bytes(message.get("body", b""))
         if not message.get("more_body"):
             return body
 
@@ -70,5 +76,7 @@ def serve(app: Any, path: Path) -> None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen(64)
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", ws="none", loop="asyncio", http="h11")
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, lifespan="off", ws="none", loop="asyncio", http="h11"
+    )
     uvicorn.Server(config).run(sockets=[listener])

@@ -102,5 +102,13 @@ class Verification:
 
 
 __all__ = [
-    "Actor", "Checkpoint", "Event", "EventFilter", "Finding", "Outcome", "RecordedEvent", "Verification", "type_names",
+    "Actor",
+    "Checkpoint",
+    "Event",
+    "EventFilter",
+    "Finding",
+    "Outcome",
+    "RecordedEvent",
+    "Verification",
+    "type_names",
 ]

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from pai.core.audit.ports import AuditTrail
 from pai.core.conversations.values import Conversation, Message
-from pai.core.keys.ports import WrapRepository
 from pai.core.identity.ports import UserRepository
+from pai.core.keys.ports import WrapRepository
 from pai.foundation.redaction import Secret
 
 

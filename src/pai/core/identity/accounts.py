@@ -57,7 +57,15 @@ class Accounts:
             made = self.keystore.new_member(user_id, password, console=first)
             now = self.clock.now()
             user = User(
-                user_id, address, role, ActorKind.PERSON, made.public_key, made.password_salt, made.password_verifier, first, now
+                user_id,
+                address,
+                role,
+                ActorKind.PERSON,
+                made.public_key,
+                made.password_salt,
+                made.password_verifier,
+                first,
+                now,
             )
             unit.users.add(user)
             wraps = {Factor.PASSWORD: made.password_wrap, Factor.RECOVERY: made.recovery_wrap}
@@ -83,7 +91,9 @@ class Accounts:
             user = unit.users.by_email(normal_email(email))
             if user is None:
                 raise NotFound(f"no account has the address {email}")
-            others = [u for u in unit.users.list() if u.role is Role.ADMINISTRATOR and not u.disabled_at and u.id != user.id]
+            others = [
+                u for u in unit.users.list() if u.role is Role.ADMINISTRATOR and not u.disabled_at and u.id != user.id
+            ]
             if user.role is Role.ADMINISTRATOR and not others:
                 raise Conflict("this is the last administrator", hint="give someone else the role first")
             now = self.clock.now()

@@ -70,10 +70,10 @@ class ApiKeys:
             self._may_create(actor, user, scopes)
             now = self.clock.now()
             content = bool(scopes & CONTENT_SCOPES) or Scope.INFERENCE in scopes
-            blob = self._wrap(unit, actor, user, text, password, needed=bool(scopes & CONTENT_SCOPES)) if content else None
-            key = ApiKey(
-                key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, expires_at
+            blob = (
+                self._wrap(unit, actor, user, text, password, needed=bool(scopes & CONTENT_SCOPES)) if content else None
             )
+            key = ApiKey(key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, expires_at)
             unit.users.add_key(key)
             if blob is not None:
                 unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user.id, Factor.API_KEY, key_id, blob, now))
@@ -143,7 +143,9 @@ class ApiKeys:
                 raise NotFound("no such key")
             operator = actor.kind is ActorKind.OPERATOR
             self.policy.decide(
-                actor, Permission.USERS if operator else Permission.KEYS, ResourceRef("user", key.owner_id, key.owner_id)
+                actor,
+                Permission.USERS if operator else Permission.KEYS,
+                ResourceRef("user", key.owner_id, key.owner_id),
             )
             unit.users.revoke_keys(self.clock.now(), key_id=key_id)
             unit.wraps.remove_member_wraps(key.owner_id, Factor.API_KEY, key_id)

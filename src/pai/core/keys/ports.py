@@ -22,9 +22,7 @@ class Keystore(Protocol):
         """Make a key pair (HPKE, RFC 9180); wrap its private half by password, recovery code and, if asked, server."""
         ...
 
-    def unlock_with_password(
-        self, user_id: str, password: Secret, *, salt: bytes, verifier: bytes, wrap: bytes
-    ) -> str:
+    def unlock_with_password(self, user_id: str, password: Secret, *, salt: bytes, verifier: bytes, wrap: bytes) -> str:
         """Check the password (Argon2id, RFC 9106 second profile) and open the private key; return its handle."""
         ...
 

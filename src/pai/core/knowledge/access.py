@@ -51,7 +51,9 @@ class Access:
         wrap = unit.wraps.key_wrap(context_of(collection.id), actor.id)
         if actor.unlocked is None or wrap is None:
             raise Denied(
-                "this credential cannot open content", code="locked", hint="use a key that its owner made with the scope knowledge"
+                "this credential cannot open content",
+                code="locked",
+                hint="use a key that its owner made with the scope knowledge",
             )
         return self.keystore.open_data_key(actor.unlocked, context_of(collection.id), wrap.blob)
 

@@ -33,7 +33,7 @@ SYSTEM = (
 _REFUSAL = re.compile(
     r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not (?:contain|provide|mention|state)"
     r"|cannot|unable)\b",
-    re.I,
+    re.IGNORECASE,
 )
 
 
@@ -79,7 +79,9 @@ class Answering:
     access: Access
     engines: Engines
 
-    async def ask(self, actor: Actor, name: str, question: str, *, purpose: str | None = None, model: str = "default") -> Answer:
+    async def ask(
+        self, actor: Actor, name: str, question: str, *, purpose: str | None = None, model: str = "default"
+    ) -> Answer:
         """Return a cited answer, or one that abstains. Raises Invalid, NotFound, Denied, Unavailable."""
         text = _checked(question)
         found, spans = await self._find(actor, name, text, purpose)
@@ -130,7 +132,11 @@ class Answering:
         collection = self.access.find(unit, actor, name, Permission.ASK, purpose=purpose)
         store = self.access.open(unit, actor, collection)
         blocked = {document.id for document in unit.collections.documents(collection.id) if document.restricted}
-        hits = [hit for hit in retrieve(store, question, vector, PASSAGES + len(blocked)) if hit.chunk.document_id not in blocked]
+        hits = [
+            hit
+            for hit in retrieve(store, question, vector, PASSAGES + len(blocked))
+            if hit.chunk.document_id not in blocked
+        ]
         hits = hits[:PASSAGES]
         documents = sorted({hit.chunk.document_id for hit in hits})
         links = [
@@ -146,7 +152,9 @@ class Answering:
             ),
         )  # fmt: skip
         names = {document: store.name(document) for document in documents}
-        return Retrieved(collection, hits, names, {document: opening(store, document, names[document]) for document in documents})
+        return Retrieved(
+            collection, hits, names, {document: opening(store, document, names[document]) for document in documents}
+        )
 
 
 def _checked(question: str) -> str:
@@ -157,11 +165,13 @@ def _checked(question: str) -> str:
 
 
 def opening(store: CollectionStore, document_id: str, name: str) -> str:
+    """Return what a document says of itself: its name, first heading and first passage."""
     first = next(iter(store.chunks_of(document_id)), None)
     return f"{name} {first.heading} {first.text}" if first else name
 
 
 async def generate(engine: Engine, user_id: str, question: str, spans: Sequence[Span]) -> str:
+    """Return the model's draft from the best sentences and their neighbours; it is checked before anyone sees it."""
     windows: list[str] = []
     for span in spans:
         shown = f"{span.hit.chunk.heading}: {span.window}" if span.hit.chunk.heading else span.window
@@ -195,7 +205,9 @@ def decide(question: str, draft: str, spans: Sequence[Span], names: dict[str, st
 def _sources(first: Sequence[Span], spans: Sequence[Span], names: dict[str, str]) -> tuple[Source, ...]:
     chosen = list(first)
     for span in spans[:MAX_SOURCES]:
-        if span.score >= ALSO_A_SOURCE * spans[0].score and all(span.hit.chunk.id != other.hit.chunk.id for other in chosen):
+        if span.score >= ALSO_A_SOURCE * spans[0].score and all(
+            span.hit.chunk.id != other.hit.chunk.id for other in chosen
+        ):
             chosen.append(span)
     quoted = [span for span in chosen[:MAX_SOURCES] if span.text in span.hit.chunk.text]
     return tuple(

@@ -51,11 +51,21 @@ def chunk(parsed: ParsedDocument, document_id: str, *, subject_column: str = "")
     """
     if subject_column and not any(_names(block, subject_column) for block in parsed.blocks):
         raise Invalid(
-            f"no table of the document has a column {subject_column!r}", code="no_such_column", hint="check the column's name"
+            f"no table of the document has a column {subject_column!r}",
+            code="no_such_column",
+            hint="check the column's name",
         )
     passages = [passage for passage in _passages(parsed, subject_column) if passage.lines]
     return [
-        Chunk(new_id("chk"), document_id, n, p.page, p.heading, "\n".join(p.lines), tuple(dict.fromkeys(filter(None, p.aliases))))
+        Chunk(
+            new_id("chk"),
+            document_id,
+            n,
+            p.page,
+            p.heading,
+            "\n".join(p.lines),
+            tuple(dict.fromkeys(filter(None, p.aliases))),
+        )
         for n, p in enumerate(passages)
     ]
 

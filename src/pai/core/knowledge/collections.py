@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pai.core.keys.values import KeyWrap
 from pai.core.knowledge.access import Access, context_of, ref_of
 from pai.core.knowledge.events import (
-    CollectionCreated, CollectionDeleted, CollectionShared, DocumentDeleted, DocumentsListed,
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionShared,
+    DocumentDeleted,
+    DocumentsListed,
 )  # fmt: skip
 from pai.core.knowledge.ports import KnowledgeUnit, Originals
 from pai.core.knowledge.values import Chunk, Collection, Document
@@ -50,7 +54,9 @@ class Collections:
                 raise Conflict(f"you have a collection named {text!r} already", hint="choose another name")
             now = self.clock.now()
             model = unit.models.get("default-embedding")
-            made = Collection(collection_id, text, actor.id, label, aim, now, embedding_model=model.name if model else "")
+            made = Collection(
+                collection_id, text, actor.id, label, aim, now, embedding_model=model.name if model else ""
+            )
             key = self.access.keystore.new_data_key(context_of(collection_id), [user.public_key])
             unit.collections.add(made)
             unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context_of(collection_id), actor.id, key.wraps[0], now))

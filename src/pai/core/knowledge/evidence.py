@@ -193,6 +193,3 @@ def _floats(vector: bytes) -> tuple[float, ...]:
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:
     return sum(x * y for x, y in zip(a, b, strict=True))
-
-
-

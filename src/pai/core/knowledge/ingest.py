@@ -79,11 +79,22 @@ class Ingest:
             if wrap is None or actor.unlocked is None:
                 raise Denied("this credential cannot open content", code="locked")
             expires = now + GRANT
-            grant = self.access.keystore.grant_to_job(actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires)
+            grant = self.access.keystore.grant_to_job(
+                actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires
+            )
             unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, f"job:{job_id}", grant, now, expires))
             unit.open_collection(collection.id, key).put_items(items)
             job = Job(
-                job_id, "ingest", actor.id, collection.id, JobState.QUEUED, len(items), 0, now, now, actor_key_id=actor.key_id or ""
+                job_id,
+                "ingest",
+                actor.id,
+                collection.id,
+                JobState.QUEUED,
+                len(items),
+                0,
+                now,
+                now,
+                actor_key_id=actor.key_id or "",
             )
             unit.collections.add_job(job)
             unit.audit.record(actor, IngestSubmitted(resource=ref_of(collection), job=job_id, files=len(items)))
@@ -101,7 +112,9 @@ class Ingest:
         blob_id = new_id("blb")
         size, digest = self.originals.write(collection.id, blob_id, key, upload.data)
         name = upload.name.replace("\\", "/").rsplit("/", 1)[-1][:255].replace("\x00", "") or "unnamed"
-        return JobItem(job_id, n, name, blob_id, size, digest, subjects=upload.subjects, subject_column=upload.subject_column)
+        return JobItem(
+            job_id, n, name, blob_id, size, digest, subjects=upload.subjects, subject_column=upload.subject_column
+        )
 
     async def report(self, actor: Actor, job_id: str) -> JobReport:
         """Return a job with its files. Raises NotFound for a job that is not the actor's."""
@@ -230,7 +243,10 @@ class Ingest:
         wanted = [("document", document_id, name, LinkOrigin.HAND) for name in item.subjects]
         for piece in pieces:
             for name in piece.subjects:
-                wanted += [("chunk", piece.id, name, LinkOrigin.COLUMN), ("document", document_id, name, LinkOrigin.COLUMN)]
+                wanted += [
+                    ("chunk", piece.id, name, LinkOrigin.COLUMN),
+                    ("document", document_id, name, LinkOrigin.COLUMN),
+                ]
         for kind, resource_id, name, origin in wanted:
             subject = unit.subjects.find(name)
             if subject is None:

@@ -30,28 +30,62 @@ class Question:
     wanted: Wanted
 
 
-_NUMBER = re.compile(r"\bhow (?:much|many|often|long|old|high|large|far)\b|\bwhat (?:amount|price|percentage|share|dose)\b", re.I)
-_TIME = re.compile(r"\bwhen\b|\b(?:what|which) (?:date|day|time|year|month)\b", re.I)
-_PERSON = re.compile(r"\bwho(?:m|se)?\b", re.I)
+_NUMBER = re.compile(
+    r"\bhow (?:much|many|often|long|old|high|large|far)\b|\bwhat (?:amount|price|percentage|share|dose)\b",
+    re.IGNORECASE,
+)
+_TIME = re.compile(r"\bwhen\b|\b(?:what|which) (?:date|day|time|year|month)\b", re.IGNORECASE)
+_PERSON = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
 _FOCUS = re.compile(
     r"\b(?:what|which)(?: (?:is|was|are|were|does|did))?(?: the| a| an)? (.*?)"
     r"(?= (?:of|for|in|on|at|from|to|by|with|does|did|do|is|was|are|were|has|have|had|may|must|can|should|will)\b|$)|\bhow many (\S+)",
-    re.I,
+    re.IGNORECASE,
 )
 _POSSESSIVE = re.compile(r"['\u2019]s\b")
 # Kinds of thing that a text states without calling them so: "1000 mg" is a dose, "Bergen" a city.
 _KINDS = frozenset(
     stem(word)
-    for word in """amount city cost country date day dose dosage fee hour kind medicine medication minute month name period person
- place price sum thing time town type week year take taken""".split()
+    for word in [
+        "amount",
+        "city",
+        "cost",
+        "country",
+        "date",
+        "day",
+        "dose",
+        "dosage",
+        "fee",
+        "hour",
+        "kind",
+        "medicine",
+        "medication",
+        "minute",
+        "month",
+        "name",
+        "period",
+        "person",
+        "place",
+        "price",
+        "sum",
+        "thing",
+        "time",
+        "town",
+        "type",
+        "week",
+        "year",
+        "take",
+        "taken",
+    ]
 )
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _TIMES = re.compile(
     rf"\b(?:{_MONTHS})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[:.]\d\d\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:19|20)\d\d\b"
     r"|\b(?:days?|weeks?|months?|years?|hours?|minutes?|morning|evening|night|daily|weekly|monthly|yearly)\b",
-    re.I,
+    re.IGNORECASE,
 )
-_FIGURE_WORDS = re.compile(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|half)\b", re.I)
+_FIGURE_WORDS = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|half)\b", re.IGNORECASE
+)
 
 
 def understand(text: str) -> Question:
@@ -81,6 +115,8 @@ def answers_kind(question: Question, sentence: str) -> bool:
     if question.wanted is Wanted.TIME:
         return bool(_TIMES.search(sentence))
     if question.wanted is Wanted.PERSON:
-        capitals = {stem(word.lower()) for word in WORD.findall(sentence)[1:] if word[0].isupper() and word.lower() not in STOP}
+        capitals = {
+            stem(word.lower()) for word in WORD.findall(sentence)[1:] if word[0].isupper() and word.lower() not in STOP
+        }
         return bool(capitals - question.names)
     return True

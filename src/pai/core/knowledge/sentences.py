@@ -6,7 +6,8 @@ import re
 
 _BOUNDARY = re.compile(r"[.!?][\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9])|\n+")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|Sr|Jr|St|No|Nr|Art|Sec|Fig|Vol|pp?|vs|e\.g|i\.e|etc|approx|ca|Inc|Ltd|Co|Corp|dept|[A-Z])\.$", re.I
+    r"(?:^|[\s(])(?:Dr|Mr|Mrs|Ms|Prof|Sr|Jr|St|No|Nr|Art|Sec|Fig|Vol|pp?|vs|e\.g|i\.e|etc|approx|ca|Inc|Ltd|Co|Corp|dept|[A-Z])\.$",
+    re.IGNORECASE,
 )
 
 

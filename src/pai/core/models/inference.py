@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from pai.core.audit.values import Outcome
 from pai.core.models.events import ChatEnded, ChatStarted, TextsEmbedded
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.values import Model
-from pai.core.audit.values import Outcome
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import Capability, ChatDelta, ChatRequest, Embeddings, Engine, Engines, Usage
@@ -31,16 +31,22 @@ class Inference:
         self.policy.decide(actor, Permission.MODELS_LIST, ResourceRef("installation", "pai"))
         return [model for model in await self.work.read(lambda unit: unit.models.list()) if model.active]
 
-    async def start_chat(self, actor: Actor, name: str, request: ChatRequest) -> tuple[Engine, AsyncIterator[ChatDelta]]:
+    async def start_chat(
+        self, actor: Actor, name: str, request: ChatRequest
+    ) -> tuple[Engine, AsyncIterator[ChatDelta]]:
         """Return the engine and its answer as it comes. The start is durable in the audit log before the model is asked; the end is
         recorded however the answer ends, also when its reader goes away."""
         engine = await self._engine(actor, Permission.CHAT, name, Capability.CHAT)
         resource = ResourceRef("model", engine.model.name)
-        event = ChatStarted(resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages))
+        event = ChatStarted(
+            resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages)
+        )
         started = await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, self._answer(actor, engine, request, started)
 
-    async def _answer(self, actor: Actor, engine: Engine, request: ChatRequest, started: int) -> AsyncIterator[ChatDelta]:
+    async def _answer(
+        self, actor: Actor, engine: Engine, request: ChatRequest, started: int
+    ) -> AsyncIterator[ChatDelta]:
         usage = Usage(0, 0)
         outcome, reason, pieces = Outcome.FAILED, "stopped by the reader or by an error", 0
         try:

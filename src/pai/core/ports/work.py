@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-Unit = TypeVar("Unit", contravariant=False)
+Unit = TypeVar("Unit", covariant=True)
 Result = TypeVar("Result")
 
 

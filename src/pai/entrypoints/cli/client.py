@@ -33,7 +33,9 @@ def answer_of(response: Any) -> Any:
     try:
         told = response.json()
     except ValueError:
-        raise Unavailable(f"the server answered {response.status_code} without JSON", hint="is this PAI's address?") from None
+        raise Unavailable(
+            f"the server answered {response.status_code} without JSON", hint="is this PAI's address?"
+        ) from None
     if response.status_code >= 400:
         error = told.get("error", {})
         raise PaiError(error.get("message", "refused"), code=error.get("code", "refused"), hint=error.get("hint", ""))
@@ -43,8 +45,12 @@ def answer_of(response: Any) -> Any:
 def unreachable(url: object, error: Exception) -> Unavailable:
     """Return the error for a server that cannot be reached."""
     if "CERTIFICATE_VERIFY" in str(error).upper():
-        return Unavailable(f"the certificate of {url} is not trusted", hint="set PAI_CA_FILE to the server's tls/ca.pem")
-    return Unavailable(f"{url} does not answer ({type(error).__name__})", code="unreachable", hint="start `pai serve`, or set PAI_URL")
+        return Unavailable(
+            f"the certificate of {url} is not trusted", hint="set PAI_CA_FILE to the server's tls/ca.pem"
+        )
+    return Unavailable(
+        f"{url} does not answer ({type(error).__name__})", code="unreachable", hint="start `pai serve`, or set PAI_URL"
+    )
 
 
 @contextmanager
@@ -63,7 +69,9 @@ def connect(context: Context) -> Iterator[Client]:
         raise Usage("PAI_URL must begin with https://", code="not_https")
     ca = settings.ca_file or settings.home / "tls" / "ca.pem"
     if not ca.exists():
-        raise Usage(f"the certificate authority {ca} is not there", hint="set PAI_CA_FILE, or run `pai init` on this machine")
+        raise Usage(
+            f"the certificate authority {ca} is not there", hint="set PAI_CA_FILE, or run `pai init` on this machine"
+        )
     trusted = ssl.create_default_context(cafile=str(ca))
     headers = {"authorization": f"Bearer {settings.api_key}"}
     with httpx.Client(base_url=url, verify=trusted, headers=headers, timeout=600, trust_env=False) as http:

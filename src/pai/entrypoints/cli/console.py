@@ -19,7 +19,9 @@ def passphrase_of(context: Context, settings: Settings, file: str | None = None)
     if path is not None:
         return context.secret_file(path, "passphrase")
     if not sys.stdin.isatty():
-        raise Usage("the passphrase is needed", code="no_passphrase", hint="set PAI_PASSPHRASE_FILE to a file with mode 0600")
+        raise Usage(
+            "the passphrase is needed", code="no_passphrase", hint="set PAI_PASSPHRASE_FILE to a file with mode 0600"
+        )
     return Secret(getpass.getpass("Passphrase: ").encode())
 
 
@@ -47,6 +49,6 @@ def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:
         raise Unavailable(f"the server did not answer: {type(error).__name__}", hint="see its log") from None
     told = response.json()
     if response.status_code != 200:
-        error = told["error"]
-        raise PaiError(error["message"], code=error["code"], hint=error["hint"])
+        found = told["error"]
+        raise PaiError(found["message"], code=found["code"], hint=found["hint"])
     return told

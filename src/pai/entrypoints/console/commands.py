@@ -26,7 +26,7 @@ def _secret(arguments: Arguments, name: str) -> Secret | None:
     return Secret(str(value).encode()) if value is not None else None
 
 
-def _one_of(kind: type[Role] | type[Scope], value: str) -> Any:
+def _one_of(kind: type[Role | Scope], value: str) -> Any:
     try:
         return kind(value)
     except ValueError:
@@ -108,7 +108,9 @@ async def models_show(services: Services, arguments: Arguments) -> Any:
 
 async def audit_tail(services: Services, arguments: Arguments) -> Any:
     """Show the newest events."""
-    wanted = EventFilter(limit=int(arguments.get("limit", 20)), name=arguments.get("name"), subject=arguments.get("subject"))
+    wanted = EventFilter(
+        limit=int(arguments.get("limit", 20)), name=arguments.get("name"), subject=arguments.get("subject")
+    )
     return {"events": [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]}
 
 

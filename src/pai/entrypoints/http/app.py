@@ -18,7 +18,13 @@ from pai.entrypoints.http.walls import BodyTooLarge, Walls
 from pai.foundation.errors import Invalid, NotFound, PaiError, Throttled, TooLarge
 
 _log = logging.getLogger("pai.http")
-_TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 
 
 def create_app(services: Services, routers: Sequence[APIRouter]) -> Any:
@@ -53,7 +59,9 @@ def error_body(request: Request, error: PaiError) -> dict[str, Any]:
     """Return an error in the shape of the dialect that was spoken to."""
     if request.url.path.startswith("/v1"):
         kind = _TYPES.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
-        return {"error": {"message": error.message, "type": kind, "param": None, "code": error.code, "hint": error.hint}}
+        return {
+            "error": {"message": error.message, "type": kind, "param": None, "code": error.code, "hint": error.hint}
+        }
     return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 

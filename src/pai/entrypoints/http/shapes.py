@@ -43,7 +43,13 @@ def report(value: JobReport) -> dict[str, Any]:
         match item.state:
             case ItemState.ACCEPTED:
                 files["accepted"].append(
-                    {"path": item.name, "document": item.document_id, "pages": item.pages, "chunks": item.chunks, "n": item.n}
+                    {
+                        "path": item.name,
+                        "document": item.document_id,
+                        "pages": item.pages,
+                        "chunks": item.chunks,
+                        "n": item.n,
+                    }
                 )
             case ItemState.SKIPPED:
                 files["skipped"].append({"path": item.name, "reason": item.reason, "n": item.n})
@@ -57,11 +63,22 @@ def report(value: JobReport) -> dict[str, Any]:
 def answer(value: Answer) -> dict[str, Any]:
     """An answer."""
     sources = [
-        {"n": s.n, "document": s.document, "document_id": s.document_id, "chunk_id": s.chunk_id, "page": s.page, "quote": s.quote}
+        {
+            "n": s.n,
+            "document": s.document,
+            "document_id": s.document_id,
+            "chunk_id": s.chunk_id,
+            "page": s.page,
+            "quote": s.quote,
+        }
         for s in value.sources
     ]
     return {
-        "answer": value.text, "abstained": value.abstained, "sources": sources, "model": value.model, "receipt": value.receipt
+        "answer": value.text,
+        "abstained": value.abstained,
+        "sources": sources,
+        "model": value.model,
+        "receipt": value.receipt,
     }
 
 

@@ -75,7 +75,9 @@ def _with_headers(send: Any) -> Any:
 
 
 async def _refuse(send: Any, status: int, code: str, message: str) -> None:
-    body = msgspec.json.encode({"error": {"code": code, "message": message, "hint": "", "type": "invalid_request_error"}})
+    body = msgspec.json.encode(
+        {"error": {"code": code, "message": message, "hint": "", "type": "invalid_request_error"}}
+    )
     headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

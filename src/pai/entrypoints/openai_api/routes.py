@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from pai.core.models.values import Model
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, Engine, Usage
+from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, Usage
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.openai_api.schemas import ChatCompletion, EmbeddingRequest
@@ -26,10 +26,15 @@ router = APIRouter(prefix="/v1")
 
 
 @guarded(router, "GET", "/models", Permission.MODELS_LIST)
-async def list_models(request: Request, actor: Annotated[Actor, Depends(requires(Permission.MODELS_LIST))]) -> dict[str, Any]:
+async def list_models(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.MODELS_LIST))]
+) -> dict[str, Any]:
     """List the active models and their aliases."""
     models = await services_of(request).inference.models(actor)
-    return {"object": "list", "data": [_model(name, model) for model in models for name in (model.name, *model.aliases)]}
+    return {
+        "object": "list",
+        "data": [_model(name, model) for model in models for name in (model.name, *model.aliases)],
+    }
 
 
 @guarded(router, "GET", "/models/{name}", Permission.MODELS_LIST)
@@ -44,7 +49,13 @@ async def show_model(
 
 
 def _model(name: str, model: Model) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": int(model.imported_at.timestamp()), "owned_by": "pai", "root": model.name}
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(model.imported_at.timestamp()),
+        "owned_by": "pai",
+        "root": model.name,
+    }
 
 
 @guarded(router, "POST", "/chat/completions", Permission.CHAT)
@@ -62,15 +73,18 @@ async def chat_completions(
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
         return StreamingResponse(_events(request, head, first, deltas, usage=usage), media_type="text/event-stream")
-    return await _whole(request, head, engine, first, deltas)
+    return await _whole(request, head, first, deltas)
 
 
 def _request(body: ChatCompletion, actor: Actor) -> ChatRequest:
     if body.response_format is not None and body.response_format.type == "json_object":
         raise Unsupported("response_format json_object is not supported", hint="use json_schema")
-    schema = body.response_format.json_schema.schema_ if body.response_format and body.response_format.json_schema else None
+    schema = (
+        body.response_format.json_schema.schema_ if body.response_format and body.response_format.json_schema else None
+    )
     messages = tuple(
-        ChatMessage("system" if message.role == "developer" else message.role, message.text()) for message in body.messages
+        ChatMessage("system" if message.role == "developer" else message.role, message.text())
+        for message in body.messages
     )
     return ChatRequest(
         messages,
@@ -89,7 +103,7 @@ def _usage(usage: Usage | None) -> dict[str, int]:
 
 
 async def _whole(
-    request: Request, head: dict[str, Any], engine: Engine, first: ChatDelta | None, deltas: AsyncIterator[ChatDelta]
+    request: Request, head: dict[str, Any], first: ChatDelta | None, deltas: AsyncIterator[ChatDelta]
 ) -> JSONResponse:
     text, reason, usage = "", "stop", None
     delta = first
@@ -150,7 +164,12 @@ async def embeddings(
         for n, vector in enumerate(found.vectors)
     ]
     count = found.prompt_tokens
-    return {"object": "list", "data": data, "model": engine.model.name, "usage": {"prompt_tokens": count, "total_tokens": count}}
+    return {
+        "object": "list",
+        "data": data,
+        "model": engine.model.name,
+        "usage": {"prompt_tokens": count, "total_tokens": count},
+    }
 
 
 def _vector(vector: bytes, form: str) -> str | list[float]:

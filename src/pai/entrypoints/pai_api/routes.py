@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 
 from pai.core.audit.values import EventFilter
 from pai.core.knowledge.ingest import Upload
-from pai.core.policy.values import Permission as P
+from pai.core.policy.values import Permission
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.foundation.actor import Actor, Scope
@@ -56,8 +56,8 @@ class NewKey(BaseModel):
     scopes: list[Scope]
 
 
-@guarded(router, "GET", "/me", P.SELF)
-async def me(actor: Annotated[Actor, Depends(requires(P.SELF))]) -> dict[str, Any]:
+@guarded(router, "GET", "/me", Permission.SELF)
+async def me(actor: Annotated[Actor, Depends(requires(Permission.SELF))]) -> dict[str, Any]:
     """Tell who this credential is."""
     scopes = sorted(scope.value for scope in actor.scopes) if actor.scopes is not None else None
     return {
@@ -66,56 +66,63 @@ async def me(actor: Annotated[Actor, Depends(requires(P.SELF))]) -> dict[str, An
     }  # fmt: skip
 
 
-@guarded(router, "GET", "/openapi.json", P.API_REFERENCE)
+@guarded(router, "GET", "/openapi.json", Permission.API_REFERENCE)
 async def openapi(request: Request) -> dict[str, Any]:
     """Describe this API."""
     described: dict[str, Any] = request.app.openapi()
     return described
 
 
-@guarded(router, "GET", "/collections", P.COLLECTION_LIST)
-async def list_collections(request: Request, actor: Annotated[Actor, Depends(requires(P.COLLECTION_LIST))]) -> dict[str, Any]:
+@guarded(router, "GET", "/collections", Permission.COLLECTION_LIST)
+async def list_collections(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_LIST))]
+) -> dict[str, Any]:
     """List one's own and shared collections."""
     found = await services_of(request).collections.list(actor)
     return {"collections": [shapes.collection(value) for value in found]}
 
 
-@guarded(router, "POST", "/collections", P.COLLECTION_CREATE, status_code=201)
+@guarded(router, "POST", "/collections", Permission.COLLECTION_CREATE, status_code=201)
 async def create_collection(
-    request: Request, body: NewCollection, actor: Annotated[Actor, Depends(requires(P.COLLECTION_CREATE))]
+    request: Request, body: NewCollection, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_CREATE))]
 ) -> dict[str, Any]:
     """Make a collection."""
     made = await services_of(request).collections.create(actor, body.name, parse_label(body.label), body.purpose)
     return shapes.collection(made)
 
 
-@guarded(router, "DELETE", "/collections/{collection}", P.COLLECTION_DELETE)
+@guarded(router, "DELETE", "/collections/{collection}", Permission.COLLECTION_DELETE)
 async def delete_collection(
-    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(P.COLLECTION_DELETE))]
+    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_DELETE))]
 ) -> dict[str, Any]:
     """Delete a collection with everything in it."""
     return {"deleted": (await services_of(request).collections.delete(actor, collection)).id}
 
 
-@guarded(router, "POST", "/collections/{collection}/share", P.COLLECTION_SHARE)
+@guarded(router, "POST", "/collections/{collection}/share", Permission.COLLECTION_SHARE)
 async def share_collection(
-    request: Request, collection: str, body: Share, actor: Annotated[Actor, Depends(requires(P.COLLECTION_SHARE))]
+    request: Request,
+    collection: str,
+    body: Share,
+    actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_SHARE))],
 ) -> dict[str, Any]:
     """Give another account access."""
     return shapes.collection(await services_of(request).collections.share(actor, collection, body.email))
 
 
-@guarded(router, "GET", "/collections/{collection}/documents", P.COLLECTION_READ)
+@guarded(router, "GET", "/collections/{collection}/documents", Permission.COLLECTION_READ)
 async def list_documents(
-    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(P.COLLECTION_READ))]
+    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_READ))]
 ) -> dict[str, Any]:
     """List a collection's documents."""
     found = await services_of(request).collections.documents(actor, collection)
     return {"documents": [shapes.document(value) for value in found]}
 
 
-@guarded(router, "POST", "/collections/{collection}/documents", P.INGEST, status_code=202)
-async def ingest(request: Request, collection: str, actor: Annotated[Actor, Depends(requires(P.INGEST))]) -> dict[str, Any]:
+@guarded(router, "POST", "/collections/{collection}/documents", Permission.INGEST, status_code=202)
+async def ingest(
+    request: Request, collection: str, actor: Annotated[Actor, Depends(requires(Permission.INGEST))]
+) -> dict[str, Any]:
     """Take files in (multipart, field ``file``, repeated); optional fields ``subject`` (repeated) and ``subject_column``."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
@@ -123,7 +130,12 @@ async def ingest(request: Request, collection: str, actor: Annotated[Actor, Depe
         subjects = tuple(str(value)[:200] for value in form.getlist("subject") if isinstance(value, str))
         column = form.get("subject_column")
         uploads = [
-            Upload(value.filename or "unnamed", _pieces(value.file), subjects, column[:200] if isinstance(column, str) else "")
+            Upload(
+                value.filename or "unnamed",
+                _pieces(value.file),
+                subjects,
+                column[:200] if isinstance(column, str) else "",
+            )
             for value in form.getlist("file")
             if isinstance(value, UploadFile)
         ]
@@ -135,9 +147,9 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-@guarded(router, "GET", "/documents/{document}", P.COLLECTION_READ)
+@guarded(router, "GET", "/documents/{document}", Permission.COLLECTION_READ)
 async def show_document(
-    request: Request, document: str, actor: Annotated[Actor, Depends(requires(P.COLLECTION_READ))]
+    request: Request, document: str, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_READ))]
 ) -> dict[str, Any]:
     """Show a document's passages."""
     found, passages = await services_of(request).collections.passages(actor, document)
@@ -145,66 +157,78 @@ async def show_document(
     return {**shapes.document(found), "passages": told}
 
 
-@guarded(router, "DELETE", "/documents/{document}", P.DOCUMENT_DELETE)
+@guarded(router, "DELETE", "/documents/{document}", Permission.DOCUMENT_DELETE)
 async def delete_document(
-    request: Request, document: str, actor: Annotated[Actor, Depends(requires(P.DOCUMENT_DELETE))]
+    request: Request, document: str, actor: Annotated[Actor, Depends(requires(Permission.DOCUMENT_DELETE))]
 ) -> dict[str, Any]:
     """Delete a document."""
     await services_of(request).collections.delete_document(actor, document)
     return {"deleted": document}
 
 
-@guarded(router, "GET", "/jobs", P.JOB_READ)
-async def list_jobs(request: Request, actor: Annotated[Actor, Depends(requires(P.JOB_READ))]) -> dict[str, Any]:
+@guarded(router, "GET", "/jobs", Permission.JOB_READ)
+async def list_jobs(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.JOB_READ))]
+) -> dict[str, Any]:
     """List one's own jobs."""
     return {"jobs": [shapes.job(value) for value in await services_of(request).ingest.jobs(actor)]}
 
 
-@guarded(router, "GET", "/jobs/{job}", P.JOB_READ)
-async def show_job(request: Request, job: str, actor: Annotated[Actor, Depends(requires(P.JOB_READ))]) -> dict[str, Any]:
+@guarded(router, "GET", "/jobs/{job}", Permission.JOB_READ)
+async def show_job(
+    request: Request, job: str, actor: Annotated[Actor, Depends(requires(Permission.JOB_READ))]
+) -> dict[str, Any]:
     """Show a job and its files."""
     return shapes.report(await services_of(request).ingest.report(actor, job))
 
 
-@guarded(router, "DELETE", "/jobs/{job}", P.JOB_READ)
-async def cancel_job(request: Request, job: str, actor: Annotated[Actor, Depends(requires(P.JOB_READ))]) -> dict[str, Any]:
+@guarded(router, "DELETE", "/jobs/{job}", Permission.JOB_READ)
+async def cancel_job(
+    request: Request, job: str, actor: Annotated[Actor, Depends(requires(Permission.JOB_READ))]
+) -> dict[str, Any]:
     """Cancel a job."""
     return shapes.job(await services_of(request).ingest.cancel(actor, job))
 
 
-@guarded(router, "POST", "/collections/{collection}/ask", P.ASK)
+@guarded(router, "POST", "/collections/{collection}/ask", Permission.ASK)
 async def ask(
-    request: Request, collection: str, body: Question, actor: Annotated[Actor, Depends(requires(P.ASK))]
+    request: Request, collection: str, body: Question, actor: Annotated[Actor, Depends(requires(Permission.ASK))]
 ) -> dict[str, Any]:
     """Answer a question from a collection, with quotes."""
     service = services_of(request).answering
     return shapes.answer(await service.ask(actor, collection, body.question, purpose=body.purpose, model=body.model))
 
 
-@guarded(router, "GET", "/keys", P.KEYS)
-async def list_keys(request: Request, actor: Annotated[Actor, Depends(requires(P.KEYS))]) -> dict[str, Any]:
+@guarded(router, "GET", "/keys", Permission.KEYS)
+async def list_keys(request: Request, actor: Annotated[Actor, Depends(requires(Permission.KEYS))]) -> dict[str, Any]:
     """List one's own keys."""
     return {"keys": [shapes.key(value) for value in await services_of(request).keys.list(actor)]}
 
 
-@guarded(router, "POST", "/keys", P.KEYS, status_code=201)
-async def create_key(request: Request, body: NewKey, actor: Annotated[Actor, Depends(requires(P.KEYS))]) -> dict[str, Any]:
+@guarded(router, "POST", "/keys", Permission.KEYS, status_code=201)
+async def create_key(
+    request: Request, body: NewKey, actor: Annotated[Actor, Depends(requires(Permission.KEYS))]
+) -> dict[str, Any]:
     """Make a key for oneself, with no more scopes than this credential has."""
-    made = await services_of(request).keys.create(actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes))
+    made = await services_of(request).keys.create(
+        actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes)
+    )
     return {**shapes.key(made.key, actor.name), "key": made.text}
 
 
-@guarded(router, "DELETE", "/keys/{key}", P.KEYS)
-async def revoke_key(request: Request, key: str, actor: Annotated[Actor, Depends(requires(P.KEYS))]) -> dict[str, Any]:
+@guarded(router, "DELETE", "/keys/{key}", Permission.KEYS)
+async def revoke_key(
+    request: Request, key: str, actor: Annotated[Actor, Depends(requires(Permission.KEYS))]
+) -> dict[str, Any]:
     """Revoke one of one's own keys."""
     await services_of(request).keys.revoke(actor, key)
     return {"revoked": key}
 
 
-@guarded(router, "GET", "/audit/events", P.AUDIT_READ)
+@guarded(router, "GET", "/audit/events", Permission.AUDIT_READ)
 async def audit_events(
     request: Request,
-    actor: Annotated[Actor, Depends(requires(P.AUDIT_READ))],
+    actor: Annotated[Actor, Depends(requires(Permission.AUDIT_READ))],
     name: str | None = None,
     resource: str | None = None,
     subject: str | None = None,
@@ -216,8 +240,10 @@ async def audit_events(
     return {"events": [shapes.event(value) for value in await services_of(request).oversight.events(actor, wanted)]}
 
 
-@guarded(router, "POST", "/audit/checkpoint", P.AUDIT_VERIFY)
-async def audit_checkpoint(request: Request, actor: Annotated[Actor, Depends(requires(P.AUDIT_VERIFY))]) -> dict[str, Any]:
+@guarded(router, "POST", "/audit/checkpoint", Permission.AUDIT_VERIFY)
+async def audit_checkpoint(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.AUDIT_VERIFY))]
+) -> dict[str, Any]:
     """Sign the tree head."""
     made = await services_of(request).oversight.checkpoint(actor)
     return {"size": made.size, "root": made.root, "note": made.note}

@@ -40,7 +40,7 @@ def collection() -> None:
 @click.option("--purpose", default="general", show_default=True)
 @as_json
 @click.pass_obj
-def collection_create(context: Context, name: str, label: str, purpose: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+def collection_create(context: Context, name: str, label: str, purpose: str, json_: bool) -> None:
     """Make a collection with a key of its own."""
     with connect(context) as client:
         value = client.call("POST", "/pai/v1/collections", json={"name": name, "label": label, "purpose": purpose})
@@ -50,11 +50,15 @@ def collection_create(context: Context, name: str, label: str, purpose: str, jso
 @collection.command("list")
 @as_json
 @click.pass_obj
-def collection_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def collection_list(context: Context, json_: bool) -> None:
     """List one's own and shared collections."""
     with connect(context) as client:
         value = client.call("GET", "/pai/v1/collections")
-    show(context, value, "\n".join(f"{c['name']}  {c['label']}  {c['purpose']}" for c in value["collections"]) or "no collections yet")
+    show(
+        context,
+        value,
+        "\n".join(f"{c['name']}  {c['label']}  {c['purpose']}" for c in value["collections"]) or "no collections yet",
+    )
 
 
 @collection.command("share")
@@ -62,7 +66,7 @@ def collection_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT
 @click.argument("email")
 @as_json
 @click.pass_obj
-def collection_share(context: Context, name: str, email: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+def collection_share(context: Context, name: str, email: str, json_: bool) -> None:
     """Give another account access to read and ask."""
     with connect(context) as client:
         value = client.call("POST", f"/pai/v1/collections/{_path(name)}/share", json={"email": email})
@@ -74,7 +78,7 @@ def collection_share(context: Context, name: str, email: str, json_: bool) -> No
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 @click.pass_obj
-def collection_delete(context: Context, name: str, yes: bool, json_: bool) -> None:  # noqa: ARG001, FBT001
+def collection_delete(context: Context, name: str, yes: bool, json_: bool) -> None:
     """Delete a collection: its key is destroyed, so its documents are gone for good."""
     if not yes and not click.confirm(f"Delete {name} and everything in it, for good?", err=True):
         raise click.Abort
@@ -92,18 +96,22 @@ def document() -> None:
 @click.argument("collection")
 @as_json
 @click.pass_obj
-def document_list(context: Context, collection: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+def document_list(context: Context, collection: str, json_: bool) -> None:
     """List a collection's documents."""
     with connect(context) as client:
         value = client.call("GET", f"/pai/v1/collections/{_path(collection)}/documents")
-    show(context, value, "\n".join(f"{d['id']}  {d['name']}  {d['pages']} pages" for d in value["documents"]) or "no documents yet")
+    show(
+        context,
+        value,
+        "\n".join(f"{d['id']}  {d['name']}  {d['pages']} pages" for d in value["documents"]) or "no documents yet",
+    )
 
 
 @document.command("show")
 @click.argument("id")
 @as_json
 @click.pass_obj
-def document_show(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+def document_show(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Show a document's passages."""
     with connect(context) as client:
         value = client.call("GET", f"/pai/v1/documents/{_path(id)}")
@@ -114,7 +122,7 @@ def document_show(context: Context, id: str, json_: bool) -> None:  # noqa: ARG0
 @click.argument("id")
 @as_json
 @click.pass_obj
-def document_delete(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+def document_delete(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Delete a document with everything derived from it."""
     with connect(context) as client:
         show(context, client.call("DELETE", f"/pai/v1/documents/{_path(id)}"), f"{id} is deleted")
@@ -128,18 +136,22 @@ def job() -> None:
 @job.command("list")
 @as_json
 @click.pass_obj
-def job_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def job_list(context: Context, json_: bool) -> None:
     """List one's own jobs."""
     with connect(context) as client:
         value = client.call("GET", "/pai/v1/jobs")
-    show(context, value, "\n".join(f"{j['id']}  {j['state']}  {j['done']}/{j['total']}" for j in value["jobs"]) or "no jobs yet")
+    show(
+        context,
+        value,
+        "\n".join(f"{j['id']}  {j['state']}  {j['done']}/{j['total']}" for j in value["jobs"]) or "no jobs yet",
+    )
 
 
 @job.command("show")
 @click.argument("id")
 @as_json
 @click.pass_obj
-def job_show(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+def job_show(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Show a job and its files."""
     with connect(context) as client:
         value = client.call("GET", f"/pai/v1/jobs/{_path(id)}")
@@ -150,7 +162,7 @@ def job_show(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A
 @click.argument("id")
 @as_json
 @click.pass_obj
-def job_cancel(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+def job_cancel(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Cancel a job; documents that are in stay in."""
     with connect(context) as client:
         show(context, client.call("DELETE", f"/pai/v1/jobs/{_path(id)}"), f"{id} is cancelled")
@@ -159,12 +171,19 @@ def job_cancel(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001,
 @click.command()
 @click.argument("name")
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--subject", "subjects", multiple=True, help="A data subject that the files are about (name or alias); repeatable.")
+@click.option(
+    "--subject", "subjects", multiple=True, help="A data subject that the files are about (name or alias); repeatable."
+)
 @click.option("--subject-column", help="A table column that names data subjects.")
 @as_json
 @click.pass_obj
 def ingest(
-    context: Context, name: str, paths: tuple[str, ...], subjects: tuple[str, ...], subject_column: str | None, json_: bool  # noqa: ARG001, FBT001
+    context: Context,
+    name: str,
+    paths: tuple[str, ...],
+    subjects: tuple[str, ...],
+    subject_column: str | None,
+    json_: bool,
 ) -> int:
     """Take files or folders into a collection. Exit code 0: all in; 3: some refused; 1: all refused.
 
@@ -179,10 +198,14 @@ def ingest(
             batch = files[start : start + FILES_PER_JOB]
             told = _wait(client, _submit(client, name, batch, subjects, subject_column), start, len(files))
             for kind in ("accepted", "skipped", "refused"):
-                value[kind] += [{**{k: v for k, v in f.items() if k != "n"}, "path": str(batch[f["n"]])} for f in told[kind]]
+                value[kind] += [
+                    {**{k: v for k, v in f.items() if k != "n"}, "path": str(batch[f["n"]])} for f in told[kind]
+                ]
             done = {f["n"] for kind in ("accepted", "skipped", "refused") for f in told[kind]}
             left = [n for n in range(len(batch)) if n not in done]
-            value["refused"] += [{"path": str(batch[n]), "code": told["state"], "reason": told["error"] or "not reached"} for n in left]
+            value["refused"] += [
+                {"path": str(batch[n]), "code": told["state"], "reason": told["error"] or "not reached"} for n in left
+            ]
     lines = [f"in       {f['path']} ({f['pages']} pages, {f['chunks']} passages)" for f in value["accepted"]]
     lines += [f"skipped  {f['path']}: {f['reason']}" for f in value["skipped"]]
     lines += [f"refused  {f['path']}: {f['reason']} [{f['code']}]" for f in value["refused"]]
@@ -196,7 +219,11 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_dir():
         for folder, folders, names in os.walk(path, followlinks=False):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (Path(folder) / name for name in sorted(names) if not name.startswith(".") and _plain(Path(folder) / name))
+            yield from (
+                Path(folder) / name
+                for name in sorted(names)
+                if not name.startswith(".") and _plain(Path(folder) / name)
+            )
     elif path.exists() and _plain(path):
         yield path
     else:
@@ -242,19 +269,23 @@ def _wait(client: Client, job_id: str, before: int, total: int) -> Any:
 @click.option("--purpose", help="Why you ask; it must be the collection's purpose.")
 @as_json
 @click.pass_obj
-def ask(context: Context, name: str, question: str, purpose: str | None, json_: bool) -> None:  # noqa: ARG001, FBT001
+def ask(context: Context, name: str, question: str, purpose: str | None, json_: bool) -> None:
     """Ask a collection. Every quote of the answer stands word for word in its source.
 
     Example: pai ask letters "When is the next appointment?"
     """
     with connect(context) as client:
-        value = client.call("POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question, "purpose": purpose})
+        value = client.call(
+            "POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question, "purpose": purpose}
+        )
     show(context, value, answer_text(value))
 
 
 def answer_text(value: dict[str, Any]) -> str:
     """Return an answer with its sources as text."""
-    lines = [value["answer"]] + [f'  [{s["n"]}] {s["document"]}, page {s["page"]}: "{s["quote"]}"' for s in value["sources"]]
+    lines = [value["answer"]] + [
+        f'  [{s["n"]}] {s["document"]}, page {s["page"]}: "{s["quote"]}"' for s in value["sources"]
+    ]
     return "\n".join(lines)
 
 
@@ -297,13 +328,15 @@ def chat(context: Context, model: str) -> None:
 @click.command()
 @as_json
 @click.pass_obj
-def demo(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
+def demo(context: Context, json_: bool) -> int:
     """Run the main job on fictional sample documents, and show what was proved. Example: pai demo"""
     from importlib import resources
 
     folder = resources.files("pai.samples") / "documents"
     known = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))["tuning"]
-    asked = [entry["question"] for entry in known["answerable"][:3]] + [_text(entry) for entry in known["unanswerable"][:1]]
+    asked = [entry["question"] for entry in known["answerable"][:3]] + [
+        _text(entry) for entry in known["unanswerable"][:1]
+    ]
     name = f"demo {int(time.time())}"
     answers = []
     with connect(context) as client, resources.as_file(folder) as files:
@@ -317,7 +350,9 @@ def demo(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
     verified = call(context, "audit.verify")
     value = {"collection": name, "documents": len(told["accepted"]), "answers": answers, "audit": verified}
     text = f"\n{value['documents']} documents are in, each sealed under the key of its collection; {len(answers)} questions were put."
-    text += f"\nAudit log: {'intact' if verified['ok'] else 'BROKEN'}, {verified['size']} events, root {verified['root']}."
+    text += (
+        f"\nAudit log: {'intact' if verified['ok'] else 'BROKEN'}, {verified['size']} events, root {verified['root']}."
+    )
     text += "\nNetwork: the gateway and its workers are refused every outside connection by the kernel; `pai doctor` shows the layers."
     show(context, value, text)
     return 0 if verified["ok"] and told["accepted"] else 1

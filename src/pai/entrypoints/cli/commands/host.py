@@ -29,7 +29,9 @@ def show(context: Context, value: Any, text: str) -> None:
 
 def _new_secret(what: str) -> Secret:
     if not sys.stdin.isatty():
-        raise Usage(f"the {what} is needed", hint=f"give --{what}-file, or set the variable that `pai init --help` names")
+        raise Usage(
+            f"the {what} is needed", hint=f"give --{what}-file, or set the variable that `pai init --help` names"
+        )
     first = getpass.getpass(f"New {what}: ")
     if first != getpass.getpass(f"The same {what} again: "):
         raise Usage(f"the two entries of the {what} differ", hint="try again")
@@ -46,7 +48,7 @@ def _new_secret(what: str) -> Secret:
 @click.pass_obj
 def init(
     context: Context, admin: str | None, password_file: str | None, passphrase_file: str | None, profile: str | None,
-    models: str | None, json_: bool,  # noqa: ARG001, FBT001
+    models: str | None, json_: bool,
 ) -> None:  # fmt: skip
     """Make a new installation in PAI_HOME. Interrupted, it can be run again.
 
@@ -96,7 +98,7 @@ def serve(context: Context, host: str | None, port: int | None, passphrase_file:
 @click.command()
 @as_json
 @click.pass_obj
-def status(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def status(context: Context, json_: bool) -> None:
     """Tell whether the server is ready. Example: pai status --json"""
     value = call(context, "status")
     show(context, value, "ready" if value["ready"] else f"not ready: {value['reason']}")
@@ -105,7 +107,7 @@ def status(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
 @click.command()
 @as_json
 @click.pass_obj
-def doctor(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def doctor(context: Context, json_: bool) -> None:
     """Show which kernel layers hold around the gateway, as its last start recorded them. Example: pai doctor"""
     events = call(context, "audit.tail", name="operations:server:start", limit=1)["events"]
     layers = events[0]["protections"] if events else []
@@ -116,7 +118,7 @@ def doctor(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
 @click.command()
 @as_json
 @click.pass_obj
-def version(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def version(context: Context, json_: bool) -> None:
     """Show the version. Example: pai version"""
     show(context, {"version": __version__}, __version__)
 
@@ -124,7 +126,7 @@ def version(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
 @click.command()
 @as_json
 @click.pass_obj
-def env(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def env(context: Context, json_: bool) -> None:
     """Show what SDKs need to reach this server. Example: eval "$(pai env)" """
     settings = context.settings()
     base = f"https://localhost:{settings.server.port}"
@@ -145,7 +147,7 @@ def user() -> None:
 @click.option("--password-file", help="File with the first password, mode 0600.")
 @as_json
 @click.pass_obj
-def user_add(context: Context, email: str, role: str, password_file: str | None, json_: bool) -> None:  # noqa: ARG001, FBT001
+def user_add(context: Context, email: str, role: str, password_file: str | None, json_: bool) -> None:
     """Make an account."""
     password = context.secret_file(Path(password_file), "password") if password_file else _new_secret("password")
     value = call(context, "user.add", email=email, role=role, password=password.reveal().decode("utf-8", "replace"))
@@ -155,17 +157,21 @@ def user_add(context: Context, email: str, role: str, password_file: str | None,
 @user.command("list")
 @as_json
 @click.pass_obj
-def user_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def user_list(context: Context, json_: bool) -> None:
     """List accounts."""
     value = call(context, "user.list")
-    show(context, value, "\n".join(f"{u['email']}  {u['role']}  {'disabled' if u['disabled_at'] else ''}" for u in value["users"]))
+    show(
+        context,
+        value,
+        "\n".join(f"{u['email']}  {u['role']}  {'disabled' if u['disabled_at'] else ''}" for u in value["users"]),
+    )
 
 
 @user.command("disable")
 @click.argument("email")
 @as_json
 @click.pass_obj
-def user_disable(context: Context, email: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+def user_disable(context: Context, email: str, json_: bool) -> None:
     """Disable an account: its keys and sessions die at once."""
     value = call(context, "user.disable", email=email)
     show(context, value, f"{value['email']} is disabled")
@@ -185,10 +191,18 @@ def key() -> None:
 @as_json
 @click.pass_obj
 def key_create(
-    context: Context, owner: str, name: str, scopes: str, expires: str | None, owner_password_file: str | None, json_: bool  # noqa: ARG001, FBT001
+    context: Context,
+    owner: str,
+    name: str,
+    scopes: str,
+    expires: str | None,
+    owner_password_file: str | None,
+    json_: bool,
 ) -> None:
     """Make a key; it is shown once."""
-    password = context.secret_file(Path(owner_password_file), "password").reveal().decode() if owner_password_file else None
+    password = (
+        context.secret_file(Path(owner_password_file), "password").reveal().decode() if owner_password_file else None
+    )
     value = call(context, "key.create", owner=owner, name=name, scopes=scopes, expires=expires, owner_password=password)
     show(context, value, value["key"])
 
@@ -196,10 +210,13 @@ def key_create(
 @key.command("list")
 @as_json
 @click.pass_obj
-def key_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def key_list(context: Context, json_: bool) -> None:
     """List keys."""
     value = call(context, "key.list")
-    lines = [f"{k['id']}  {k['owner']}  {k['name']}  {','.join(k['scopes'])}  {'revoked' if k['revoked_at'] else ''}" for k in value["keys"]]
+    lines = [
+        f"{k['id']}  {k['owner']}  {k['name']}  {','.join(k['scopes'])}  {'revoked' if k['revoked_at'] else ''}"
+        for k in value["keys"]
+    ]
     show(context, value, "\n".join(lines))
 
 
@@ -207,7 +224,7 @@ def key_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
 @click.argument("id")
 @as_json
 @click.pass_obj
-def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: ARG001, A002, FBT001
+def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Revoke a key; it is dead at once."""
     show(context, call(context, "key.revoke", id=id), f"{id} is revoked")
 
@@ -220,17 +237,21 @@ def models() -> None:
 @models.command("list")
 @as_json
 @click.pass_obj
-def models_list(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def models_list(context: Context, json_: bool) -> None:
     """List models."""
     value = call(context, "models.list")
-    show(context, value, "\n".join(f"{m['name']}  {m['task']}  {m['engine']}  {','.join(m['aliases'])}" for m in value["models"]))
+    show(
+        context,
+        value,
+        "\n".join(f"{m['name']}  {m['task']}  {m['engine']}  {','.join(m['aliases'])}" for m in value["models"]),
+    )
 
 
 @models.command("show")
 @click.argument("name")
 @as_json
 @click.pass_obj
-def models_show(context: Context, name: str, json_: bool) -> None:  # noqa: ARG001, FBT001
+def models_show(context: Context, name: str, json_: bool) -> None:
     """Show a model with its record."""
     value = call(context, "models.show", name=name)
     show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
@@ -246,28 +267,32 @@ def audit() -> None:
 @click.option("--subject", help="Only events that touched this data subject (id).")
 @as_json
 @click.pass_obj
-def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:  # noqa: ARG001, FBT001
+def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
     """Show the newest events."""
     value = call(context, "audit.tail", limit=limit, subject=subject)
-    lines = [f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor']['id']}  {e['outcome']}" for e in value["events"]]
+    lines = [
+        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor']['id']}  {e['outcome']}" for e in value["events"]
+    ]
     show(context, value, "\n".join(lines))
 
 
 @audit.command("verify")
 @as_json
 @click.pass_obj
-def audit_verify(context: Context, json_: bool) -> int:  # noqa: ARG001, FBT001
+def audit_verify(context: Context, json_: bool) -> int:
     """Recompute the whole log and compare it with the tree and every signed checkpoint."""
     value = call(context, "audit.verify")
     errors = "".join(f"\n  {e['kind']} at {e['index']}: {e['hint']}" for e in value["errors"])
-    show(context, value, f"{'intact' if value['ok'] else 'BROKEN'}: {value['size']} events, root {value['root']}{errors}")
+    show(
+        context, value, f"{'intact' if value['ok'] else 'BROKEN'}: {value['size']} events, root {value['root']}{errors}"
+    )
     return 0 if value["ok"] else 1
 
 
 @audit.command("checkpoint")
 @as_json
 @click.pass_obj
-def audit_checkpoint(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def audit_checkpoint(context: Context, json_: bool) -> None:
     """Sign the present head of the log."""
     value = call(context, "audit.checkpoint")
     show(context, value, value["note"])
@@ -281,7 +306,7 @@ def tls() -> None:
 @tls.command("show")
 @as_json
 @click.pass_obj
-def tls_show(context: Context, json_: bool) -> None:  # noqa: ARG001, FBT001
+def tls_show(context: Context, json_: bool) -> None:
     """Print where the authority's certificate lies, for clients to trust."""
     path = str(context.settings().home / "tls" / "ca.pem")
     show(context, {"ca": path}, path)
