@@ -92,7 +92,10 @@ def _keys(client: object, passphrase: Secret, kdf: str, *, complete: bool) -> Se
 
 
 def _keep_code(path: Path, code: str) -> None:
-    text = f"{code}\n\nThis recovery code opens PAI if the passphrase is lost.\nWrite it down, away from this machine, then delete this file.\n"
+    text = (
+        f"{code}\n\nThis recovery code opens PAI if the passphrase is lost.\n"
+        "Write it down, away from this machine, then delete this file.\n"
+    )
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "w") as file:
         file.write(text)
