@@ -99,7 +99,6 @@ def corpus(tmp_path: Path) -> Path:
     folder = tmp_path / "corpus"
     folder.mkdir()
     (folder / "good.txt").write_text("The boiler in the cellar was replaced on 4 May 2031 by the firm Holm.\n")
-    (folder / "table.csv").write_text("patient,room\nAda Probe,12\nBen Muster,14\n")
     (folder / "empty.txt").write_bytes(b"")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog")
     (folder / "bytes.txt").write_bytes(bytes(range(256)) * 64)
@@ -110,10 +109,10 @@ def corpus(tmp_path: Path) -> Path:
 def test_the_main_job_with_bad_files_between(served: Installation, corpus: Path) -> None:
     key = {"PAI_API_KEY": served.key()}
     served.ok("collection", "create", "mixed", **key)
-    told = served.run("ingest", "mixed", str(corpus), "--subject-column", "patient", "--json", **key)
+    told = served.run("ingest", "mixed", str(corpus), "--json", **key)
     assert told.code == 3, told.err
     value = told.json
-    assert sorted(Path(f["path"]).name for f in value["accepted"]) == ["good.txt", "table.csv"]
+    assert sorted(Path(f["path"]).name for f in value["accepted"]) == ["good.txt"]
     codes = {Path(f["path"]).name: f["code"] for f in value["refused"]}
     assert codes["empty.txt"] == "empty"
     assert set(codes) == {"empty.txt", "broken.pdf", "bytes.txt", "not.docx"}
@@ -127,6 +126,9 @@ def test_the_main_job_with_bad_files_between(served: Installation, corpus: Path)
     assert nothing["sources"] == []
     all_bad = served.run("ingest", "mixed", str(corpus / "broken.pdf"), "--json", **key)
     assert all_bad.code == 1
+    table = corpus / "table.csv"
+    table.write_text("patient,room\nAda Probe,12\nBen Muster,14\n")
+    served.ok("ingest", "mixed", str(table), "--subject-column", "patient", **key)
     events = served.ok("audit", "tail", "--limit", "200")["events"]
     touched = [e for e in events if e["name"] == "knowledge:document:ingest" and e["subjects"]]
     assert len(touched[0]["subjects"]) == 2
