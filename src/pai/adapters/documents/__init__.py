@@ -1,4 +1,5 @@
-"""Parsers of original documents. They run in a one-shot worker without network, fork, exec or writing (see ``parse``)."""
+"""Parsers of original documents. They run in a one-shot worker without network, fork, exec or writing (see
+``parse``)."""
 
 from pai.adapters.documents.limits import Limits
 from pai.adapters.documents.parse import parse

@@ -25,7 +25,8 @@ class _RootReached(Exception):
 
 
 class _PrologueOnly:
-    """A parser target that stops at the first element: a document type can stand only before it (XML 1.0, section 2.8)."""
+    """A parser target that stops at the first element: a document type can stand only before it (XML 1.0, section
+    2.8)."""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:  # noqa: ARG002
         """End the reading."""

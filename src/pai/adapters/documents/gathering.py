@@ -33,7 +33,8 @@ def clean_lines(text: str) -> str:
 
 
 def reflow(lines: Sequence[str], width: int) -> str:
-    """Return lines with those joined that were only wrapped: a line is, when the next word would not have fitted into ``width``."""
+    """Return lines with those joined that were only wrapped: a line is, when the next word would not have fitted
+    into ``width``."""
     out: list[str] = []
     last = ""
     for line in lines:

@@ -1,4 +1,5 @@
-"""HTML: headings, paragraphs, lists and tables of the body. Scripts, styles and hidden parts are dropped; nothing is fetched."""
+"""HTML: headings, paragraphs, lists and tables of the body. Scripts, styles and hidden parts are dropped; nothing is
+fetched."""
 
 from __future__ import annotations
 
@@ -16,18 +17,21 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 _DROPPED = frozenset({
-    "script", "style", "noscript", "template", "head", "iframe", "object", "embed", "svg", "math", "canvas", "select", "textarea",
+    "script", "style", "noscript", "template", "head", "iframe", "object", "embed", "svg", "math", "canvas", "select",
+    "textarea",
 })  # fmt: skip
 _BLOCKS = frozenset({
-    "p", "div", "section", "article", "main", "header", "footer", "aside", "nav", "ul", "ol", "dl", "dt", "dd", "pre", "blockquote",
-    "address", "figure", "figcaption", "form", "fieldset", "hr", "body", "html", "details", "summary", "center", "td", "th", "tr",
+    "p", "div", "section", "article", "main", "header", "footer", "aside", "nav", "ul", "ol", "dl", "dt", "dd", "pre",
+    "blockquote", "address", "figure", "figcaption", "form", "fieldset", "hr", "body", "html", "details", "summary", "center", "td",
+    "th", "tr",
     "tbody", "thead", "tfoot", "caption",
 })  # fmt: skip
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # Elements that the parser closes by itself, or that hold nothing: they do not deepen the tree.
 _FLAT = frozenset({
-    "p", "li", "dt", "dd", "td", "th", "tr", "option", "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta",
+    "p", "li", "dt", "dd", "td", "th", "tr", "option", "area", "base", "br", "col", "embed", "hr", "img", "input", "link",
+    "meta",
     "source", "track", "wbr", "body", "html", "head",
 })  # fmt: skip
 
@@ -56,7 +60,8 @@ def plain_text(fragment: str, limits: Limits) -> str:
 
 
 def _check_depth(text: str, limit: int) -> None:
-    # The tree builder needs quadratic time on deep nesting (minutes at 200,000 levels), so depth is counted on the source first.
+    # The tree builder needs quadratic time on deep nesting (minutes at 200,000 levels), so depth is counted on the
+    # source first.
     depth = 0
     for closing, tag in _TAG.findall(text):
         if tag.lower() in _FLAT:

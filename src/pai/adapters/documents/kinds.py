@@ -20,7 +20,8 @@ class Kind(StrEnum):
 
 
 EXTENSIONS = {
-    "txt": Kind.TEXT, "text": Kind.TEXT, "md": Kind.MARKDOWN, "markdown": Kind.MARKDOWN, "html": Kind.HTML, "htm": Kind.HTML,
+    "txt": Kind.TEXT, "text": Kind.TEXT, "md": Kind.MARKDOWN, "markdown": Kind.MARKDOWN, "html": Kind.HTML,
+    "htm": Kind.HTML,
     "csv": Kind.CSV, "tsv": Kind.CSV, "pdf": Kind.PDF, "docx": Kind.WORD, "xlsx": Kind.WORKBOOK,
 }  # fmt: skip
 TEXT_KINDS = frozenset({Kind.TEXT, Kind.MARKDOWN, Kind.HTML, Kind.CSV})
@@ -30,9 +31,11 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PDF_MARK = b"%PDF-"
 _PDF_WINDOW = 1024  # ISO 32000: readers accept the mark within the first 1024 bytes
 _BINARIES = {
-    b"MZ": "a Windows program", b"\x7fELF": "a Linux program", b"\xca\xfe\xba\xbe": "a program", b"\xcf\xfa\xed\xfe": "a program",
+    b"MZ": "a Windows program", b"\x7fELF": "a Linux program", b"\xca\xfe\xba\xbe": "a program",
+    b"\xcf\xfa\xed\xfe": "a program",
     b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture", b"\x1f\x8b": "a gzip archive",
-    b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7-Zip archive", b"SQLite format 3": "a database", OLE: "an old Office file",
+    b"Rar!": "a RAR archive", b"7z\xbc\xaf": "a 7-Zip archive", b"SQLite format 3": "a database",
+    OLE: "an old Office file",
     b"BZh": "a bzip2 archive", b"\xfd7zXZ": "an xz archive",
 }  # fmt: skip
 
@@ -40,8 +43,8 @@ _BINARIES = {
 def kind_of(name: str, head: bytes) -> Kind:
     """Return the kind of a file from its name and its first bytes (at least 1024 of them, if there are so many).
 
-    Raises Unsupported (``unsupported``) for other extensions, Invalid ``wrong_extension`` when content and name disagree,
-    ``encrypted`` for password-protected Office files.
+    Raises Unsupported (``unsupported``) for other extensions, Invalid ``wrong_extension`` when content and name
+    disagree, ``encrypted`` for password-protected Office files.
     """
     extension = name.rsplit(".", 1)[-1].lower() if "." in name else ""
     kind = EXTENSIONS.get(extension)

@@ -9,7 +9,8 @@ _MB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``size`` and ``unzipped`` in bytes, ``ratio`` = unzipped / zipped from ``ratio_floor`` bytes on, ``depth`` in elements."""
+    """``size`` and ``unzipped`` in bytes, ``ratio`` = unzipped / zipped from ``ratio_floor`` bytes on, ``depth`` in
+    elements."""
 
     size: int = 200 * _MB
     pages: int = 5_000

@@ -1,4 +1,5 @@
-"""PDF by PDFium: text with page numbers, paragraphs by the gaps between lines, headings by type size. Nothing in it is run."""
+"""PDF by PDFium: text with page numbers, paragraphs by the gaps between lines, headings by type size. Nothing in it
+is run."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ _EMPTY_LINES = re.compile(r"\n[ \t]*\n+")
 
 
 def decode(data: bytes) -> str:
-    """Return the text of UTF-8 (with or without a mark) or UTF-16 (with a mark). Raises Invalid (``not_text``, ``no_text``)."""
+    """Return the text of UTF-8 (with or without a mark) or UTF-16 (with a mark). Raises Invalid (``not_text``,
+    ``no_text``)."""
     encoding = "utf-8-sig"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"

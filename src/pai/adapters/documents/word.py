@@ -21,11 +21,12 @@ _LABEL_LENGTH = 40
 
 
 def parse_word(file: BinaryIO, limits: Limits) -> ParsedDocument:
-    """Parse a document whose archive was checked. Pages follow the breaks that the last program that laid it out has kept."""
+    """Parse a document whose archive was checked. Pages follow the breaks that the last program that laid it out has
+    kept."""
     from docx import Document
     from docx.opc.exceptions import OpcError
     from docx.text.paragraph import Paragraph
-    from lxml.etree import XMLSyntaxError
+    from lxml.etree import XMLSyntaxError  # it ships no types
 
     try:
         document = Document(file)
@@ -90,7 +91,8 @@ def _table(found: Gathering, table: Table, page: int) -> None:
 
 
 def _is_form(rows: list[list[str]]) -> bool:
-    # A two-column table of labels and values has no header row: its labels end in a colon, or its first value is not a name.
+    # A two-column table of labels and values has no header row: its labels end in a colon, or its first value is not a
+    # name.
     labels = [row[0] for row in rows if row[0]]
     return bool(labels) and (
         all(label.endswith(":") for label in labels)

@@ -1,4 +1,5 @@
-"""Workbooks: each sheet is a page, each row its cells by column name. Formulas give the value that was stored with them."""
+"""Workbooks: each sheet is a page, each row its cells by column name. Formulas give the value that was stored with
+them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""One page or action per file, named noun_action."""

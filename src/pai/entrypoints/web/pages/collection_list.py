@@ -1,0 +1,28 @@
+"""Collections: one's own and those one was given. They are made through PAI's API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from pai.core.policy.values import Permission
+from pai.entrypoints.http.routing import guarded, requires
+from pai.entrypoints.web.browser import token_of, viewer
+from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.web.templating import page
+from pai.foundation.actor import Actor
+
+
+def add(router: APIRouter, services: WebServices) -> None:
+    """Register ``/collections``."""
+
+    @guarded(router, "GET", "/collections", Permission.COLLECTION_LIST)
+    async def list_collections(
+        request: Request, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_LIST))]
+    ) -> Response:
+        """Show the collections."""
+        found = sorted(await services.collections.list(actor), key=lambda collection: collection.name.lower())
+        return page(
+            "collections", collections=found, viewer=viewer(actor), csrf=services.sessions.csrf(token_of(request))
+        )

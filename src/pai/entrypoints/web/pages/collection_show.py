@@ -1,0 +1,35 @@
+"""One collection: its documents, and the place to drop more. Files go in through PAI's API, one job each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from pai.core.policy.values import Permission
+from pai.entrypoints.http.routing import guarded, requires
+from pai.entrypoints.web.browser import token_of, viewer
+from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.web.templating import page
+from pai.foundation.actor import Actor
+from pai.foundation.errors import NotFound
+
+
+def add(router: APIRouter, services: WebServices) -> None:
+    """Register ``/collections/{collection}``."""
+
+    @guarded(router, "GET", "/collections/{collection}", Permission.COLLECTION_READ)
+    async def show_collection(
+        request: Request, collection: str, actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_READ))]
+    ) -> Response:
+        """Show a collection and its documents."""
+        found = next((one for one in await services.collections.list(actor) if one.id == collection), None)
+        if found is None:
+            raise NotFound("no such collection", hint="it may have been deleted, or it is not shared with you")
+        documents = sorted(
+            await services.collections.documents(actor, found.id), key=lambda document: document.name.lower()
+        )
+        return page(
+            "collection", collection=found, documents=documents, may_add=found.owner_id == actor.id,
+            viewer=viewer(actor), csrf=services.sessions.csrf(token_of(request)),
+        )  # fmt: skip

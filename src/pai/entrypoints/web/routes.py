@@ -1,0 +1,36 @@
+"""The pages, as one router."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from pai.entrypoints.web import assets
+from pai.entrypoints.web.browser import PageRoute
+from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.web.pages import (
+    account_setup,
+    account_show,
+    collection_ask,
+    collection_list,
+    collection_show,
+    conversation_show,
+    privacy_show,
+    session_login,
+    session_logout,
+)  # fmt: skip
+
+PUBLIC = frozenset({"/", "/login", "/setup", "/static/{name}"})
+"""Paths without a permission; everything else names exactly one."""
+_PAGES = (
+    session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
+    collection_ask, privacy_show,
+)  # fmt: skip
+
+
+def routes(services: WebServices) -> APIRouter:
+    """Return the router of the web application."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    assets.add(router)
+    for one in _PAGES:
+        one.add(router, services)
+    return router
