@@ -34,13 +34,14 @@ $(VENV)/test.stamp: requirements/test.txt $(VENV)/default.stamp
 
 start: $(VENV)/default.stamp
 	@case "$(MODELS)" in echo|none) ;; *) $(BIN)/python -m pai.bootstrap.fetch --models $(MODELS) --cache .cache/models ;; esac
-	@if [ ! -e "$${PAI_HOME:-$$HOME/.local/share/pai}/initialised" ]; then $(BIN)/pai init --models $(MODELS); fi
+	@if [ ! -e "$${PAI_HOME:-$$HOME/.local/share/pai}/initialised" ]; then $(BIN)/pai init --ask --models $(MODELS); fi
 	@exec $(BIN)/pai serve
 
 .PHONY: debian
 debian:
-	@missing=""; command -v nft >/dev/null || PATH=$$PATH:/usr/sbin command -v nft >/dev/null || missing="$$missing nftables"; \
-	 PATH=$$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing="$$missing iproute2"; \
+	@have() { PATH=$$PATH:/usr/sbin:/sbin command -v $$1 >/dev/null; }; missing=""; \
+	 have nft || missing="$$missing nftables"; have ip || missing="$$missing iproute2"; have certutil || missing="$$missing libnss3-tools"; \
+	 have chromium || missing="$$missing chromium"; have chromedriver || missing="$$missing chromium-driver"; \
 	 if [ -n "$$missing" ]; then echo "installing$$missing ..."; \
 	  if [ "$$(id -u)" = 0 ]; then S=; else S=sudo; fi; $$S apt-get update -qq && $$S apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 

@@ -2,9 +2,9 @@
 
     python benchmarks/answers_eval.py --embedding FOLDER [--chat MODEL.gguf] [--sets tuning,held_out] [--out FILE]
 
-FOLDER holds what ``export_minilm`` made. Without ``--chat`` the found sentence itself is the answer. The set
-``tuning`` was used to choose thresholds, ``held_out`` was not; ``fresh`` was written after the thresholds were fixed
-and run once.
+FOLDER holds what ``export_minilm`` made. Without ``--chat`` the found sentence itself is the answer. Sets: ``tuning`` was used to
+choose thresholds; ``held_out`` and ``fresh`` were run once before the last changes that their misses led to; ``final`` was
+written after those changes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from pai.core.knowledge.evidence import sufficient, weigh
 from pai.core.knowledge.retrieval import retrieve
 from pai.core.knowledge.values import Answer
 
+SAMPLES = sorted(Path(str(resources.files("pai.samples") / "documents")).iterdir())
+
 
 @dataclass
 class Outcome:
@@ -56,7 +58,7 @@ class Evaluation:
         self.names: dict[str, str] = {}
 
     async def ingest(self) -> None:
-        for path in sorted(Path(str(resources.files("pai.samples") / "documents")).iterdir()):
+        for path in SAMPLES:
             fd = os.open(path, os.O_RDONLY)
             try:
                 parsed = parse(fd, path.name)

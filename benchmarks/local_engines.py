@@ -19,7 +19,7 @@ class LocalEmbedding:
     """The exported sentence model on ONNX Runtime; ``cache`` spares repeated texts."""
 
     folder: Path
-    capabilities: Capabilities = Capabilities(frozenset({Capability.EMBED}), 256, 384)
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(frozenset({Capability.EMBED}), 256, 384))
     texts: int = 0
     _session: Any = None
     _tokenizer: Any = None
@@ -73,7 +73,7 @@ class LocalChat:
 
     gguf: Path
     folder: Path
-    capabilities: Capabilities = Capabilities(frozenset({Capability.CHAT}), 4096)
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(frozenset({Capability.CHAT}), 4096))
     prompt_tokens: list[int] = field(default_factory=list)
     _server: Any = None
 
@@ -120,13 +120,13 @@ class LocalChat:
 class SilentChat:
     """A chat engine that says nothing: what is left is the sentence that retrieval found."""
 
-    capabilities: Capabilities = Capabilities(frozenset({Capability.CHAT}), 4096)
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(frozenset({Capability.CHAT}), 4096))
 
     @property
     def model(self) -> ModelRef:
         return ModelRef("none", "")
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:  # noqa: ARG002  the port names it
         yield ChatDelta("", "stop")
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:

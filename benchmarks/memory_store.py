@@ -16,13 +16,16 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        self._db.execute("CREATE VIRTUAL TABLE passages USING fts5(id UNINDEXED, heading, text, tokenize='porter unicode61')")
+        self._db.execute(
+            "CREATE VIRTUAL TABLE passages USING fts5(id UNINDEXED, heading, text, tokenize='porter unicode61')"
+        )
         self._chunks: dict[str, Chunk] = {}
         self._vectors: dict[str, bytes] = {}
 
     def put_document(
         self, document_id: str, name: str, blob_id: str, chunks: Sequence[Chunk], vectors: Sequence[bytes]
     ) -> None:
+        del document_id, name, blob_id  # the port hands them over; searches need none of them
         for chunk, vector in zip(chunks, vectors, strict=True):
             self._chunks[chunk.id], self._vectors[chunk.id] = chunk, vector
             self._db.execute("INSERT INTO passages VALUES (?, ?, ?)", (chunk.id, chunk.heading, chunk.text))

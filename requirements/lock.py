@@ -35,7 +35,8 @@ def main() -> None:
     default = [*project["dependencies"], "setuptools>=65"]
     for name, wanted in (("default", default), ("test", [*default, *project["optional-dependencies"]["test"]])):
         keep = LEFT_OUT - ({"tqdm", "httpx2", "httpcore2", "truststore"} if name == "test" else set())
-        lines = [f"{package}=={version} --hash=sha256:{digest}" for package, (version, digest, _) in sorted(resolve(wanted).items()) if package not in keep]
+        found = sorted(resolve(wanted).items())
+        lines = [f"{package}=={told[0]} --hash=sha256:{told[1]}" for package, told in found if package not in keep]
         (HERE / f"{name}.txt").write_text("\n".join(lines) + "\n")
         print(f"{name}: {len(lines)} packages")  # noqa: T201
 

@@ -3,8 +3,6 @@
 Nothing is downloaded and nothing big is written: bombs are small until something unpacks them.
 """
 
-
-
 from __future__ import annotations
 
 import io

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
+from pai.adapters.cryptography.keystore_client import KeystoreClient
 from pai.adapters.cryptography.model_signatures import ModelSigner
 from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
@@ -16,17 +18,20 @@ from pai.adapters.system.clock import SystemClock
 from pai.adapters.system.home import FreeSpace, Home
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.parser_client import SandboxedParser
+from pai.core.conversations.chats import Conversations
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
-from pai.core.keys.ports import Keystore
+from pai.core.identity.sessions import Sessions
+from pai.core.identity.setup import Setup
 from pai.core.knowledge.access import Access
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.models.inference import Inference
 from pai.core.models.values import Model
+from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
-from pai.core.ports.engine import Engine, Engines
+from pai.core.ports.engine import Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.errors import Unavailable
 from pai.settings import Settings
@@ -39,21 +44,24 @@ class Base:
     """Storage and what stands on it alone."""
 
     home: Home
-    keystore: Keystore
+    keystore: KeystoreClient
     storage: Storage
     policy: CedarPolicy
     clock: SystemClock
 
 
 class NoEngines:
-    """Host commands without a server run no models."""
+    """Host commands without a server run no models, and keep no prompts."""
 
     async def get(self, name: str) -> Engine:
         """Always raises Unavailable."""
         raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
 
+    async def forget(self, cache_key: str) -> None:
+        """There is nothing to drop."""
 
-def open_base(settings: Settings, keystore: Keystore) -> Base:
+
+def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
     """Open and migrate storage. The caller holds the home's lock."""
     home = Home(settings.home)
     origin = f"pai.local/{keystore.verify_key('checkpoint').hex()[:16]}/audit"
@@ -78,7 +86,11 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
 
 
 def services_for(
-    settings: Settings, base: Base, launcher: Launcher | None, engines: Engines, ready: Callable[[], str]
+    settings: Settings,
+    base: Base,
+    launcher: Launcher | None,
+    engines: EngineRegistry | NoEngines,
+    ready: Callable[[], str],
 ) -> Services:
     """Return all use cases."""
     access = Access(base.keystore, base.policy)
@@ -89,13 +101,23 @@ def services_for(
     )
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
+    accounts = Accounts(storage, base.keystore, base.policy, base.clock)
+    sessions = Sessions(
+        storage, base.keystore, base.policy, base.clock, caches=engines,
+        idle=timedelta(minutes=settings.sessions.idle_minutes),
+        absolute=timedelta(minutes=settings.sessions.absolute_minutes),
+    )  # fmt: skip
     return Services(
-        accounts=Accounts(storage, base.keystore, base.policy, base.clock),
+        accounts=accounts,
+        sessions=sessions,
+        setup=Setup(accounts, sessions),
+        conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         inference=Inference(storage, base.policy, engines),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
         answering=Answering(storage, access, engines),
+        custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
         ready=ready,
         upload_bytes=limits.upload_mb * MB,

@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pai.foundation.errors import PaiError
 
 DRAIN_SECONDS = 10
 CHECKPOINT_SECONDS = 300
+SWEEP_SECONDS = 20
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
@@ -59,12 +60,10 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     from pai.adapters.cryptography.certificates import ensure_certificates
     from pai.adapters.cryptography.keystore_client import KeystoreClient
     from pai.adapters.workers.launcher import Launcher
+    from pai.bootstrap.application import application
     from pai.bootstrap.compose import engines_for, open_base, services_for
     from pai.core.operations.events import Started, Stopped
     from pai.entrypoints.console.app import console_app
-    from pai.entrypoints.http.app import create_app
-    from pai.entrypoints.openai_api.routes import router as openai_router
-    from pai.entrypoints.pai_api.routes import router as pai_router
     from pai.foundation.actor import SYSTEM
 
     settings = start.settings
@@ -87,13 +86,16 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     )
     context = _tls_context(tls.certificate, tls.key, tls.password.reveal().decode())
     servers = [
-        _server(create_app(services, [openai_router, pai_router]), context),
-        _server(console_app(services), None),
+        _server(application(services), context),
+        _server(console_app(services), None, http=_owner_only()),
     ]
     sockets = [socket.socket(fileno=start.listener_fd), socket.socket(fileno=start.control_fd)]
     tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
     jobs = asyncio.create_task(services.ingest.run_forever())
-    checkpoints = asyncio.create_task(_checkpoints(base.storage))
+    rounds = [
+        asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
+        asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
+    ]
 
     def drain() -> None:
         for server in servers:
@@ -112,18 +114,22 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     finally:
         for server in servers:
             server.should_exit = True
-        for task in (jobs, checkpoints):
+        for task in (jobs, *rounds):
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, jobs, checkpoints, return_exceptions=True)
+            await asyncio.gather(*tasks, jobs, *rounds, return_exceptions=True)
         await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
         await asyncio.to_thread(base.storage.close)
 
 
-async def _checkpoints(storage: Any) -> None:
+async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
     while True:
-        await asyncio.sleep(CHECKPOINT_SECONDS)
-        await storage.run(lambda unit: unit.audit.checkpoint())
+        await asyncio.sleep(seconds)
+        try:
+            await work()
+        except PaiError as error:
+            # A round that fails must not end the rounds: the next one may succeed, and whoever looks is told.
+            print(f"{error.message}; {error.hint}", file=sys.stderr, flush=True)
 
 
 def _tls_context(certificate: Path, key: Path, password: str) -> ssl.SSLContext:
@@ -134,7 +140,25 @@ def _tls_context(certificate: Path, key: Path, password: str) -> ssl.SSLContext:
     return context
 
 
-def _server(app: Any, context: ssl.SSLContext | None) -> Any:
+def _owner_only() -> Any:
+    """Return a protocol that hangs up on peers of another user, whatever the socket's mode has become."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class OwnerOnly(H11Protocol):
+        """HTTP/1.1 for processes of the home's owner."""
+
+        def connection_made(self, transport: Any) -> None:
+            """Ask the kernel who connected (SO_PEERCRED)."""
+            peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+            if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():
+                transport.abort()
+                return
+            super().connection_made(transport)
+
+    return OwnerOnly
+
+
+def _server(app: Any, context: ssl.SSLContext | None, http: Any = "h11") -> Any:
     import uvicorn
 
     class Quiet(uvicorn.Server):
@@ -147,7 +171,7 @@ def _server(app: Any, context: ssl.SSLContext | None) -> Any:
 
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS, limit_concurrency=512, timeout_keep_alive=30, http="h11", loop="asyncio",
+        timeout_graceful_shutdown=DRAIN_SECONDS, limit_concurrency=512, timeout_keep_alive=30, http=http, loop="asyncio",
     )  # fmt: skip
     config.load()
     config.ssl = context

@@ -35,13 +35,17 @@ class InitResult:
     admin: str
     models: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
+    setup_token: str | None = field(default=None, repr=False)
 
 
 def run_init(
-    settings: Settings, *, admin_email: str, admin_password: Secret, passphrase: Secret, models: str, cache: Path,
+    settings: Settings, *, admin_email: str, admin_password: Secret | None, passphrase: Secret, models: str, cache: Path,
     progress: Callable[[str], None],
 ) -> InitResult:  # fmt: skip
-    """Make (or complete) an installation. Raises PaiError with one clear sentence."""
+    """Make (or complete) an installation. Raises PaiError with one clear sentence.
+
+    Without a password the first administrator chooses one through a one-time link, whose token is returned.
+    """
     from pai.adapters.cryptography.certificates import ensure_certificates
     from pai.adapters.cryptography.keystore_process import start_keystore
     from pai.bootstrap.compose import open_base
@@ -49,7 +53,8 @@ def run_init(
 
     if models not in CHOICES:
         raise Usage(f"unknown choice of models {models!r}", hint="use one of: " + ", ".join(CHOICES))
-    check_password(admin_password, admin_email.lower())
+    if admin_password is not None:
+        check_password(admin_password, admin_email.lower())
     home = Home(settings.home)
     home.prepare()
     done = home.root / "initialised"
@@ -71,13 +76,15 @@ def run_init(
         names = _models(base, models, cache, progress)
         seconds["models"] = time.monotonic() - began
         progress("making the first administrator ...")
-        admin_code = asyncio.run(_administrator(base, admin_email, admin_password))
+        admin_code, token = asyncio.run(_administrator(settings, base, admin_email, admin_password))
         base.storage.run_sync(lambda unit: unit.audit.checkpoint())
         done.touch(mode=0o600)
     shown = code.reveal().decode() if code else None
     if shown:
         _keep_code(home.root / "recovery-code.txt", shown)
-    return InitResult(shown, admin_code, admin_email, names, {name: round(value, 2) for name, value in seconds.items()})
+    return InitResult(
+        shown, admin_code, admin_email, names, {n: round(value, 2) for n, value in seconds.items()}, token
+    )
 
 
 def _keys(client: object, passphrase: Secret, kdf: str, *, complete: bool) -> Secret | None:
@@ -101,16 +108,20 @@ def _keep_code(path: Path, code: str) -> None:
         file.write(text)
 
 
-async def _administrator(base: object, email: str, password: Secret) -> str | None:
-    from pai.bootstrap.compose import Base
-    from pai.core.identity.accounts import Accounts
+async def _administrator(
+    settings: Settings, base: object, email: str, password: Secret | None
+) -> tuple[str | None, str | None]:
+    """Return (recovery code of the new account, token of a set-up link), each None when it was not made."""
+    from pai.bootstrap.compose import Base, NoEngines, services_for
 
     assert isinstance(base, Base)
     if await base.storage.read(lambda unit: unit.users.list()):
-        return None
-    accounts = Accounts(base.storage, base.keystore, base.policy, base.clock)
-    added = await accounts.add(OPERATOR, email, Role.ADMINISTRATOR, password, first=True)
-    return added.recovery_code.reveal().decode()
+        return None, None
+    services = services_for(settings, base, None, NoEngines(), lambda: "not serving")
+    if password is None:
+        return None, (await services.setup.link(OPERATOR, email)).reveal().decode()
+    added = await services.accounts.add(OPERATOR, email, Role.ADMINISTRATOR, password, first=True)
+    return added.recovery_code.reveal().decode(), None
 
 
 def _models(base: object, choice: str, cache: Path, progress: Callable[[str], None]) -> list[str]:

@@ -1,6 +1,6 @@
 """The fixed table of switches that turn off what libraries would report, fetch or burn, in every process of PAI.
 
-The switches are a courtesy and no proof: they change between versions. The proof is the kernel's (see ``adapters/system``).
+The switches are a courtesy and no proof: they change between versions. The proof is the kernel's (``adapters/system``).
 """
 
 from __future__ import annotations

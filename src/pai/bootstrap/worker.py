@@ -1,73 +1,149 @@
-"""A worker process: walls first, then the one thing it is for."""
+"""A worker process: walls first, then the one thing it is for. Nothing native is imported before the walls stand."""
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import dataclasses
 import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pai.bootstrap import telemetry
+
+if TYPE_CHECKING:
+    from pai.adapters.system.sandbox import SandboxProfile
+
+_PR_SET_PDEATHSIG: Final = 1
+_GB: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the supervisor hands over: the run folder (also the working folder), descriptors, checked options."""
+
+    run: Path
+    fds: tuple[int, ...]
+    options: Mapping[str, int]
+
+
+Prepared = tuple["SandboxProfile", Callable[[], None]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a worker of one kind; return its exit code."""
     parser = argparse.ArgumentParser(prog="pai.bootstrap.worker", description="Internal: started by PAI itself.")
-    parser.add_argument("--kind", required=True)
-    parser.add_argument("--channel", type=int, required=True)
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("kind", choices=sorted(_KINDS))
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--fds", required=True)
+    parser.add_argument("--options", required=True)
+    parser.add_argument("--status", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
     chosen = parser.parse_args(arguments)
+    telemetry.switch_off()
+    _end_with_parent(chosen.parent)
+    # Ctrl-C reaches the whole foreground group; the supervisor ends workers in its own order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
+    os.chdir(chosen.run)
+    fds = tuple(int(fd) for fd in chosen.fds.split(",") if fd)
+    for fd in (*fds, chosen.status):
+        os.set_inheritable(fd, False)
+    options = msgspec.json.decode(chosen.options, type=dict[str, int])
 
-    from pai.adapters.cryptography.process_guard import end_with_parent
-    from pai.adapters.system.sandbox import SandboxProfile, apply, runtime_paths
-    from pai.adapters.workers.messages import receive
+    from pai.adapters.system.sandbox import apply
+    from pai.adapters.workers.kinds import KINDS
 
-    channel = socket.socket(fileno=chosen.channel)
-    start, _ = receive(channel)
-    if start is None:
-        return 1
-    fds = tuple(int(fd) for fd in start["fds"])
-    options = start["options"]
-    reads, scratch = runtime_paths(), (chosen.folder,)
-    profiles = {
-        "llama": SandboxProfile(reads, scratch, readable_fds=fds, unix_sockets=True, listen=True),
-        "onnx-embedding": SandboxProfile(reads, scratch, readable_fds=fds, unix_sockets=True, listen=True, nice=5),
-        "echo": SandboxProfile(reads, scratch, unix_sockets=True, listen=True),
-        "parser": SandboxProfile(reads, memory=4 << 30, cpu_seconds=int(options.get("cpu_seconds", 300)), nice=5),
-    }
-    if not end_with_parent():
-        return 1
-    report = apply(profiles[chosen.kind])
+    profile, serve = _KINDS[chosen.kind](Given(chosen.run, fds, options))
+    report = apply(dataclasses.replace(profile, nice=KINDS[chosen.kind].nice))
     if not report.complete:
         print(f"worker {chosen.kind}: {'; '.join(report.lines())}", file=sys.stderr, flush=True)
-    path = chosen.folder / "s"
-    match chosen.kind:
-        case "llama":
-            from pai.adapters.workers.llama import serve_llama
-
-            serve_llama(fds[0], path, options)
-        case "onnx-embedding":
-            from pai.adapters.workers.onnx_embedding import embedding_app
-            from pai.adapters.workers.tiny_http import serve
-
-            serve(embedding_app(fds[0], fds[1], options), path)
-        case "echo":
-            from pai.adapters.workers.echo import echo_app
-            from pai.adapters.workers.tiny_http import serve
-
-            serve(echo_app(), path)
-        case "parser":
-            from pai.adapters.documents import Limits, parse
-            from pai.adapters.workers.parser import serve_parser
-
-            def parse_with(fd: int, name: str, limits: dict[str, int]) -> object:
-                return parse(fd, name, Limits(**limits))
-
-            serve_parser(channel, parse_with)
+    os.write(chosen.status, msgspec.json.encode({"sandbox": report.lines()}))
+    os.close(chosen.status)
+    serve()
     return 0
+
+
+def _end_with_parent(parent: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before the signal was asked for
+        sys.exit(1)
+
+
+def _llama(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.llama import serve_llama
+
+    model = given.fds[0]
+    profile = SandboxProfile(
+        readable=runtime_paths(),
+        sockets_in=(given.run,),
+        readable_fds=given.fds,
+        unix_sockets=True,  # llama.cpp's server makes its own listener
+        bind=True,
+        # Mapped weights, their repacked copy, the context, compute buffers, and address space for threads' arenas.
+        memory=2 * os.fstat(model).st_size + given.options["pool"] * (1 << 18) + 8 * _GB,
+    )
+    return profile, lambda: serve_llama(model, given.options)
+
+
+def _onnx_embedding(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        from pai.adapters.workers.onnx_embedding import embedding_routes
+
+        serve(listener, embedding_routes(given.fds[0], given.fds[1], given.options))
+
+    listener = listen()
+    memory = 4 * os.fstat(given.fds[0]).st_size + 6 * _GB
+    return SandboxProfile(readable=runtime_paths(), memory=memory), run
+
+
+def _echo(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.echo import echo_routes
+    from pai.adapters.workers.service import listen, serve
+
+    listener = listen()
+    routes = echo_routes(given.options["context_length"])
+    return SandboxProfile(readable=runtime_paths(), memory=2 * _GB), lambda: serve(listener, routes)
+
+
+def _parser(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.parser import serve_parser
+
+    def run() -> None:
+        from pai.adapters.documents import Limits, parse
+
+        with socket.socket(fileno=given.fds[0]) as channel:
+            serve_parser(channel, lambda fd, name, limits: parse(fd, name, Limits(**limits)))
+
+    profile = SandboxProfile(
+        readable=runtime_paths(),
+        memory=given.options["memory_mb"] << 20,
+        cpu_seconds=given.options["cpu_seconds"],
+        file_size=0,
+        open_files=64,
+    )
+    return profile, run
+
+
+_KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
+    "llama": _llama,
+    "onnx-embedding": _onnx_embedding,
+    "echo": _echo,
+    "parser": _parser,
+}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ DEFAULT_PURPOSE = "general"
 
 @dataclass(frozen=True, slots=True)
 class ResourceRef:
-    """A thing that policy decides about. ``shared_with`` holds user ids that were given access."""
+    """A thing that policy decides about. ``shared_with`` holds user ids that were given access; ``restricted`` is GDPR art. 18."""
 
     kind: str
     id: str
@@ -22,6 +22,7 @@ class ResourceRef:
     label: Label | None = None
     purpose: str | None = None
     shared_with: frozenset[str] = frozenset()
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,68 +1,83 @@
-"""Reads settings from flags, environment and file."""
+"""Reads settings: flag > environment > file > default."""
 
 from __future__ import annotations
 
 import difflib
-import os
-import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from pai.foundation.errors import Usage
-from pai.foundation.redaction import Secret
-from pai.settings.values import Settings
+from pai.settings.values import Keys, Limits, Models, Profile, Retention, Server, Sessions, Settings, Storage
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-SECTIONS = ("server", "keys", "sessions", "storage", "models", "limits", "retention")
-PLAIN = {
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
+    "server": Server,
+    "keys": Keys,
+    "sessions": Sessions,
+    "storage": Storage,
+    "models": Models,
+    "limits": Limits,
+    "retention": Retention,
+}
+"""Sections of ``pai.toml`` and of ``PAI_SECTION__NAME``."""
+PLAIN: Final = {
+    "PAI_PROFILE": "profile",
     "PAI_PASSPHRASE_FILE": "passphrase_file",
     "PAI_ADMIN_EMAIL": "admin_email",
     "PAI_ADMIN_PASSWORD_FILE": "admin_password_file",
-    "PAI_PROFILE": "profile",
     "PAI_MODELS": "models_choice",
     "PAI_URL": "url",
     "PAI_API_KEY": "api_key",
     "PAI_CA_FILE": "ca_file",
 }
-SHORT = {"PAI_HOST": ("server", "host"), "PAI_PORT": ("server", "port")}
+"""Plain names of settings without a section."""
+SHORT: Final = {"PAI_HOST": ("server", "host"), "PAI_PORT": ("server", "port")}
+"""Short names of settings that have a section; they win over the long name."""
+_FILE_ONLY_REFUSED: Final = frozenset({"home", "api_key"})
 
 
-def known_names() -> dict[str, type[msgspec.Struct]]:
-    """Return the environment name of every sectioned setting and the struct that holds it."""
-    found = {}
-    for field in msgspec.structs.fields(Settings):
-        if field.name in SECTIONS:
-            for inner in msgspec.structs.fields(field.type):
-                found[f"PAI_{field.name}__{inner.name}".upper()] = field.type
-    return found
+def known_names() -> dict[str, tuple[str, str]]:
+    """Return the environment name of every setting with a section, and its section and field."""
+    return {
+        f"PAI_{section}__{field}".upper(): (section, field)
+        for section, struct in SECTIONS.items()
+        for field in struct.__struct_fields__
+    }
 
 
 def load(environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings. ``flags`` maps ``section.name`` (or a plain name) to values given on the command line.
 
-    Raises Usage, naming the setting, for unknown names, wrong types and values that a profile refuses.
+    An empty variable counts as not set. Raises Usage, naming the setting, for unknown names, wrong types, values out of
+    their bounds and what this version refuses.
     """
-    home = Path((flags or {}).get("home") or environ.get("PAI_HOME") or _default_home(environ)).expanduser().absolute()
-    values: dict[str, Any] = _file(home / "pai.toml")
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    home = Path(given.pop("home", None) or environ.get("PAI_HOME") or _default_home(environ)).expanduser().absolute()
+    values = _file(home / "pai.toml")
     values["home"] = str(home)
     _environment(environ, values)
-    for name, value in (flags or {}).items():
-        if value is not None and name != "home":
-            _put(values, tuple(name.split(".")), value)
+    for name, value in given.items():
+        _put(values, tuple(name.split(".")), value)
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise Usage(f"a setting is wrong: {error}", hint="see docs/configuration.md for names and types") from None
+        raise Usage(_sentence(str(error)), code="bad_setting", hint="see docs/configuration.md") from None
     _check(settings)
     return settings
 
 
+def _sentence(error: str) -> str:
+    told, _, place = error.partition(" - at `$")
+    name = place.strip("`").strip(".")
+    return f"the setting {name} is wrong: {told}" if name else f"a setting is wrong: {told}"
+
+
 def _default_home(environ: Mapping[str, str]) -> str:
-    return str(Path(environ.get("HOME", "/")) / ".local" / "share" / "pai")
+    return str(Path(environ.get("HOME") or "/") / ".local" / "share" / "pai")
 
 
 def _decode(kind: type, value: Any) -> Any:
@@ -73,34 +88,56 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _file(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Usage(f"{path} is not valid TOML: {error}", hint="mend the file or move it away") from None
     except OSError as error:
         raise Usage(f"{path} cannot be read: {error.strerror}", hint="check its owner and mode") from None
+    top = [*SECTIONS, *(name for name in PLAIN.values() if name not in _FILE_ONLY_REFUSED)]
+    for name, value in values.items():
+        if name not in top:
+            raise _unknown(f"{name} in {path}", name, top)
+        if name in SECTIONS:
+            if not isinstance(value, dict):
+                raise Usage(
+                    f"{name} in {path} is a section", code="bad_setting", hint=f"write [{name}] above its settings"
+                )
+            for inner in value:
+                if inner not in SECTIONS[name].__struct_fields__:
+                    raise _unknown(f"{name}.{inner} in {path}", inner, SECTIONS[name].__struct_fields__)
+    return values
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> Usage:
+    close = difflib.get_close_matches(name, list(known), 1)
+    hint = f"did you mean {close[0]}?" if close else "see docs/configuration.md"
+    return Usage(f"unknown setting {what}", code="unknown_setting", hint=hint)
 
 
 def _environment(environ: Mapping[str, str], values: dict[str, Any]) -> None:
     known = known_names()
+    lists = {
+        (section, field)
+        for section, struct in SECTIONS.items()
+        for field, kind in get_type_hints(struct).items()
+        if kind == tuple[str, ...]
+    }
     for name, text in sorted(environ.items()):
-        if not name.startswith("PAI_") or name == "PAI_HOME":
+        if "__" in name and name.startswith("PAI_"):
+            if name not in known:
+                raise _unknown(f"{name} in the environment", name, known)
+            path: tuple[str, ...] = known[name]
+        elif name in PLAIN:
+            path = (PLAIN[name],)
+        else:
             continue
-        if name in PLAIN:
-            _put(values, (PLAIN[name],), text)
-        elif name in SHORT:
-            _put(values, SHORT[name], text)
-        elif name in known:
-            section, field = name[4:].lower().split("__")
-            _put(values, (section, field), text)
-        elif "__" in name:
-            close = difflib.get_close_matches(name, known, 1)
-            raise Usage(
-                f"unknown setting {name} in the environment",
-                code="unknown_setting",
-                hint=f"did you mean {close[0]}?" if close else "see docs/configuration.md",
-            )
+        if text:
+            _put(values, path, [part.strip() for part in text.split(",")] if path in lists else text)
+    for name, path in SHORT.items():
+        if environ.get(name):
+            _put(values, path, environ[name])
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -116,31 +153,13 @@ def _check(settings: Settings) -> None:
             code="not_loopback",
             hint="administrators need a second factor before PAI listens on a network; it does not have one yet",
         )
-    if not 1 <= settings.server.port <= 65535:
-        raise Usage(f"server.port {settings.server.port} is not a port", hint="use 1 to 65535")
-    if settings.keys.passphrase_kdf not in {"rfc9106-first", "rfc9106-second"}:
+    if settings.profile is not Profile.LAPTOP:
         raise Usage(
-            f"keys.passphrase_kdf {settings.keys.passphrase_kdf!r} is unknown",
-            hint="use rfc9106-first (2 GiB of memory) or rfc9106-second (64 MiB)",
+            f"the profile {settings.profile.value} needs a second factor for administrators, which does not exist yet",
+            code="profile_not_available",
+            hint="use the profile laptop: loopback only, nothing outside is ever needed",
         )
-
-
-def read_secret_file(path: Path, what: str) -> Secret:
-    """Return the secret in a file without its one trailing newline. Raises Usage when others may read it or it is empty."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise Usage(f"the {what} file {path} cannot be read: {error.strerror}", code="secret_file") from None
-    with os.fdopen(fd, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(fd).st_mode)
-        if mode & 0o077:
-            raise Usage(
-                f"the {what} file {path} has mode {mode:04o}, so others can read it",
-                code="secret_file_open",
-                hint=f"run: chmod 600 {path}",
-            )
-        text = file.read(64 * 1024)
-    text = text.removesuffix(b"\n")
-    if not text:
-        raise Usage(f"the {what} file {path} is empty", code="secret_file")
-    return Secret(text)
+    if settings.sessions.idle_minutes > settings.sessions.absolute_minutes:
+        raise Usage("sessions.idle_minutes is longer than sessions.absolute_minutes", code="bad_setting")
+    if settings.limits.document_mb > settings.limits.upload_mb:
+        raise Usage("limits.document_mb is larger than limits.upload_mb", code="bad_setting")

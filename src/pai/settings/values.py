@@ -1,11 +1,16 @@
-"""Settings as frozen values. Field names are the names in ``pai.toml`` and, upper-cased, in ``PAI_SECTION__NAME``."""
+"""Settings as frozen values. Field names are the names in ``pai.toml`` and, upper-cased, in ``PAI_SECTION__NAME``.
+
+Each description stands in ``docs/configuration.md``, which is generated from here.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 
 class Profile(StrEnum):
@@ -17,63 +22,80 @@ class Profile(StrEnum):
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where PAI listens. ``names`` are further host names that requests may carry."""
+    """Where PAI listens."""
 
-    host: str = "127.0.0.1"
-    port: int = 8443
-    names: tuple[str, ...] = ()
+    host: Annotated[str, Meta(description="Address to listen on; only a loopback address is accepted")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the HTTPS server")] = 8443
+    names: Annotated[
+        tuple[str, ...],
+        Meta(description="Further host names that requests may carry and the certificate names (comma-separated)"),
+    ] = ()
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``passphrase_kdf`` is an Argon2id profile of RFC 9106: ``rfc9106-first`` (2 GiB) or ``rfc9106-second`` (64 MiB)."""
+    """How the root key is protected."""
 
-    passphrase_kdf: str = "rfc9106-first"  # noqa: S105  the name of a profile
+    passphrase_kdf: Annotated[
+        Literal["rfc9106-first", "rfc9106-second"],
+        Meta(description="Argon2id profile of RFC 9106 for the root passphrase: first needs 2 GiB, second 64 MiB"),
+    ] = "rfc9106-first"  # noqa: S105  the name of a profile
 
 
 class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Minutes a browser session lives idle, and at most."""
+    """How long a browser stays logged in."""
 
-    idle_minutes: int = 15
-    absolute_minutes: int = 720
+    idle_minutes: Annotated[int, Meta(ge=1, le=1440, description="Minutes until an idle session ends")] = 15
+    absolute_minutes: Annotated[int, Meta(ge=1, le=10080, description="Minutes until any session ends")] = 720
 
 
 class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``free_disk_floor_mb`` (MB) stops ingestion while the audit log can still be written."""
+    """Room on the disk."""
 
-    free_disk_floor_mb: int = 512
+    free_disk_floor_mb: Annotated[
+        int,
+        Meta(
+            ge=16, description="Free space (MB) below which ingestion stops, so that the audit log can still be written"
+        ),
+    ] = 512
 
 
 class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``context_length`` in tokens, ``parallel`` answers at once, ``threads`` 0 means all cores."""
+    """How engines run."""
 
-    context_length: int = 8192
-    parallel: int = 8
-    threads: int = 0
+    context_length: Annotated[
+        int, Meta(ge=512, le=1 << 20, description="Tokens of context, shared by parallel answers")
+    ] = 8192
+    parallel: Annotated[int, Meta(ge=1, le=64, description="Answers generated at once")] = 8
+    threads: Annotated[int, Meta(ge=0, le=1024, description="Threads of an engine; 0 means all cores")] = 0
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes in MB, time in seconds."""
+    """What is refused before it is parsed."""
 
-    json_mb: int = 4
-    upload_mb: int = 1024
-    document_mb: int = 200
-    document_pages: int = 5000
-    parse_seconds: int = 120
+    json_mb: Annotated[int, Meta(ge=1, le=1024, description="Largest JSON body (MB)")] = 4
+    upload_mb: Annotated[int, Meta(ge=1, description="Largest upload (MB)")] = 1024
+    document_mb: Annotated[int, Meta(ge=1, description="Largest single document (MB)")] = 200
+    document_pages: Annotated[int, Meta(ge=1, description="Most pages of one document")] = 5000
+    parse_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="Most seconds a parser may take for one document")
+    ] = 120
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Days that each class of data is kept (GDPR art. 5(1)(e)); audit six years (45 CFR 164.316(b)(2)(i))."""
 
-    content_days: int = 3650
-    output_days: int = 365
-    audit_days: int = 2192
+    content_days: Annotated[int, Meta(ge=1, description="Days that documents are kept")] = 3650
+    output_days: Annotated[int, Meta(ge=1, description="Days that answers and conversations are kept")] = 365
+    audit_days: Annotated[int, Meta(ge=2192, description="Days that audit events are kept; not below six years")] = 2192
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All settings of one process."""
+    """All settings of one process. Those without a section have plain names (see ``load.PLAIN``)."""
 
-    home: Path
-    profile: Profile = Profile.LAPTOP
+    home: Annotated[Path, Meta(description="Folder that holds everything of one installation (mode 0700)")]
+    profile: Annotated[
+        Profile, Meta(description="laptop: one person, loopback. server and airgap are refused for now")
+    ] = Profile.LAPTOP
     server: Server = Server()
     keys: Keys = Keys()
     sessions: Sessions = Sessions()
@@ -81,13 +103,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     models: Models = Models()
     limits: Limits = Limits()
     retention: Retention = Retention()
-    passphrase_file: Path | None = None
-    admin_email: str | None = None
-    admin_password_file: Path | None = None
-    models_choice: str | None = None
-    url: str | None = None
-    api_key: str | None = None
-    ca_file: Path | None = None
+    passphrase_file: Annotated[Path | None, Meta(description="File with the root passphrase (mode 0600)")] = None
+    admin_email: Annotated[str | None, Meta(description="First initialisation: address of the first administrator")] = (
+        None
+    )
+    admin_password_file: Annotated[
+        Path | None, Meta(description="First initialisation: file with the administrator's password (mode 0600)")
+    ] = None
+    models_choice: Annotated[
+        Literal["starter", "small", "echo", "none"] | None,
+        Meta(description="First initialisation: starter, small, echo or none"),
+    ] = None
+    url: Annotated[str | None, Meta(description="Client: address of the server; default https://localhost:PORT")] = None
+    api_key: Annotated[str | None, Meta(description="Client: API key of content commands")] = None
+    ca_file: Annotated[Path | None, Meta(description="Client: certificate authority; default $PAI_HOME/tls/ca.pem")] = (
+        None
+    )
 
     def __repr__(self) -> str:
         return f"Settings(home={str(self.home)!r}, profile={self.profile.value!r}, ...)"

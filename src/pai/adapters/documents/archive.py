@@ -28,7 +28,7 @@ class _PrologueOnly:
     """A parser target that stops at the first element: a document type can stand only before it (XML 1.0, section
     2.8)."""
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:  # noqa: ARG002
+    def start(self, _tag: str, _attributes: dict[str, str]) -> None:
         """End the reading."""
         raise _RootReached
 

@@ -22,16 +22,16 @@ _DROPPED = frozenset({
 })  # fmt: skip
 _BLOCKS = frozenset({
     "p", "div", "section", "article", "main", "header", "footer", "aside", "nav", "ul", "ol", "dl", "dt", "dd", "pre",
-    "blockquote", "address", "figure", "figcaption", "form", "fieldset", "hr", "body", "html", "details", "summary", "center", "td",
-    "th", "tr",
+    "blockquote", "address", "figure", "figcaption", "form", "fieldset", "hr", "body", "html", "details", "summary", "center",
+    "td", "th", "tr",
     "tbody", "thead", "tfoot", "caption",
 })  # fmt: skip
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 # Elements that the parser closes by itself, or that hold nothing: they do not deepen the tree.
 _FLAT = frozenset({
-    "p", "li", "dt", "dd", "td", "th", "tr", "option", "area", "base", "br", "col", "embed", "hr", "img", "input", "link",
-    "meta",
+    "p", "li", "dt", "dd", "td", "th", "tr", "option", "area", "base", "br", "col", "embed", "hr", "img", "input",
+    "link", "meta",
     "source", "track", "wbr", "body", "html", "head",
 })  # fmt: skip
 

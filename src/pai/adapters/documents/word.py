@@ -26,7 +26,7 @@ def parse_word(file: BinaryIO, limits: Limits) -> ParsedDocument:
     from docx import Document
     from docx.opc.exceptions import OpcError
     from docx.text.paragraph import Paragraph
-    from lxml.etree import XMLSyntaxError  # it ships no types
+    from lxml.etree import XMLSyntaxError
 
     try:
         document = Document(file)

@@ -24,9 +24,12 @@ _EMPTY_RUN = 1_000
 
 def parse_workbook(file: BinaryIO, limits: Limits) -> ParsedDocument:
     """Parse a workbook whose archive was checked. Links to other workbooks are not kept, let alone followed."""
+    import mimetypes
     import warnings
     from xml.etree.ElementTree import ParseError
 
+    # openpyxl asks for media types while it is imported; without this, that reads files of the system, which the walls refuse.
+    mimetypes.knownfiles.clear()
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 

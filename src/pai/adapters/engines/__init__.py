@@ -1,0 +1,1 @@
+"""Engines: clients of the workers that run models, and the registry that loads them."""

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Sequence
+import binascii
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 
-from pai.adapters.workers.launcher import RunningWorker
+from pai.adapters.engines.connection import Response, WorkerGoneError, request
 from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Usage
-from pai.foundation.errors import Invalid, Unavailable
+from pai.foundation.errors import Invalid, PaiError, Unavailable
 from pai.foundation.refs import ModelRef
-
-_NO_LIMIT = httpx.Timeout(None, connect=5.0)
 
 
 class SocketEngine:
-    """Implements ``core.ports.engine.Engine``."""
+    """Implements ``core.ports.engine.Engine`` for a worker that listens at ``socket_path``."""
 
-    def __init__(self, worker: RunningWorker, model: ModelRef, capabilities: Capabilities) -> None:
-        self.worker = worker
+    def __init__(self, socket_path: Path, model: ModelRef, capabilities: Capabilities) -> None:
+        self._socket_path = socket_path
         self._model = model
         self._capabilities = capabilities
+        self.lost = False
+        """Whether a request found the worker gone; the registry looks into it before the next one."""
 
     @property
     def model(self) -> ModelRef:
@@ -35,111 +37,142 @@ class SocketEngine:
         """What this engine can do."""
         return self._capabilities
 
-    def _client(self) -> httpx.AsyncClient:
-        transport = httpx.AsyncHTTPTransport(uds=self.worker.socket_path)
-        return httpx.AsyncClient(transport=transport, base_url="http://worker", timeout=_NO_LIMIT, trust_env=False)
-
     async def healthy(self) -> bool:
         """Return whether the worker answers and its model is loaded."""
         try:
-            async with self._client() as client:
-                return (await client.get("/health", timeout=10)).status_code == 200
-        except httpx.HTTPError:
+            async with request(self._socket_path, "GET", "/health") as response:
+                await response.whole()
+                return response.status == 200
+        except WorkerGoneError:
             return False
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+    async def chat(self, request_: ChatRequest) -> AsyncIterator[ChatDelta]:
         """Generate; leaving the iterator closes the connection, which stops the worker's generation."""
+        body = _body(request_)
         try:
             async with (
-                self._client() as client,
-                client.stream("POST", "/v1/chat/completions", json=_body(request)) as response,
+                self._placed(request_, body),
+                request(self._socket_path, "POST", "/v1/chat/completions", body) as response,
             ):
-                if response.status_code != 200:
-                    raise _refused(await response.aread())
-                async for delta in _deltas(response):
-                    yield delta
-        except httpx.HTTPError as error:
+                if response.status != 200:
+                    raise self._refused(response.status, await response.whole())
+                async with aclosing(self._deltas(response)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+        except WorkerGoneError as error:
             raise self._gone() from error
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Return unit vectors."""
-        told = await self._post("/v1/embeddings", {"input": list(texts)})
-        vectors = tuple(
-            base64.b64decode(row["embedding"]) for row in sorted(told["data"], key=lambda row: row["index"])
-        )
-        return Embeddings(vectors, told["usage"]["prompt_tokens"], len(vectors[0]) // 4 if vectors else 0)
+        told = await self._post("/v1/embeddings", {"input": list(texts), "encoding_format": "base64"})
+        try:
+            rows = sorted(told["data"], key=lambda row: row["index"])
+            vectors = tuple(base64.b64decode(row["embedding"], validate=True) for row in rows)
+            tokens = int(told["usage"]["prompt_tokens"])
+        except (KeyError, TypeError, ValueError, binascii.Error) as error:
+            raise self._nonsense() from error
+        size = len(vectors[0]) if vectors else 0
+        if len(vectors) != len(texts) or size % 4 or any(len(vector) != size for vector in vectors):
+            raise self._nonsense()
+        return Embeddings(vectors, tokens, size // 4)
 
     async def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has."""
-        return len((await self._post("/tokenize", {"content": text}))["tokens"])
+        told = await self._post("/tokenize", {"content": text})
+        return int(told["count"]) if "count" in told else len(told.get("tokens", ()))
+
+    async def forget(self, cache_key: str) -> None:
+        """Drop what is cached for this user. Engines without prompt caches have nothing to drop."""
+
+    def _placed(
+        self,
+        request_: ChatRequest,  # noqa: ARG002  # a hook: engines with slots need both
+        body: dict[str, Any],  # noqa: ARG002
+    ) -> AbstractAsyncContextManager[object]:
+        """Return what is held during a request; it may add to ``body``."""
+        return nullcontext()
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            async with self._client() as client:
-                response = await client.post(path, content=msgspec.json.encode(body))
-        except httpx.HTTPError as error:
+            async with request(self._socket_path, "POST", path, body) as response:
+                content = await response.whole()
+        except WorkerGoneError as error:
             raise self._gone() from error
-        if response.status_code != 200:
-            raise _refused(response.content)
-        return msgspec.json.decode(response.content, type=dict[str, Any])
+        if response.status != 200:
+            raise self._refused(response.status, content)
+        return self._decoded(content)
+
+    async def _deltas(self, response: Response) -> AsyncGenerator[ChatDelta, None]:
+        reason: str | None = None
+        async for data in response.events():
+            told = self._decoded(data)
+            if "error" in told or "choices" not in told:
+                raise Unavailable("the engine failed while it answered", code="engine_failed", hint="ask again")
+            for choice in told["choices"]:
+                reason = choice.get("finish_reason") or reason
+                text = choice.get("delta", {}).get("content")
+                if text:
+                    yield ChatDelta(text)
+            usage = told.get("usage")
+            if usage and reason:
+                cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+                yield ChatDelta("", reason, Usage(usage["prompt_tokens"], usage["completion_tokens"], cached))
+                return
+        raise self._gone()  # it ended without saying so
+
+    def _decoded(self, data: bytes) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(data, type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise self._nonsense() from error
 
     def _gone(self) -> Unavailable:
+        self.lost = True
         return Unavailable(
             f"the worker of {self._model.name} stopped", code="worker_died", hint="ask again: it is started anew"
         )
 
+    def _nonsense(self) -> Unavailable:
+        return Unavailable(
+            f"the worker of {self._model.name} answered nonsense", code="engine_failed", hint="ask again"
+        )
 
-def _body(request: ChatRequest) -> dict[str, Any]:
+    def _refused(self, status: int, content: bytes) -> PaiError:
+        try:
+            told = msgspec.json.decode(content)["error"]
+            kind, message = str(told.get("type", "")), str(told["message"])
+        except (msgspec.MsgspecError, KeyError, TypeError, AttributeError):
+            kind, message = "", "no reason given"
+        if kind == "exceed_context_size_error" or "context size" in message:
+            return Invalid(
+                f"the prompt does not fit into the model's context of {self._capabilities.context_length} tokens",
+                code="context_length_exceeded",
+                hint="shorten the messages",
+            )
+        if status >= 500:
+            return Unavailable(
+                f"the engine failed: {message[:200]}", code="engine_failed", hint="ask again in a moment"
+            )
+        return Invalid(f"the engine refused the request: {message[:200]}", code="engine_refused")
+
+
+def _body(request_: ChatRequest) -> dict[str, Any]:
     body: dict[str, Any] = {
-        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "messages": [{"role": message.role, "content": message.content} for message in request_.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
-        "cache_prompt": False,
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "frequency_penalty": request.frequency_penalty,
-        "presence_penalty": request.presence_penalty,
+        "temperature": request_.temperature,
+        "top_p": request_.top_p,
+        "frequency_penalty": request_.frequency_penalty,
+        "presence_penalty": request_.presence_penalty,
     }
-    if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
-    if request.stop:
-        body["stop"] = list(request.stop)
-    if request.seed is not None:
-        body["seed"] = request.seed
-    if request.json_schema is not None:
-        body["response_format"] = {"type": "json_schema", "json_schema": {"schema": dict(request.json_schema)}}
+    if request_.max_tokens is not None:
+        body["max_tokens"] = request_.max_tokens
+    if request_.stop:
+        body["stop"] = list(request_.stop)
+    if request_.seed is not None:
+        body["seed"] = request_.seed
+    if request_.json_schema is not None:
+        schema = {"name": "answer", "schema": dict(request_.json_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
-
-
-async def _deltas(response: httpx.Response) -> AsyncIterator[ChatDelta]:
-    reason: str | None = None
-    async for line in response.aiter_lines():
-        if not line.startswith("data: ") or line == "data: [DONE]":
-            continue
-        told = msgspec.json.decode(line[6:], type=dict[str, Any])
-        if "error" in told:
-            raise Unavailable("the engine failed while generating", code="engine_failed", hint="ask again")
-        for choice in told.get("choices", ()):
-            reason = choice.get("finish_reason") or reason
-            text = choice.get("delta", {}).get("content")
-            if text:
-                yield ChatDelta(text)
-        usage = told.get("usage")
-        if usage and reason:
-            yield ChatDelta("", reason, Usage(usage["prompt_tokens"], usage["completion_tokens"]))
-
-
-def _refused(content: bytes) -> Invalid | Unavailable:
-    try:
-        message = str(msgspec.json.decode(content)["error"]["message"])
-    except (msgspec.MsgspecError, KeyError, TypeError):
-        message = "no reason given"
-    if "context size" in message or "context length" in message:
-        return Invalid(
-            "the prompt does not fit into the model's context",
-            code="context_length_exceeded",
-            hint="shorten the messages",
-        )
-    if "oading model" in message:
-        return Unavailable("the model is still loading", code="model_loading", hint="ask again in a moment")
-    return Invalid(f"the engine refused the request: {message[:300]}", code="engine_refused")

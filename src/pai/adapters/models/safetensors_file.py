@@ -28,8 +28,10 @@ _TYPES = {
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Return all tensors, mapped read-only. Raises Corrupt when the header or an offset is not as the format says."""
+    if path.stat().st_size < 8:
+        raise Corrupt(f"{path.name} is not a safetensors file: it is too short")
     data = np.memmap(path, dtype=np.uint8, mode="r")
-    length = int.from_bytes(data[:8].tobytes(), "little") if data.size >= 8 else 0
+    length = int.from_bytes(data[:8].tobytes(), "little")
     if not 2 <= length <= min(MAX_HEADER, data.size - 8):
         raise Corrupt(f"{path.name} is not a safetensors file: its header length is impossible")
     try:

@@ -17,6 +17,7 @@ _REASONS = {
     "label-ceiling": "the label is above what this credential may touch",
     "scope": "the key lacks the scope",
     "purpose": "the purpose is not the collection's",
+    "restricted": "its processing is restricted",
 }
 
 
@@ -40,37 +41,41 @@ class CedarPolicy:
         self, actor: Actor, permission: Permission, resource: ResourceRef, *, purpose: str | None = None
     ) -> None:
         """Return when a permit matches, no forbid does, and no policy had an error. Raises Denied otherwise."""
-        needed = SCOPES[permission]
-        entities: list[dict[str, Any]] = [
-            {
-                "uid": {"type": "User", "id": actor.id},
-                "attrs": {"role": actor.role.value if actor.role else "", "kind": actor.kind.value},
-                "parents": [],
-            },
-            {
-                "uid": {"type": "Resource", "id": resource.id},
-                "attrs": {
-                    "kind": resource.kind, "owner": resource.owner or "", "purpose": resource.purpose or "",
-                    "labelRank": resource.label.rank if resource.label else 0, "shared": sorted(resource.shared_with),
-                },
-                "parents": [],
-            },
-        ]  # fmt: skip
-        request = {
-            "principal": entities[0]["uid"],
-            "action": {"type": "Action", "id": permission.value},
-            "resource": entities[1]["uid"],
-            "context": {
-                "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
-                "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
-            },
-        }  # fmt: skip
-        result = cedarpy.is_authorized(request, self._policies, json.dumps(entities))
+        request, entities = _asked(actor, permission, resource, purpose)
+        try:
+            result = cedarpy.is_authorized(request, self._policies, entities)
+        except (ValueError, TypeError, RuntimeError) as error:
+            # An error is a no: what cannot be decided is not allowed.
+            raise Denied(f"{permission.value} is denied: the policies could not be evaluated") from error
         if result.allowed and not result.diagnostics.errors:
             return
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"
+        needed = SCOPES[permission]
         raise Denied(f"{permission.value} is denied: {why}", hint=_hint(needed.value if needed else None, named))
+
+
+def _asked(
+    actor: Actor, permission: Permission, resource: ResourceRef, purpose: str | None
+) -> tuple[dict[str, Any], str]:
+    """Return the request and the entities (JSON) that Cedar decides over."""
+    needed = SCOPES[permission]
+    principal, target = {"type": "User", "id": actor.id}, {"type": "Resource", "id": resource.id}
+    attributes = {
+        "kind": resource.kind, "owner": resource.owner or "", "purpose": resource.purpose or "",
+        "labelRank": resource.label.rank if resource.label else 0, "shared": sorted(resource.shared_with),
+        "restricted": resource.restricted,
+    }  # fmt: skip
+    entities = [
+        {"uid": principal, "attrs": {"role": actor.role or "", "kind": actor.kind}, "parents": []},
+        {"uid": target, "attrs": attributes, "parents": []},
+    ]
+    context = {
+        "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
+        "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
+    }  # fmt: skip
+    action = {"type": "Action", "id": permission.value}
+    return {"principal": principal, "action": action, "resource": target, "context": context}, json.dumps(entities)
 
 
 def _annotations(text: str) -> list[str]:
@@ -80,6 +85,8 @@ def _annotations(text: str) -> list[str]:
 def _hint(scope: str | None, named: list[str]) -> str:
     if "scope" in named:
         return f"use a key with the scope {scope!r}"
+    if "restricted" in named:
+        return "see why with the officer responsible for data protection"
     if "label-ceiling" in named:
         return "use a credential with a higher label ceiling"
     return "ask the owner to share it, or an administrator for the role"

@@ -5,44 +5,55 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from pai.adapters.storage.sealed_files import SealedFile
-from pai.core.knowledge.values import Chunk, JobItem
+from pai.adapters.storage.vector_index import VectorIndex, VectorIndexes
+from pai.core.knowledge.values import Chunk, Collection, JobItem
 from pai.foundation.errors import NotFound
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _CHUNK = "id, document_id, ordinal, page, heading, text, subjects"
 _ITEM = tuple(field.name for field in dataclasses.fields(JobItem))
 _MAX_QUERY_WORDS = 64
-
-
-class VectorIndex:
-    """All vectors of one file in memory, read once and again after a write. Cosine is a dot product: vectors are unit length."""
-
-    def __init__(self) -> None:
-        self.version = -1
-        self.ids: list[str] = []
-        self.matrix: Any = np.zeros((0, 0), dtype="<f4")
+_GOVERNED = "label, purpose, training, retention, restricted"
 
 
 class CollectionFile:
-    """Implements ``core.knowledge.ports.CollectionStore``."""
+    """Implements ``core.knowledge.ports.CollectionStore``.
 
-    def __init__(self, file: SealedFile, index: VectorIndex) -> None:
+    ``hidden`` holds documents that are in the file but not in: their row in the main database is not committed, or is
+    about to go. Removal is in two steps: hidden at once, deleted by ``settle`` when the main database has committed. A crash in
+    between leaves a document without a row, which the next writing use deletes; it never leaves a row without its document.
+    """
+
+    def __init__(
+        self, file: SealedFile, indexes: VectorIndexes, collection: Collection | None, hidden: set[str]
+    ) -> None:
         self._file = file
-        self._index = index
+        self._indexes = indexes
+        self._collection = collection
+        self._hidden = hidden
+        self._leaving: list[str] = []
 
     def put_document(
         self, document_id: str, name: str, blob_id: str, chunks: Sequence[Chunk], vectors: Sequence[bytes]
     ) -> None:
         """Insert a document with its passages; one vector (float32, little-endian) per passage."""
+        if document_id in self._hidden:
+            self._delete(document_id)
+            self._hidden.discard(document_id)
+            self._leaving = [other for other in self._leaving if other != document_id]
         db = self._file.db
-        db.execute("INSERT INTO documents (id, name, blob_id) VALUES (?, ?, ?)", (document_id, name, blob_id))
+        governed = self._governed()
+        db.execute(
+            f"INSERT INTO documents (id, name, blob_id, {_GOVERNED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+            (document_id, name, blob_id, *governed),
+        )
         for chunk, vector in zip(chunks, vectors, strict=True):
             values = (
                 chunk.id,
@@ -52,15 +63,50 @@ class CollectionFile:
                 chunk.heading,
                 chunk.text,
                 json.dumps(chunk.subjects),
+                *governed,
             )
-            row = db.execute(f"INSERT INTO chunks ({_CHUNK}) VALUES (?, ?, ?, ?, ?, ?, ?)", values).lastrowid  # noqa: S608
+            sql = f"INSERT INTO chunks ({_CHUNK}, {_GOVERNED}) VALUES ({', '.join('?' * 12)})"  # noqa: S608
+            row = db.execute(sql, values).lastrowid
             db.execute(
                 "INSERT INTO chunks_fts (rowid, heading, text) VALUES (?, ?, ?)", (row, chunk.heading, chunk.text)
             )
             db.execute("INSERT INTO vectors VALUES (?, ?)", (row, vector))
+        self._changed()
+
+    def _governed(self) -> tuple[object, ...]:
+        c = self._collection
+        if c is None:
+            return ("confidential", "general", "neither", "content", 0)
+        return (c.label.value, c.purpose, c.training.value, c.retention.value, int(c.restricted))
+
+    def _changed(self) -> None:
+        self._file.db.execute("UPDATE vector_state SET token = randomblob(16)")
 
     def remove_document(self, document_id: str) -> None:
-        """Delete a document with its passages, index entries and vectors."""
+        """Take a document out: nothing finds it any more; its bytes go right after the unit has committed."""
+        self._hidden.add(document_id)
+        self._leaving.append(document_id)
+
+    def purge(self, document_ids: Iterable[str]) -> None:
+        """Delete documents at once, inside this unit."""
+        for document_id in document_ids:
+            self._delete(document_id)
+
+    def settle(self) -> None:
+        """Delete what was taken out, in a transaction of its own, and leave no copy in the write-ahead log."""
+        if not self._leaving:
+            return
+        self._file.begin()
+        self.purge(self._leaving)
+        self._file.commit()
+        self._leaving = []
+        self._file.empty_log()
+
+    def abandon(self) -> None:
+        """Undo a deletion that failed half-way."""
+        self._file.rollback()
+
+    def _delete(self, document_id: str) -> None:
         db = self._file.db
         rows = self._file.rows("SELECT rowid, heading, text FROM chunks WHERE document_id = ?", (document_id,))
         for row, heading, text in rows:
@@ -71,10 +117,11 @@ class CollectionFile:
             db.execute("DELETE FROM vectors WHERE chunk_rowid = ?", (row,))
         db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
         db.execute("DELETE FROM documents WHERE id = ?", (document_id,))
+        self._changed()
 
     def document_ids(self) -> Sequence[str]:
-        """Return the ids of all documents in the file."""
-        return [row[0] for row in self._file.rows("SELECT id FROM documents")]
+        """Return the ids of all documents, oldest first."""
+        return [name for name in stored_ids(self._file) if name not in self._hidden]
 
     def name(self, document_id: str) -> str:
         """Return a document's name. Raises NotFound."""
@@ -86,13 +133,18 @@ class CollectionFile:
 
     def _one(self, column: str, document_id: str) -> Any:
         rows = self._file.rows(f"SELECT {column} FROM documents WHERE id = ?", (document_id,))  # noqa: S608
-        if not rows:
+        if not rows or document_id in self._hidden:
             raise NotFound("no such document")
         return rows[0][0]
 
     def names(self) -> dict[str, str]:
         """Return the names of all documents by id."""
-        return dict(self._file.rows("SELECT id, name FROM documents"))
+        rows = self._file.rows("SELECT id, name FROM documents")
+        return {document_id: name for document_id, name in rows if document_id not in self._hidden}
+
+    def referenced_blobs(self) -> set[str]:
+        """Return the originals that a document or an item of a job names; any other in the folder was left by a crash."""
+        return {row[0] for row in self._file.rows("SELECT blob_id FROM documents UNION SELECT blob_id FROM items")}
 
     def search_text(self, query: str, limit: int) -> Sequence[str]:
         """Return chunk ids by BM25, best first; each word of the query is quoted, so no query syntax reaches the index."""
@@ -101,55 +153,68 @@ class CollectionFile:
             return []
         match = " OR ".join(f'"{word}"' for word in words)
         sql = """SELECT c.id FROM chunks_fts f JOIN chunks c ON c.rowid = f.rowid
- WHERE chunks_fts MATCH ? ORDER BY bm25(chunks_fts, 2.0, 1.0) LIMIT ?"""
-        return [row[0] for row in self._file.rows(sql, (match, limit))]
+ WHERE chunks_fts MATCH ? AND c.document_id NOT IN (SELECT value FROM json_each(?))
+ ORDER BY bm25(chunks_fts, 2.0, 1.0), c.rowid LIMIT ?"""
+        return [row[0] for row in self._file.rows(sql, (match, self._left_out(), limit))]
+
+    def _left_out(self) -> str:
+        return json.dumps(sorted(self._hidden))
 
     def _vectors(self) -> VectorIndex:
-        index = self._index
-        version = int(self._file.rows("PRAGMA data_version")[0][0]) * 1_000_003 + int(self._file.db.total_changes)
-        if index.version != version:
-            rows = self._file.rows("SELECT c.id, v.vector FROM vectors v JOIN chunks c ON c.rowid = v.chunk_rowid")
-            index.ids = [row[0] for row in rows]
-            index.matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype="<f4").reshape(
-                len(rows), -1 if rows else 0
-            )
-            index.version = version
+        token = bytes(self._file.rows("SELECT token FROM vector_state")[0][0])
+        index = self._indexes.get(self._file.path, token)
+        if index is None:
+            sql = """SELECT c.id, c.document_id, v.vector FROM vectors v JOIN chunks c ON c.rowid = v.chunk_rowid
+ ORDER BY v.chunk_rowid"""
+            index = VectorIndex(token, self._file.rows(sql))
+            self._indexes.put(self._file.path, index)
         return index
 
     def search_vector(self, vector: bytes, limit: int) -> Sequence[tuple[str, float]]:
         """Return (chunk id, cosine), best first."""
         index = self._vectors()
-        asked = np.frombuffer(vector, dtype="<f4")
-        if not index.ids or index.matrix.shape[1] != asked.shape[0]:
+        scores = index.scores(vector)
+        if scores is None or limit < 1:
             return []
-        scores = index.matrix @ asked
-        best = np.argsort(-scores, kind="stable")[:limit]
-        return [(index.ids[at], float(scores[at])) for at in best]
+        best: list[int] = np.argsort(-scores, kind="stable").tolist()
+        if self._hidden:
+            best = [at for at in best if index.documents[at] not in self._hidden]
+        return [(index.ids[at], float(scores[at])) for at in best[:limit]]
 
     def similarities(self, vector: bytes, chunk_ids: Sequence[str]) -> dict[str, float]:
         """Return the cosine of each of these passages with a vector."""
-        wanted = set(chunk_ids)
-        return {name: score for name, score in self.search_vector(vector, 1 << 30) if name in wanted}
+        index = self._vectors()
+        scores = index.scores(vector)
+        if scores is None:
+            return {}
+        places = {name: index.place(name) for name in chunk_ids}
+        return {
+            name: float(scores[at])
+            for name, at in places.items()
+            if at is not None and index.documents[at] not in self._hidden
+        }
 
     def chunks(self, chunk_ids: Sequence[str]) -> Sequence[Chunk]:
         """Return passages by id, in the order asked."""
         found = []
         for chunk_id in chunk_ids:
             found += self._file.rows(f"SELECT {_CHUNK} FROM chunks WHERE id = ?", (chunk_id,))  # noqa: S608
-        return [_chunk(row) for row in found]
+        return [_chunk(row) for row in found if row[1] not in self._hidden]
 
     def chunks_of(self, document_id: str) -> Sequence[Chunk]:
         """Return a document's passages in order."""
+        if document_id in self._hidden:
+            return []
         sql = f"SELECT {_CHUNK} FROM chunks WHERE document_id = ? ORDER BY ordinal"  # noqa: S608
         return [_chunk(row) for row in self._file.rows(sql, (document_id,))]
 
     def put_items(self, items: Sequence[JobItem]) -> None:
         """Insert the files of a job."""
-        marks = ", ".join("?" * len(_ITEM))
+        marks = ", ".join("?" * (len(_ITEM) + 5))
         for item in items:
             self._file.db.execute(
-                f"INSERT OR REPLACE INTO items ({', '.join(_ITEM)}) VALUES ({marks})",  # noqa: S608
-                _item_values(item),
+                f"INSERT OR REPLACE INTO items ({', '.join(_ITEM)}, {_GOVERNED}) VALUES ({marks})",  # noqa: S608
+                (*_item_values(item), *self._governed()),
             )
 
     def items(self, job_id: str) -> Sequence[JobItem]:
@@ -160,6 +225,11 @@ class CollectionFile:
     def update_item(self, item: JobItem) -> None:
         """Replace one file of a job."""
         self.put_items([item])
+
+
+def stored_ids(file: SealedFile) -> list[str]:
+    """Return the ids of all documents in a file, whether they are in or not."""
+    return [row[0] for row in file.rows("SELECT id FROM documents ORDER BY rowid")]
 
 
 def _chunk(row: Any) -> Chunk:

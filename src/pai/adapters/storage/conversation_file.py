@@ -9,6 +9,7 @@ from typing import Any
 from pai.adapters.storage.identity_rows import stamp
 from pai.adapters.storage.sealed_files import SealedFile
 from pai.core.conversations.values import Conversation, Message
+from pai.foundation.errors import NotFound
 from pai.foundation.labels import Label
 
 _CONVERSATION = "id, owner_id, title, label, created_at, updated_at"
@@ -45,17 +46,20 @@ class ConversationFile:
         self._file.db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
 
     def add_message(self, message: Message) -> None:
-        """Append a message."""
+        """Append a message; it inherits the conversation's label and the rest. Raises NotFound."""
         m = message
-        self._file.db.execute(
-            "INSERT INTO messages (id, conversation_id, role, content, model, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (m.id, m.conversation_id, m.role, m.content, m.model, stamp(m.created_at)),
+        added = self._file.db.execute(
+            """INSERT INTO messages (id, conversation_id, role, content, model, created_at, label, purpose, training, retention,
+ restricted) SELECT ?, id, ?, ?, ?, ?, label, purpose, training, retention, restricted FROM conversations WHERE id = ?""",
+            (m.id, m.role, m.content, m.model, stamp(m.created_at), m.conversation_id),
         )
+        if added.rowcount != 1:
+            raise NotFound("no such conversation")
 
     def messages(self, conversation_id: str) -> Sequence[Message]:
         """Return a conversation's messages in order."""
         sql = """SELECT id, conversation_id, role, content, model, created_at FROM messages
- WHERE conversation_id = ? ORDER BY id"""
+ WHERE conversation_id = ? ORDER BY created_at, rowid"""
         return [
             Message(row[0], row[1], row[2], row[3], row[4], datetime.fromisoformat(row[5]))
             for row in self._file.rows(sql, (conversation_id,))

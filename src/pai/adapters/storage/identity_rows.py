@@ -13,11 +13,12 @@ from pai.adapters.storage import tables as t
 from pai.adapters.storage.rows import from_row, to_row
 from pai.core.identity.values import ApiKey, FailureCount, Session, User
 from pai.core.keys.values import Factor, KeyWrap, MemberWrap
+from pai.foundation.time import to_text
 
 
 def stamp(moment: datetime) -> str:
     """Return the text form that all time columns use."""
-    return moment.isoformat().replace("+00:00", "Z")
+    return to_text(moment)
 
 
 class UserRows:

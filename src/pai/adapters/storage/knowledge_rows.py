@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pai.adapters.storage import tables as t
@@ -25,7 +24,7 @@ class CollectionRows:
         """Insert a collection."""
         self._db.execute(insert(t.collections), to_row(collection, t.collections))
 
-    def _collection(self, row: Any) -> Collection:
+    def _collection(self, row: RowMapping) -> Collection:
         shares = select(t.collection_shares.c.user_id).where(t.collection_shares.c.collection_id == row["id"])
         return from_row(Collection, row, shared_with=[share[0] for share in self._db.execute(shares)])
 
@@ -91,6 +90,11 @@ class CollectionRows:
         query = select(t.documents).where(t.documents.c.collection_id == collection_id).order_by(t.documents.c.id)
         return [from_row(Document, row) for row in self._db.execute(query).mappings()]
 
+    def document_ids(self, collection_id: str) -> set[str]:
+        """Return the ids of the documents that are in."""
+        query = select(t.documents.c.id).where(t.documents.c.collection_id == collection_id)
+        return {row[0] for row in self._db.execute(query)}
+
     def remove_document(self, document_id: str) -> None:
         """Delete a document's row."""
         self._db.execute(delete(t.documents).where(t.documents.c.id == document_id))
@@ -130,8 +134,12 @@ class SubjectRows:
         for alias in subject.aliases:
             self.add_alias(subject.id, alias)
 
-    def _subject(self, row: Any) -> Subject:
-        query = select(t.subject_aliases.c.alias).where(t.subject_aliases.c.subject_id == row["id"])
+    def _subject(self, row: RowMapping) -> Subject:
+        query = (
+            select(t.subject_aliases.c.alias)
+            .where(t.subject_aliases.c.subject_id == row["id"])
+            .order_by(t.subject_aliases.c.alias)
+        )
         return from_row(Subject, row, aliases=[alias[0] for alias in self._db.execute(query)])
 
     def get(self, subject_id: str) -> Subject | None:
@@ -144,7 +152,7 @@ class SubjectRows:
         aliased = select(t.subject_aliases.c.subject_id).where(t.subject_aliases.c.alias == name_or_alias)
         s = t.subjects.c
         query = select(t.subjects).where(or_(s.id == name_or_alias, s.name == name_or_alias, s.id.in_(aliased)))
-        row = self._db.execute(query.limit(1)).mappings().first()
+        row = self._db.execute(query.order_by(s.id).limit(1)).mappings().first()
         return self._subject(row) if row else None
 
     def list(self, limit: int = 200) -> Sequence[Subject]:
@@ -196,8 +204,12 @@ class ModelRows:
         for alias in model.aliases:
             self.set_alias(alias, model.name)
 
-    def _model(self, row: Any) -> Model:
-        query = select(t.model_aliases.c.alias).where(t.model_aliases.c.name == row["name"])
+    def _model(self, row: RowMapping) -> Model:
+        query = (
+            select(t.model_aliases.c.alias)
+            .where(t.model_aliases.c.name == row["name"])
+            .order_by(t.model_aliases.c.alias)
+        )
         return from_row(Model, row, aliases=[alias[0] for alias in self._db.execute(query)])
 
     def get(self, name_or_alias: str) -> Model | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Table
+from sqlalchemy import RowMapping, Table
 
 Value = TypeVar("Value")
 
@@ -16,7 +16,7 @@ def to_row(value: Any, table: Table, **extra: Any) -> dict[str, Any]:
     return {column.name: fields[column.name] for column in table.columns if column.name in fields}
 
 
-def from_row(kind: type[Value], row: Any, **extra: Any) -> Value:
+def from_row(kind: type[Value], row: RowMapping, **extra: Any) -> Value:
     """Return the value of a row. Only columns whose field may be None are nullable."""
     fields = {str(name): value for name, value in row.items()} | extra
     return msgspec.convert(fields, kind, strict=False, builtin_types=(bytes,))

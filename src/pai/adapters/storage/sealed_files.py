@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pai.adapters.storage.cipher import connect
-from pai.foundation.errors import Corrupt, Unavailable
+from pai.foundation.errors import Unavailable
 from pai.foundation.redaction import Secret
 
 GOVERNED = """label TEXT NOT NULL DEFAULT 'confidential', purpose TEXT NOT NULL DEFAULT 'general',
@@ -27,6 +27,12 @@ COLLECTION_SCHEMA: tuple[tuple[str, ...], ...] = (
  digest TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, reason TEXT NOT NULL, document_id TEXT NOT NULL, pages INTEGER NOT NULL,
  chunks INTEGER NOT NULL, subjects TEXT NOT NULL, subject_column TEXT NOT NULL, {GOVERNED}, PRIMARY KEY (job_id, n))""",
     ),
+    (
+        # A new random token at every change of the vectors: what is cached in memory is compared with it, so neither another
+        # connection's commit nor a rolled back transaction can leave a stale matrix in use.
+        "CREATE TABLE vector_state (id INTEGER PRIMARY KEY CHECK (id = 1), token BLOB NOT NULL)",
+        "INSERT INTO vector_state VALUES (1, randomblob(16))",
+    ),
 )
 
 CONVERSATIONS_SCHEMA: tuple[tuple[str, ...], ...] = (
@@ -38,6 +44,13 @@ CONVERSATIONS_SCHEMA: tuple[tuple[str, ...], ...] = (
  content TEXT NOT NULL, model TEXT NOT NULL, created_at TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]')""",
         "CREATE INDEX messages_conversation ON messages(conversation_id, id)",
     ),
+    (
+        "ALTER TABLE messages ADD COLUMN label TEXT NOT NULL DEFAULT 'confidential'",
+        "ALTER TABLE messages ADD COLUMN purpose TEXT NOT NULL DEFAULT 'general'",
+        "ALTER TABLE messages ADD COLUMN training TEXT NOT NULL DEFAULT 'neither'",
+        "ALTER TABLE messages ADD COLUMN retention TEXT NOT NULL DEFAULT 'output'",
+        "ALTER TABLE messages ADD COLUMN restricted INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 
@@ -47,12 +60,15 @@ class SealedFile:
     def __init__(self, path: Path, key: Secret, schema: tuple[tuple[str, ...], ...], *, read_only: bool) -> None:
         self.path = path
         self._key = key
-        self.db: Any = connect(path, key)
+        self.read_only = read_only
+        # A reader never creates a file: it would race with the writer, or bring back a folder that was just destroyed.
+        self.transient = read_only and not path.exists()
+        self.db: Any = connect(path, key, memory=self.transient)
         try:
             self._migrate(schema)
             if read_only:
                 self.db.execute("PRAGMA query_only = ON")
-        except (Corrupt, Unavailable):
+        except BaseException:
             self.db.close()
             raise
 
@@ -67,15 +83,17 @@ class SealedFile:
                 f"{self.path.name} was written by a newer PAI", code="newer_data", hint="install that version or newer"
             )
         for number in range(version, len(schema)):
-            self.begin()
-            for statement in schema[number]:
-                self.db.execute(statement)
-            self.db.execute(f"PRAGMA user_version = {number + 1}")
+            self.db.execute("BEGIN IMMEDIATE")
+            # Read again under the lock: another thread may have been here first.
+            if int(self.db.execute("PRAGMA user_version").fetchone()[0]) == number:
+                for statement in schema[number]:
+                    self.db.execute(statement)
+                self.db.execute(f"PRAGMA user_version = {number + 1}")
             self.commit()
 
     def begin(self) -> None:
-        """Start a writing transaction."""
-        self.db.execute("BEGIN IMMEDIATE")
+        """Start a transaction: a writing one, or a reader's view of one moment."""
+        self.db.execute("BEGIN" if self.read_only else "BEGIN IMMEDIATE")
 
     def commit(self) -> None:
         """Make the transaction durable."""
@@ -86,6 +104,12 @@ class SealedFile:
         """Undo the transaction."""
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
+
+    def empty_log(self) -> None:
+        """Move the write-ahead log into the file and cut it, so that deleted pages stay in neither. Skipped while someone reads."""
+        self.db.execute("PRAGMA busy_timeout = 0")
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.db.execute("PRAGMA busy_timeout = 10000")
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Any]:
         """Return all rows of a query."""

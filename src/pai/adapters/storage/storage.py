@@ -9,23 +9,33 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlcipher3.dbapi2 as sqlcipher
 from sqlalchemy import Connection, Engine, create_engine, exc, text
 from sqlalchemy.pool import StaticPool
 
 from pai.adapters.storage.audit_rows import AuditKeys, AuditRows
-from pai.adapters.storage.cipher import connect, translated
-from pai.adapters.storage.collection_file import CollectionFile, VectorIndex
+from pai.adapters.storage.cipher import connect, is_io_error, translated
+from pai.adapters.storage.collection_file import CollectionFile, stored_ids
 from pai.adapters.storage.conversation_file import ConversationFile
 from pai.adapters.storage.identity_rows import UserRows, WrapRows
 from pai.adapters.storage.knowledge_rows import CollectionRows, ModelRows, SubjectRows
 from pai.adapters.storage.migrate import migrate
 from pai.adapters.storage.sealed_files import COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
+from pai.adapters.storage.vector_index import VectorIndexes
 from pai.foundation.errors import Invalid, Unavailable
 from pai.foundation.ids import is_id
 from pai.foundation.redaction import Secret
+
+if TYPE_CHECKING:
+    from pai.core.audit.ports import AuditedUnit
+    from pai.core.conversations.ports import ConversationsUnit
+    from pai.core.identity.ports import IdentityUnit
+    from pai.core.keys.ports import KeysUnit
+    from pai.core.knowledge.ports import KnowledgeUnit
+    from pai.core.models.ports import ModelsUnit
+    from pai.core.ports.work import Work
 
 Result = TypeVar("Result")
 OPEN_FILES = 8
@@ -41,25 +51,23 @@ class _Lane:
             "sqlite://", module=sqlcipher, poolclass=StaticPool, creator=lambda: connect(path, key, read_only=read_only)
         )
         self.files: OrderedDict[Path, SealedFile] = OrderedDict()
-        self.indexes: dict[Path, VectorIndex] = {}
 
     def file(self, path: Path, key: Secret, schema: tuple[tuple[str, ...], ...]) -> SealedFile:
         held = self.files.get(path)
-        if held is not None and held.opens_with(key) and path.exists():
+        if held is not None and held.opens_with(key) and path.exists() and not held.transient:
             self.files.move_to_end(path)
             return held
-        if held is not None:
-            self.forget(path)
         # Opening anew checks the key against the file: a wrong key cannot ride on somebody's cached connection.
         opened = SealedFile(path, key, schema, read_only=self.read_only)
+        self.forget(path)
         self.files[path] = opened
-        while len(self.files) > OPEN_FILES:
-            self.forget(next(iter(self.files)))
+        idle = [other for other, file in self.files.items() if other != path and not file.db.in_transaction]
+        for other in idle[: max(0, len(self.files) - OPEN_FILES)]:
+            self.forget(other)
         return opened
 
     def forget(self, path: Path) -> None:
         held = self.files.pop(path, None)
-        self.indexes.pop(path, None)
         if held is not None:
             held.rollback()
             held.close()
@@ -73,42 +81,57 @@ class _Lane:
 class UnitOfWork:
     """Repositories over one transaction. Sealed files commit first, the main database (with the audit log) last."""
 
-    def __init__(self, connection: Connection, lane: _Lane, home: Path, audit: AuditKeys, recovered: set[str]) -> None:
+    def __init__(self, connection: Connection, lane: _Lane, storage: Storage) -> None:
         self._lane = lane
-        self._home = home
-        self._recovered = recovered
+        self._storage = storage
         self._touched: list[SealedFile] = []
+        self._stores: dict[str, CollectionFile] = {}
         self._doomed: list[str] = []
+        self._after_commit: list[Callable[[], None]] = []
         self.users = UserRows(connection)
         self.wraps = WrapRows(connection)
         self.collections = CollectionRows(connection)
         self.subjects = SubjectRows(connection)
         self.models = ModelRows(connection)
-        self.audit = AuditRows(connection, audit)
+        self.audit = AuditRows(connection, storage.audit, self._after_commit)
 
     def _open(self, path: Path, key: Secret, schema: tuple[tuple[str, ...], ...]) -> SealedFile:
         file = self._lane.file(path, key, schema)
-        if not self._lane.read_only and file not in self._touched:
+        if file not in self._touched:
             file.begin()
             self._touched.append(file)
         return file
 
     def open_collection(self, collection_id: str, key: Secret) -> CollectionFile:
-        """Open (or create) a collection's file. On its first writing use, documents without a main row are removed."""
-        path = self._home / "collections" / _checked(collection_id, "col") / "content.db"
+        """Open (or create) a collection's file. On its first writing use, documents without a main row are removed; a reader
+        does not see them. Raises Corrupt for a wrong key or a damaged file."""
+        path = self._storage.home / "collections" / _checked(collection_id, "col") / "content.db"
         file = self._open(path, key, COLLECTION_SCHEMA)
-        store = CollectionFile(file, self._lane.indexes.setdefault(path, VectorIndex()))
-        if not self._lane.read_only and collection_id not in self._recovered:
-            known = {document.id for document in self.collections.documents(collection_id)}
-            for document_id in store.document_ids():
-                if document_id not in known:
-                    store.remove_document(document_id)
-            self._recovered.add(collection_id)
+        if collection_id in self._stores:
+            return self._stores[collection_id]
+        hidden: set[str] = set()
+        recover = not self._lane.read_only and collection_id not in self._storage.recovered
+        if recover or self._lane.read_only:
+            hidden = set(stored_ids(file)) - self.collections.document_ids(collection_id)
+        store = CollectionFile(file, self._storage.indexes, self.collections.get(collection_id), hidden)
+        if recover:
+            store.purge(hidden)
+            hidden.clear()
+            self._storage.recovered.add(collection_id)
+        self._stores[collection_id] = store
         return store
 
-    def open_conversations(self, user_id: str, key: Secret) -> ConversationFile:
-        """Open (or create) a member's conversations."""
-        path = self._home / "conversations" / f"{_checked(user_id, 'usr')}.db"
+    def open_conversations(self, user_id: str, key: Secret, *, fresh: bool = False) -> ConversationFile:
+        """Open (or create) a member's conversations. Raises Corrupt for a wrong key or a damaged file.
+
+        ``fresh``: the key was made in this very unit, so a file that is there already was left by one that did not commit,
+        nobody has its key, and it is replaced.
+        """
+        path = self._storage.home / "conversations" / f"{_checked(user_id, 'usr')}.db"
+        if fresh:
+            self._lane.forget(path)
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
         return ConversationFile(self._open(path, key, CONVERSATIONS_SCHEMA))
 
     def destroy_collection(self, collection_id: str) -> None:
@@ -120,20 +143,31 @@ class UnitOfWork:
         for file in self._touched:
             file.commit()
 
-    def rollback_files(self) -> None:
-        """Undo what was done to the sealed files of this unit."""
+    def rollback(self) -> None:
+        """Undo what was done to the sealed files of this unit. A file that committed already, while the main database did not,
+        is looked through again at its next use."""
+        self._storage.recovered.difference_update(self._stores)
         for file in self._touched:
             file.rollback()
 
-    def delete_doomed(self) -> list[Path]:
-        """Delete the folders of destroyed collections; return their database paths."""
-        paths = []
+    def settle(self) -> None:
+        """Do what may only happen once the main database has committed: delete what was taken out, write checkpoint files."""
         for collection_id in self._doomed:
-            folder = self._home / "collections" / collection_id
+            folder = self._storage.home / "collections" / collection_id
+            self._stores.pop(collection_id, None)
             self._lane.forget(folder / "content.db")
+            self._storage.indexes.forget(folder / "content.db")
             shutil.rmtree(folder, ignore_errors=True)
-            paths.append(folder / "content.db")
-        return paths
+        for collection_id, store in self._stores.items():
+            try:
+                store.settle()
+            except sqlcipher.DatabaseError as error:
+                # The unit has committed: its caller must hear of success. What is left is deleted at the next use.
+                self._storage.recovered.discard(collection_id)
+                self._storage.note_failure(error)
+                store.abandon()
+        for action in self._after_commit:
+            action()
 
 
 def _checked(value: str, prefix: str) -> str:
@@ -147,11 +181,12 @@ class Storage:
     """Implements ``core.ports.work.Work``. Only one process ever writes a home: it holds the home's lock."""
 
     def __init__(self, home: Path, key: Secret, audit: AuditKeys) -> None:
-        self._home = home
+        self.home = home
+        self.audit = audit
+        self.indexes = VectorIndexes()
+        self.recovered: set[str] = set()
         self._path = home / "db" / "main.db"
         self._key = key
-        self._audit = audit
-        self._recovered: set[str] = set()
         self._failed: str | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="storage-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="storage-reader")
@@ -180,30 +215,49 @@ class Storage:
                 connection.execute(text("BEGIN" if read_only else "BEGIN IMMEDIATE"))
                 return self._in_unit(job, connection, lane)
         except exc.DBAPIError as error:
-            if "i/o" in str(error).lower():
-                self._failed = "input/output error"  # a failed fsync must never be retried: the page cache may lie
+            self.note_failure(error)
             raise translated(error.orig or error, self._path) from error
         except sqlcipher.DatabaseError as error:
+            self.note_failure(error)
             raise translated(error, self._path) from error
 
+    def note_failure(self, error: BaseException) -> None:
+        """Refuse all further writes after a failed write or fsync, until the next start."""
+        if is_io_error(error):
+            self._failed = "input/output error"
+
     def _in_unit(self, job: Callable[[UnitOfWork], Result], connection: Connection, lane: _Lane) -> Result:
-        unit = UnitOfWork(connection, lane, self._home, self._audit, self._recovered)
+        unit = UnitOfWork(connection, lane, self)
         try:
             result = job(unit)
             unit.commit_files()
             connection.execute(text("COMMIT"))
         except BaseException:
-            unit.rollback_files()
+            unit.rollback()
             if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
                 connection.execute(text("ROLLBACK"))
             raise
-        unit.delete_doomed()
+        unit.settle()
         return result
+
+    def leftover_collections(self) -> list[str]:
+        """Return ids of folders without a row: a crash came between a deletion's commit and the removal of the folder. Their keys
+        are gone, so their content is too."""
+        rows = self.read_sync(lambda unit: {path.name: unit.collections.get(path.name) for path in self._folders()})
+        return sorted(name for name, row in rows.items() if row is None)
+
+    def _folders(self) -> list[Path]:
+        return [path for path in (self.home / "collections").glob("*") if is_id(path.name, "col")]
 
     def run_sync(self, job: Callable[[Any], Result]) -> Result:
         """Run storage work in the writer thread and wait. Refused on an event loop's thread, which must not block."""
         _refuse_event_loop()
         return self._writer.submit(self._work, job, read_only=False).result()
+
+    def read_sync(self, job: Callable[[Any], Result]) -> Result:
+        """Run reading work in a reader thread and wait. Refused on an event loop's thread."""
+        _refuse_event_loop()
+        return self._readers.submit(self._work, job, read_only=True).result()
 
     async def run(self, job: Callable[[Any], Result]) -> Result:
         """Run storage work in the writer thread; durable when it returns."""
@@ -221,6 +275,17 @@ class Storage:
         self._readers.shutdown(wait=True)
         for lane in self._lanes:
             lane.close()
+
+
+if TYPE_CHECKING:
+
+    def _fits_every_room(
+        unit: UnitOfWork,
+    ) -> tuple[KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit]:
+        return unit, unit, unit, unit, unit, unit
+
+    def _works(storage: Storage) -> Work[UnitOfWork]:
+        return storage
 
 
 def _refuse_event_loop() -> None:

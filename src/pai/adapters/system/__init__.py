@@ -1,0 +1,1 @@
+"""The operating system: home folder, listeners, clock, and the walls around processes."""

@@ -1,7 +1,7 @@
 """Walls around this process, put up by itself before it reads anything it does not trust, and never taken down.
 
-Landlock holds files, TCP ports, abstract sockets and signals; seccomp refuses system calls; rlimits bound memory, time and
-descriptors. What the kernel cannot do is told in the :class:`SandboxReport`, never passed over.
+Landlock holds files, TCP ports, abstract sockets and signals; seccomp refuses system calls; rlimits bound memory, time
+and descriptors. What the kernel cannot do is told in the :class:`SandboxReport`, never passed over.
 """
 
 from __future__ import annotations
@@ -22,20 +22,14 @@ from pai.foundation.errors import PaiError
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 FULL_LANDLOCK_ABI: Final = 6
-"""From this version on Landlock holds files, truncation, TCP, device controls, abstract sockets and signals."""
+"""From this version on Landlock holds files, truncation, TCP, devices, abstract sockets and signals."""
 
 _LIBRARIES: Final = (
-    "/usr/lib",
-    "/usr/lib64",
-    "/lib",
-    "/lib64",
-    "/usr/local/lib",
-    "/etc/ld.so.cache",
-    "/usr/share/zoneinfo",
-)
+    "/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo",
+)  # fmt: skip
 _FACTS: Final = (
     "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/filesystems", "/proc/sys/vm/overcommit_memory",
-    "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage", "/etc/localtime", "/etc/mime.types",
+    "/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage", "/etc/localtime",
     "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random",
 )  # fmt: skip
 
@@ -50,8 +44,9 @@ class SandboxError(PaiError):
 class SandboxProfile:
     """What a process may do; all else is refused.
 
-    ``readable`` and ``writable`` are folders or files (missing ones are left out); ``readable_fds`` are open files that may
-    be opened again through ``/proc/self/fd``. Memory in bytes of address space, CPU in seconds; None means no limit.
+    ``readable`` and ``writable`` are folders or files (missing ones are left out); in ``sockets_in`` Unix sockets may
+    be made and removed; ``readable_fds`` are open files that may be opened again through ``/proc/self/fd``. Memory in
+    bytes of address space, CPU in seconds, ``file_size`` in bytes; None means no limit.
     ``nice`` 0 to 19 is added to this process's niceness.
     """
 
@@ -61,7 +56,7 @@ class SandboxProfile:
     readable_fds: tuple[int, ...] = ()
     unix_sockets: bool = False
     connect: bool = False
-    listen: bool = False
+    bind: bool = False
     file_attributes: bool = False
     memory: int | None = None
     cpu_seconds: int | None = None
@@ -97,19 +92,15 @@ class SandboxReport:
 
 
 def runtime_paths() -> tuple[Path, ...]:
-    """Return what Python and native libraries read: the environment, the standard library, PAI's code, system libraries."""
+    """Return what Python and native libraries read: environment, standard library, PAI's code, system libraries."""
     import pai
 
-    code = [
-        sys.prefix,
-        sys.base_prefix,
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    ]
+    installed = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    code = [sys.prefix, sys.base_prefix, *installed]
     package = Path(pai.__path__[0])
     places = [Path(place) for place in code] + [package] + [Path(place) for place in (*_LIBRARIES, *_FACTS)]
-    if Path(sys.base_prefix) == Path(
-        "/usr"
-    ):  # a system Python: its libraries lie in /usr/lib, the rest of /usr stays shut
+    # A system Python: its libraries lie in /usr/lib, the rest of /usr stays shut.
+    if Path(sys.base_prefix) == Path("/usr"):
         places.remove(Path(sys.base_prefix))
     return tuple(dict.fromkeys(places))
 
@@ -121,7 +112,6 @@ def gateway_profile(home: Path) -> SandboxProfile:
         writable=(home, Path("/dev/null")),
         unix_sockets=True,
         connect=True,
-        listen=True,  # on sockets bound before: new ones can only be Unix sockets, and Landlock refuses binding TCP
         file_attributes=True,
         open_files=65536,
     )
@@ -234,7 +224,7 @@ def _seccomp(profile: SandboxProfile) -> Layer:
     calls = seccomp.Calls(
         unix_sockets=profile.unix_sockets,
         connect=profile.connect,
-        listen=profile.listen,
+        bind=profile.bind,
         attributes=profile.file_attributes,
     )
     try:

@@ -1,7 +1,7 @@
 """Seccomp filters, written as classic BPF (kernel ``Documentation/userspace-api/seccomp_filter.rst``).
 
-Built here rather than with a wrapper of libseccomp: loading that one runs ``ldconfig`` to find the library, fails where it
-is not installed, and cannot refuse system calls newer than itself.
+Built here rather than with a wrapper of libseccomp: loading that one runs ``ldconfig`` to find the library, fails where
+it is not installed, and cannot refuse system calls newer than itself.
 """
 
 from __future__ import annotations
@@ -42,12 +42,15 @@ _TABLES: Final = {"x86_64": (0xC000003E, syscalls.X86_64), "aarch64": (0xC00000B
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What a filter leaves open. ``unix_sockets``: create stream sockets of the Unix family; ``connect``: to such ones;
-    ``listen``: bind and listen; ``attributes``: change modes and times of files. Everything else refused is in ``syscalls``."""
+    """What a filter leaves open. ``unix_sockets``: create stream sockets of the Unix family; ``connect`` to such ones;
+    ``bind`` them to a path; ``attributes``: change modes and times of files. What else is refused is in ``syscalls``.
+
+    Listening stays open: it does nothing to a socket that could not be bound.
+    """
 
     unix_sockets: bool = False
     connect: bool = False
-    listen: bool = False
+    bind: bool = False
     attributes: bool = False
 
 
@@ -75,7 +78,7 @@ def install(calls: Calls) -> None:
 
 
 def build(calls: Calls, *, machine: str, pid: int) -> bytes:
-    """Return the program for ``machine`` (``x86_64`` or ``aarch64``). ``pid`` is the process that may signal only itself."""
+    """Return the program for ``machine`` (``x86_64`` or ``aarch64``); process ``pid`` may signal only itself."""
     architecture, numbers = _TABLES[machine]
     code = [
         _step(_LOAD, _ARCHITECTURE),
@@ -85,9 +88,8 @@ def build(calls: Calls, *, machine: str, pid: int) -> bytes:
         # Covers the x32 numbers (bit 30) too. Callers of newer calls know ENOSYS and fall back to older ones.
         _step(_AT_LEAST, syscalls.LAST_KNOWN + 1, 0, 1),
         _step(_RETURN, _UNKNOWN),
-        *_answer(
-            numbers["clone3"], _UNKNOWN
-        ),  # its flags lie in memory; glibc then uses clone, whose flags can be seen
+        # Its flags lie in memory; told that it does not exist, glibc uses clone, whose flags can be seen.
+        *_answer(numbers["clone3"], _UNKNOWN),
     ]
     for name in _refused(calls):
         if name in numbers:
@@ -105,8 +107,8 @@ def _refused(calls: Calls) -> tuple[str, ...]:
         refused += ("socket",)
     if not calls.connect:
         refused += ("connect",)
-    if not calls.listen:
-        refused += ("bind", "listen")
+    if not calls.bind:
+        refused += ("bind",)
     return refused
 
 
@@ -126,11 +128,9 @@ def _judged(calls: Calls, numbers: dict[str, int], pid: int) -> list[bytes]:
     if calls.unix_sockets:
         code += _when(numbers["socket"], stream_only)
     code += _when(numbers["socketpair"], stream_only)
-    for low_half in (
-        _ARGUMENTS + 8 * 4,
-        _ARGUMENTS + 8 * 4 + 4,
-    ):  # sendto with an address, in either half of the pointer
-        code += _when(numbers["sendto"], [_step(_LOAD, low_half), _step(_EQUAL, 0, 1, 0), _step(_RETURN, _REFUSE)])
+    # sendto with an address: both halves of the pointer must be null.
+    for half in (_ARGUMENTS + 8 * 4, _ARGUMENTS + 8 * 4 + 4):
+        code += _when(numbers["sendto"], [_step(_LOAD, half), _step(_EQUAL, 0, 1, 0), _step(_RETURN, _REFUSE)])
     for name in ("kill", "tgkill"):
         code += _when(numbers[name], [_argument(0), _step(_EQUAL, pid, 1, 0), _step(_RETURN, _REFUSE)])
     code += _when(
@@ -155,7 +155,7 @@ def _answer(value: int, action: int) -> list[bytes]:
 
 
 def _argument(index: int) -> bytes:
-    """Load the low 32 bits of an argument: all that the kernel reads of the ints judged here (little-endian machines)."""
+    """Load the low 32 bits of an argument: all that the kernel reads of the ints judged here (little-endian)."""
     return _step(_LOAD, _ARGUMENTS + 8 * index)
 
 

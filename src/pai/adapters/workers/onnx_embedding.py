@@ -5,56 +5,70 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from pai.adapters.workers.tiny_http import application
+from pai.adapters.workers.service import RefusedError, Routes
 
-BATCH = 16
-MAX_TOKENS = 256
+_BATCH: Final = 16
+_MOST_TEXTS: Final = 4096
 
 
 class Embedder:
-    """Holds the session and the tokeniser. ``embed`` returns little-endian float32 vectors and the number of tokens read."""
+    """Holds the session and the tokeniser.
 
-    def __init__(self, model_fd: int, tokenizer_fd: int, threads: int) -> None:
+    The graph takes ``input_ids``, ``attention_mask`` and perhaps ``token_type_ids`` [batch, tokens] (int64). Its
+    first output is the hidden states [batch, tokens, size], which are averaged over the mask, or one vector per text
+    [batch, size].
+    """
+
+    def __init__(self, model_fd: int, tokenizer_fd: int, *, threads: int, max_tokens: int) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or os.cpu_count() or 1
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4  # its warnings may quote what it reads
+        # From bytes: a graph that points to outside files is refused.
         self._session = onnxruntime.InferenceSession(_read(model_fd), options, providers=["CPUExecutionProvider"])
         self._inputs = [given.name for given in self._session.get_inputs()]
         self._tokenizer = Tokenizer.from_buffer(_read(tokenizer_fd))
-        self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        self._max_tokens = max_tokens
 
     def embed(self, texts: list[str]) -> tuple[list[bytes], int]:
-        """Embed in batches of similar length, so that little is spent on padding."""
-        import numpy as np
-
+        """Return unit vectors (little-endian float32) and the tokens read; batches of like length save padding."""
+        self._tokenizer.enable_truncation(self._max_tokens)
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
         order = sorted(range(len(texts)), key=lambda at: len(encoded[at]))
         vectors: list[bytes] = [b""] * len(texts)
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            width = max(len(encoded[at]) for at in chosen)
-            ids = np.zeros((len(chosen), width), dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for row, at in enumerate(chosen):
-                ids[row, : len(encoded[at])] = encoded[at]
-                mask[row, : len(encoded[at])] = 1
-            feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-            hidden = self._session.run(None, {name: feeds[name] for name in self._inputs})[0]
-            found = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-            found = np.asarray(found, dtype="<f4")
-            found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
-            for row, at in enumerate(chosen):
-                vectors[at] = found[row].tobytes()
+        for start in range(0, len(order), _BATCH):
+            chosen = order[start : start + _BATCH]
+            for at, vector in zip(chosen, self._run([encoded[at] for at in chosen]), strict=True):
+                vectors[at] = vector
         return vectors, sum(map(len, encoded))
 
+    def _run(self, rows: list[list[int]]) -> list[bytes]:
+        import numpy as np
+
+        ids = np.zeros((len(rows), max(1, *map(len, rows))), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = row
+            mask[number, : len(row)] = 1
+        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        found = np.asarray(self._session.run(None, {name: feeds[name] for name in self._inputs})[0], dtype=np.float32)
+        if found.ndim == 3:
+            weights = mask[:, :, None].astype(np.float32)
+            found = (found * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1.0)
+        found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        return [row.astype("<f4").tobytes() for row in found]
+
     def count(self, text: str) -> int:
-        """Return the number of tokens of a text, cut at the model's limit."""
+        """Return the number of tokens of a whole text."""
+        self._tokenizer.no_truncation()
         return len(self._tokenizer.encode(text).ids)
 
 
@@ -66,18 +80,22 @@ def _read(fd: int) -> bytes:
     return data
 
 
-def embedding_app(model_fd: int, tokenizer_fd: int, options: dict[str, Any]) -> Any:
-    """Return the application of the embedding worker."""
-    embedder = Embedder(model_fd, tokenizer_fd, int(options.get("threads", 0)))
-    turn = asyncio.Lock()
+def embedding_routes(model_fd: int, tokenizer_fd: int, options: Mapping[str, int]) -> Routes:
+    """Return the routes of the embedding worker. ``options``: ``threads``, ``max_tokens``. Raises for a bad file."""
+    embedder = Embedder(model_fd, tokenizer_fd, threads=options["threads"], max_tokens=options["max_tokens"])
+    turn = asyncio.Lock()  # one batch at a time: more would only share the same cores
 
     async def embeddings(body: dict[str, Any]) -> dict[str, Any]:
+        texts = body["input"]
+        if len(texts) > _MOST_TEXTS or not all(isinstance(text, str) for text in texts):
+            raise RefusedError(f"input is a list of at most {_MOST_TEXTS} texts")
         async with turn:
-            vectors, tokens = await asyncio.to_thread(embedder.embed, list(body["input"]))
+            vectors, tokens = await asyncio.to_thread(embedder.embed, texts)
         data = [{"index": n, "embedding": base64.b64encode(vector).decode()} for n, vector in enumerate(vectors)]
         return {"data": data, "usage": {"prompt_tokens": tokens}}
 
     async def tokenize(body: dict[str, Any]) -> dict[str, Any]:
-        return {"tokens": list(range(embedder.count(body["content"])))}
+        async with turn:
+            return {"count": embedder.count(body["content"])}
 
-    return application({"/v1/embeddings": embeddings, "/tokenize": tokenize})
+    return {"/v1/embeddings": embeddings, "/tokenize": tokenize}

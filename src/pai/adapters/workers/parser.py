@@ -5,38 +5,44 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
-from pai.adapters.workers.messages import receive, send
+from pai.adapters.workers.messages import decode_mapping, receive_frame, send_frame
+from pai.core.knowledge.values import ParsedDocument
 from pai.foundation.errors import PaiError
 
+Parse = Callable[[int, str, dict[str, int]], ParsedDocument]
+_OUT_OF_MEMORY: Final = {
+    "class": "TooLarge", "code": "too_large", "message": "the document needs too much memory", "hint": "split the file",
+}  # fmt: skip
+_FAILED: Final = {"class": "Invalid", "code": "parser_failed", "message": "the file cannot be read", "hint": ""}
 
-def serve_parser(channel: socket.socket, parse: Callable[[int, str, dict[str, int]], object]) -> None:
-    """Wait for one document (two descriptors: the document, and an empty file for the result), parse it, tell the outcome."""
-    request, fds = receive(channel)
-    if request is None:
+
+def serve_parser(channel: socket.socket, parse: Parse) -> None:
+    """Wait for one document, parse it, answer ``{"document": ...}`` or ``{"error": {class, code, message, hint}}``.
+
+    The request is ``{name, limits}`` with the document's descriptor. When nobody asks, it simply ends.
+    """
+    frame = receive_frame(channel)
+    if frame is None:
         return
+    body, fds = frame
+    request = decode_mapping(body)
+    limits = msgspec.convert(request["limits"], dict[str, int])
     try:
-        data = msgspec.json.encode(parse(fds[0], request["name"], request["limits"]))
+        answer: dict[str, object] = {"document": parse(fds[0], str(request["name"]), limits)}
     except PaiError as error:
-        kind = type(error).__name__
-        send(channel, {"error": {"kind": kind, "code": error.code, "message": error.message, "hint": error.hint}})
-        return
+        told = {"class": type(error).__name__, "code": error.code, "message": error.message, "hint": error.hint}
+        answer = {"error": told}
     except MemoryError:
-        send(
-            channel,
-            {
-                "error": {
-                    "kind": "TooLarge",
-                    "code": "too_large",
-                    "message": "the document needs too much memory",
-                    "hint": "",
-                }
-            },
-        )
-        return
-    written = 0
-    while written < len(data):
-        written += os.write(fds[1], data[written:])
-    send(channel, {"ok": True})
+        answer = {"error": _OUT_OF_MEMORY}
+    except Exception:  # noqa: BLE001  # boundary of the process: its text may hold content, so it stays here
+        answer = {"error": _FAILED}
+    try:
+        send_frame(channel, answer)
+    except MemoryError:
+        send_frame(channel, {"error": _OUT_OF_MEMORY})
+    for fd in fds:
+        os.close(fd)

@@ -33,6 +33,10 @@ class ConversationsUnit(Protocol):
     @property
     def audit(self) -> AuditTrail: ...
 
-    def open_conversations(self, user_id: str, key: Secret) -> ConversationStore:
-        """Open (or create) the member's file inside this unit: it commits before the main database does."""
+    def open_conversations(self, user_id: str, key: Secret, *, fresh: bool = False) -> ConversationStore:
+        """Open (or create) the member's file inside this unit: it commits before the main database does.
+
+        ``fresh`` tells that the key was made in this unit: a file that an interrupted unit left behind, whose key is lost,
+        is replaced.
+        """
         ...

@@ -49,34 +49,15 @@ class Accounts:
         self.policy.decide(actor, Permission.USERS, INSTALLATION)
         address = normal_email(email)
         check_password(password, address)
-        user_id = new_id("usr")
+        return await self.work.run(lambda unit: new_account(unit, self, actor, address, role, password, first=first))
 
-        def write(unit: IdentityUnit) -> AddedUser:
-            if unit.users.by_email(address):
-                raise Conflict(f"{address} has an account already", hint="choose another address")
-            made = self.keystore.new_member(user_id, password, console=first)
-            now = self.clock.now()
-            user = User(
-                user_id,
-                address,
-                role,
-                ActorKind.PERSON,
-                made.public_key,
-                made.password_salt,
-                made.password_verifier,
-                first,
-                now,
-            )
-            unit.users.add(user)
-            wraps = {Factor.PASSWORD: made.password_wrap, Factor.RECOVERY: made.recovery_wrap}
-            if made.console_wrap is not None:
-                wraps[Factor.CONSOLE] = made.console_wrap
-            for factor, blob in wraps.items():
-                unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user_id, factor, "", blob, now))
-            unit.audit.record(actor, UserAdded(resource=ResourceRef("user", user_id), role=role.value))
-            return AddedUser(user, made.recovery_code)
-
-        return await self.work.run(write)
+    async def me(self, actor: Actor) -> User:
+        """Return the actor's own account. Raises Denied, NotFound for an actor without one."""
+        self.policy.decide(actor, Permission.SELF, ResourceRef("user", actor.id, actor.id))
+        user = await self.work.read(lambda unit: unit.users.get(actor.id))
+        if user is None:
+            raise NotFound("no such account")
+        return user
 
     async def list(self, actor: Actor) -> Sequence[User]:
         """Return all accounts. Raises Denied."""
@@ -105,6 +86,35 @@ class Accounts:
             return changed
 
         return await self.work.run(write)
+
+
+def new_account(
+    unit: IdentityUnit, parts: Accounts, actor: Actor, address: str, role: Role, password: Secret, *, first: bool
+) -> AddedUser:
+    """Add an account inside a unit: key pair, wraps, event. Raises Conflict when the address is taken."""
+    if unit.users.by_email(address):
+        raise Conflict(f"{address} has an account already", hint="choose another address")
+    user_id, now = new_id("usr"), parts.clock.now()
+    made = parts.keystore.new_member(user_id, password, console=first)
+    user = User(
+        user_id,
+        address,
+        role,
+        ActorKind.PERSON,
+        made.public_key,
+        made.password_salt,
+        made.password_verifier,
+        first,
+        now,
+    )
+    unit.users.add(user)
+    wraps = {Factor.PASSWORD: made.password_wrap, Factor.RECOVERY: made.recovery_wrap}
+    if made.console_wrap is not None:
+        wraps[Factor.CONSOLE] = made.console_wrap
+    for factor, blob in wraps.items():
+        unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user_id, factor, "", blob, now))
+    unit.audit.record(actor, UserAdded(resource=ResourceRef("user", user_id), role=role.value))
+    return AddedUser(user, made.recovery_code)
 
 
 def normal_email(email: str) -> str:

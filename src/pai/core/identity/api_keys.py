@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import normal_email
 from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked
 from pai.core.identity.key_text import KeyText, new_key_text, read_key_text
+from pai.core.identity.liveness import Liveness
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.values import ApiKey, User
 from pai.core.keys.ports import Keystore
@@ -44,6 +47,28 @@ class _Open:
     used_at: datetime
 
 
+@dataclass(slots=True)
+class Refusals:
+    """How many refusals of one minute stand in the audit log, one by one: the rest are counted, so that a stranger who sends
+    nonsense all day can fill neither the disk nor the log that an auditor has to read."""
+
+    each_minute: int = 30
+    since: datetime | None = None
+    recorded: int = 0
+    left_out: int = 0
+
+    def admit(self, now: datetime) -> int | None:
+        """Return how many were left out since the last one that was recorded, None when this one is left out too."""
+        if self.since is None or now - self.since >= timedelta(minutes=1):
+            self.since, self.recorded = now, 0
+        if self.recorded >= self.each_minute:
+            self.left_out += 1
+            return None
+        self.recorded += 1
+        left_out, self.left_out = self.left_out, 0
+        return left_out
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
     """Use cases on API keys. ``opened`` maps key ids to member keys that the keystore holds open for them."""
@@ -53,6 +78,8 @@ class ApiKeys:
     policy: Policy
     clock: Clock
     opened: dict[str, _Open] = field(default_factory=dict)
+    liveness: Liveness = field(default_factory=Liveness)
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def create(
         self, actor: Actor, *, owner: str, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None,
@@ -153,6 +180,7 @@ class ApiKeys:
 
         await self.work.run(write)
         self._close(key_id)
+        self.liveness.end(key_id)
 
     async def authenticate(self, text: str) -> Actor:
         """Return the actor of a key. Raises Unauthenticated, and records that, for any key that is not alive."""
@@ -165,7 +193,7 @@ class ApiKeys:
         now = self.clock.now()
         if key.used_at is None or now - key.used_at > TOUCH:
             await self.work.run(lambda unit: unit.users.touch_key(key.id, now))
-        handle = self._open(key, parsed, wrap, now) if wrap else None
+        handle = await self._open(key, parsed, wrap, now) if wrap else None
         return Actor(user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling, handle)
 
     def _find(self, unit: IdentityUnit, parsed: KeyText) -> tuple[ApiKey, User, MemberWrap | None] | None:
@@ -178,13 +206,18 @@ class ApiKeys:
             return None
         return key, user, unit.wraps.member_wrap(user.id, Factor.API_KEY, key.id)
 
-    def _open(self, key: ApiKey, text: KeyText, wrap: MemberWrap, now: datetime) -> str:
+    async def _open(self, key: ApiKey, text: KeyText, wrap: MemberWrap, now: datetime) -> str:
         for key_id in [key_id for key_id, held in self.opened.items() if now - held.used_at > IDLE]:
             self._close(key_id)
         held = self.opened.get(key.id)
         if held is None:
-            handle = self.keystore.unlock_with_api_key(key.id, text.secret, wrap.blob)
-            held = self.opened[key.id] = _Open(handle, now)
+            # Off the event loop: the keystore may be busy with somebody's password.
+            handle = await asyncio.to_thread(self.keystore.unlock_with_api_key, key.id, text.secret, wrap.blob)
+            held = self.opened.get(key.id)
+            if held is not None:
+                self.keystore.forget(handle)  # another request of this key was quicker
+            else:
+                held = self.opened[key.id] = _Open(handle, now)
         held.used_at = now
         return held.handle
 
@@ -197,7 +230,14 @@ class ApiKeys:
         """Forget the member keys that these API keys hold open (their owner was disabled)."""
         for key_id in key_ids:
             self._close(key_id)
+            self.liveness.end(key_id)
 
     async def _refused(self, credential: str) -> None:
-        anonymous = Actor("anonymous", "anonymous", ActorKind.PERSON)
-        await self.work.run(lambda unit: unit.audit.record(anonymous, AuthenticationRefused(credential=credential)))
+        unrecorded = self.refusals.admit(self.clock.now())
+        if unrecorded is None:
+            return
+        event = AuthenticationRefused(credential=credential, unrecorded=unrecorded, outcome=Outcome.REFUSED)
+        await self.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
+
+
+_ANONYMOUS = Actor("anonymous", "anonymous", ActorKind.PERSON)

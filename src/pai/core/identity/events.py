@@ -46,3 +46,45 @@ class AuthenticationRefused(Event):
 
     name: ClassVar[str] = "identity:credential:refuse"
     credential: str
+    unrecorded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedIn(Event):
+    """A browser session began. ``content`` tells whether its password opened the member's content key."""
+
+    name: ClassVar[str] = "identity:session:login"
+    session: str
+    content: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRefused(Event):
+    """A log-in failed. ``resource`` is the account if there is one; the address that was typed is not kept."""
+
+    name: ClassVar[str] = "identity:session:login-failed"
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """Sessions ended. ``how``: ``logout``, ``kill``, ``idle``, ``expired`` or ``reset``."""
+
+    name: ClassVar[str] = "identity:session:end"
+    how: str
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupLinkMade(Event):
+    """The console made a one-time link to choose a password."""
+
+    name: ClassVar[str] = "identity:setup-link:create"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordChosen(Event):
+    """A password was set. ``content`` tells whether it opens the member's content; a reset of login alone does not."""
+
+    name: ClassVar[str] = "identity:password:set"
+    content: bool

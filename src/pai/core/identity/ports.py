@@ -36,6 +36,14 @@ class UserRepository(Protocol):
     def take_setup_token(self, token_hash: bytes, now: datetime) -> str | None: ...
 
 
+class PromptCaches(Protocol):
+    """What engines keep of a person's prompts between requests."""
+
+    async def forget(self, cache_key: str) -> None:
+        """Drop what was kept for this user id."""
+        ...
+
+
 class IdentityUnit(Protocol):
     """A unit of work for identity."""
 

@@ -1,4 +1,5 @@
-"""Opening a collection: found, allowed, unlocked, in this order; what an actor may not know of does not exist for them."""
+"""Opening a collection: found, allowed, unlocked, in this order; what an actor may not know of does not exist for
+them."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Access:
     def find(
         self, unit: KnowledgeUnit, actor: Actor, name_or_id: str, permission: Permission, *, purpose: str | None = None
     ) -> Collection:
-        """Return a collection that the actor may act on. Raises NotFound for one that is not theirs to see, Denied otherwise."""
+        """Return a collection that the actor may act on. Raises NotFound for one that is not theirs to see, Denied
+        otherwise."""
         collection = unit.collections.get(name_or_id) or unit.collections.by_name(actor.id, name_or_id)
         if collection is None:
             collection = next((c for c in unit.collections.visible_to(actor.id) if c.name == name_or_id), None)

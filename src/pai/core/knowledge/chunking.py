@@ -1,11 +1,12 @@
 """Passages by structure: headings stay with what they head, pages are kept, table rows carry their column names.
 
-Small sections that follow each other are put together, so that a passage says enough by itself; a long section is cut between
-sentences, and the next passage begins with the last sentence of the one before.
+Small sections that follow each other are put together, so that a passage says enough by itself; a long section is cut
+between sentences, and the next passage begins with the last sentence of the one before.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -43,11 +44,12 @@ class _Passage:
         return " > ".join(shared)
 
 
-def chunk(parsed: ParsedDocument, document_id: str, *, subject_column: str = "") -> list[Chunk]:
-    """Return the passages of a document, at most about 1200 characters each.
+def chunk(parsed: ParsedDocument, document_id: str, *, name: str = "", subject_column: str = "") -> list[Chunk]:
+    """Return the passages of a document, at most about 1200 characters each. A document without a title is headed by
+    its ``name``.
 
-    ``subjects`` of a passage are the values found in the table column named ``subject_column``. Raises Invalid (``no_such_column``)
-    when no table has it: links to subjects must not get lost unnoticed.
+    ``subjects`` of a passage are the values found in the table column named ``subject_column``. Raises Invalid
+    (``no_such_column``) when no table has it: links to subjects must not get lost unnoticed.
     """
     if subject_column and not any(_names(block, subject_column) for block in parsed.blocks):
         raise Invalid(
@@ -55,7 +57,9 @@ def chunk(parsed: ParsedDocument, document_id: str, *, subject_column: str = "")
             code="no_such_column",
             hint="check the column's name",
         )
-    passages = [passage for passage in _passages(parsed, subject_column) if passage.lines]
+    passages = [
+        passage for passage in _passages(parsed, parsed.title or _readable(name), subject_column) if passage.lines
+    ]
     return [
         Chunk(
             new_id("chk"),
@@ -70,13 +74,17 @@ def chunk(parsed: ParsedDocument, document_id: str, *, subject_column: str = "")
     ]
 
 
-def _passages(parsed: ParsedDocument, subject_column: str) -> list[_Passage]:
+def _readable(name: str) -> str:
+    return " ".join(re.sub(r"\.[A-Za-z0-9]{1,8}$", "", name).replace("_", " ").replace("-", " ").split())[:120]
+
+
+def _passages(parsed: ParsedDocument, title: str, subject_column: str) -> list[_Passage]:
     passages: list[_Passage] = [_Passage(1)]
-    path: list[tuple[int, str]] = [(0, parsed.title)] if parsed.title else []
+    path: list[tuple[int, str]] = [(0, title)] if title else []
     waiting: list[str] = []  # headings that wait for their text: they are kept with what follows, never left at an end
     for block in parsed.blocks:
         if block.kind == "heading":
-            if block.text != parsed.title:
+            if block.text != title:
                 path = [(level, text) for level, text in path if level < block.level] + [(block.level, block.text)]
                 waiting.append(block.text)
             continue

@@ -49,6 +49,14 @@ class IngestSubmitted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IngestCancelled(Event):
+    """A job was stopped by its owner."""
+
+    name: ClassVar[str] = "knowledge:ingest:cancel"
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentIngested(Event):
     """A document is in."""
 
@@ -76,7 +84,8 @@ class DocumentDeleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionAsked(Event):
-    """A question was put to a collection; ``documents`` are the ones whose passages were retrieved, written before any is shown."""
+    """A question was put to a collection; ``documents`` are the ones whose passages were retrieved, written before
+    any is shown."""
 
     name: ClassVar[str] = "knowledge:collection:ask"
     documents: tuple[str, ...]

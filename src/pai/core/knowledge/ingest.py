@@ -1,4 +1,5 @@
-"""Taking documents in: originals encrypted first, then parsed in a sandbox, embedded and indexed, one commit per document."""
+"""Taking documents in: originals encrypted first, then parsed in a sandbox, embedded and indexed, one commit per
+document."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from datetime import timedelta
 from pai.core.keys.values import KeyWrap
 from pai.core.knowledge.access import Access, context_of, ref_of
 from pai.core.knowledge.chunking import chunk
-from pai.core.knowledge.events import DocumentIngested, DocumentRefused, IngestSubmitted
+from pai.core.knowledge.events import DocumentIngested, DocumentRefused, IngestCancelled, IngestSubmitted
 from pai.core.knowledge.ports import CollectionStore, DiskSpace, DocumentParser, KnowledgeUnit, Originals
 from pai.core.knowledge.values import Chunk, Collection, Document, ItemState, Job, JobItem, JobState, ParsedDocument
 from pai.core.policy.values import Permission
@@ -20,25 +21,32 @@ from pai.core.ports.engine import Engines
 from pai.core.ports.work import Work
 from pai.core.privacy.values import LinkOrigin, Subject, SubjectLink
 from pai.foundation.actor import SYSTEM, Actor
-from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Unauthenticated, Unavailable
+from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Unavailable
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
-from pai.foundation.refs import SubjectRef
+from pai.foundation.refs import ResourceRef, SubjectRef
 
 GRANT = timedelta(hours=24)
-EMBED_BATCH = 64
+EMBED_BATCH = 32
 MAX_FILES = 10_000
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file to take in. ``subjects`` are names or aliases given by hand; ``subject_column`` names a table column that holds them."""
+    """One file to take in. ``subjects`` are names or aliases given by hand; ``subject_column`` names a table column
+    that holds them."""
 
     name: str
     data: Iterable[bytes]
     subjects: tuple[str, ...] = ()
     subject_column: str = ""
+
+
+def plain_name(name: str) -> str:
+    """Return a name for showing only: the last part of a path, without control characters, at most 255 characters."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(character for character in last if character.isprintable())[:255].strip() or "unnamed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,39 +78,50 @@ class Ingest:
             raise Invalid(f"a job takes 1 to {MAX_FILES} files", code="bad_count")
         collection, key = await self.work.read(lambda unit: self._for_writing(unit, actor, name))
         job_id = new_id("job")
-        items = [await asyncio.to_thread(self._keep, collection, key, job_id, n, u) for n, u in enumerate(uploads)]
-
-        def write(unit: KnowledgeUnit) -> Job:
-            collection, _ = self._for_writing(unit, actor, name)
-            context, now = context_of(collection.id), self.clock.now()
-            wrap = unit.wraps.key_wrap(context, actor.id)
-            if wrap is None or actor.unlocked is None:
-                raise Denied("this credential cannot open content", code="locked")
-            expires = now + GRANT
-            grant = self.access.keystore.grant_to_job(
-                actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires
-            )
-            unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, f"job:{job_id}", grant, now, expires))
-            unit.open_collection(collection.id, key).put_items(items)
-            job = Job(
-                job_id,
-                "ingest",
-                actor.id,
-                collection.id,
-                JobState.QUEUED,
-                len(items),
-                0,
-                now,
-                now,
-                actor_key_id=actor.key_id or "",
-            )
-            unit.collections.add_job(job)
-            unit.audit.record(actor, IngestSubmitted(resource=ref_of(collection), job=job_id, files=len(items)))
-            return job
-
-        job = await self.work.run(write)
+        items: list[JobItem] = []
+        try:
+            for n, upload in enumerate(uploads):
+                items.append(await asyncio.to_thread(self._keep, collection, key, job_id, n, upload))
+            job = await self.work.run(lambda unit: self._queue(unit, actor, name, job_id, items, key))
+        except BaseException:
+            # Also when the client goes away: originals that no job will work off must not stay.
+            await asyncio.to_thread(self._drop, collection.id, items)
+            raise
         self.wake.set()
         return job
+
+    def _queue(
+        self, unit: KnowledgeUnit, actor: Actor, name: str, job_id: str, items: Sequence[JobItem], key: Secret
+    ) -> Job:
+        collection, _ = self._for_writing(unit, actor, name)
+        context, now = context_of(collection.id), self.clock.now()
+        wrap = unit.wraps.key_wrap(context, actor.id)
+        if wrap is None or actor.unlocked is None:
+            raise Denied("this credential cannot open content", code="locked")
+        expires = now + GRANT
+        grant = self.access.keystore.grant_to_job(actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires)
+        unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, f"job:{job_id}", grant, now, expires))
+        unit.open_collection(collection.id, key).put_items(items)
+        job = Job(
+            job_id,
+            "ingest",
+            actor.id,
+            collection.id,
+            JobState.QUEUED,
+            len(items),
+            0,
+            now,
+            now,
+            actor_key_id=actor.key_id or "",
+        )
+        unit.collections.add_job(job)
+        unit.audit.record(actor, IngestSubmitted(resource=ref_of(collection), job=job_id, files=len(items)))
+        return job
+
+    def _drop(self, collection_id: str, items: Sequence[JobItem]) -> None:
+        for item in items:
+            if item.state is not ItemState.ACCEPTED:
+                self.originals.remove(collection_id, item.blob_id)
 
     def _for_writing(self, unit: KnowledgeUnit, actor: Actor, name: str) -> tuple[Collection, Secret]:
         collection = self.access.find(unit, actor, name, Permission.INGEST)
@@ -111,9 +130,15 @@ class Ingest:
     def _keep(self, collection: Collection, key: Secret, job_id: str, n: int, upload: Upload) -> JobItem:
         blob_id = new_id("blb")
         size, digest = self.originals.write(collection.id, blob_id, key, upload.data)
-        name = upload.name.replace("\\", "/").rsplit("/", 1)[-1][:255].replace("\x00", "") or "unnamed"
         return JobItem(
-            job_id, n, name, blob_id, size, digest, subjects=upload.subjects, subject_column=upload.subject_column
+            job_id,
+            n,
+            plain_name(upload.name),
+            blob_id,
+            size,
+            digest,
+            subjects=upload.subjects,
+            subject_column=upload.subject_column,
         )
 
     async def report(self, actor: Actor, job_id: str) -> JobReport:
@@ -134,20 +159,28 @@ class Ingest:
 
     async def jobs(self, actor: Actor) -> Sequence[Job]:
         """Return the actor's jobs, newest first."""
+        self.access.policy.decide(actor, Permission.JOB_READ, ResourceRef("job", "own", owner=actor.id))
         return await self.work.read(lambda unit: unit.collections.jobs(owner_id=actor.id))
 
     async def cancel(self, actor: Actor, job_id: str) -> Job:
-        """Stop a job; documents that are in stay in."""
+        """Stop a job: documents that are in stay in, the other originals are removed. A job that has ended is
+        returned as it is."""
 
-        def write(unit: KnowledgeUnit) -> Job:
+        def write(unit: KnowledgeUnit) -> tuple[Job, Sequence[JobItem]]:
             job = self._job(unit, actor, job_id)
-            if job.state in OPEN_STATES:
-                job = dataclasses.replace(job, state=JobState.CANCELLED, updated_at=self.clock.now())
-                unit.collections.update_job(job)
-                unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
-            return job
+            collection = self.access.find(unit, actor, job.collection_id, Permission.INGEST)
+            if job.state not in OPEN_STATES:
+                return job, ()
+            job = dataclasses.replace(job, state=JobState.CANCELLED, updated_at=self.clock.now())
+            unit.collections.update_job(job)
+            # Without its grant, the worker cannot finish the file that it has in hand.
+            unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
+            unit.audit.record(actor, IngestCancelled(resource=ref_of(collection), job=job.id))
+            return job, self.access.open(unit, actor, collection).items(job.id)
 
-        return await self.work.run(write)
+        job, items = await self.work.run(write)
+        await asyncio.to_thread(self._drop, job.collection_id, items)
+        return job
 
     async def run_forever(self) -> None:
         """Work off queued jobs, oldest first, beginning with those that an earlier process left."""
@@ -163,8 +196,11 @@ class Ingest:
             for item in items:
                 if item.state is ItemState.WAITING and not await self._one(job, item):
                     return
-            await self.work.run(lambda unit: self._finish(unit, job))
-        except (Unauthenticated, NotFound, Unavailable) as error:
+            done = await self.work.run(lambda unit: self._finish(unit, job))
+            await asyncio.to_thread(self._drop, job.collection_id, done)
+        except PaiError as error:
+            # One job that cannot go on (grant expired, collection gone, keystore sealed, disk full) must not stop the
+            # others.
             message = error.message
             await self.work.run(lambda unit: self._fail(unit, job, message))
 
@@ -190,7 +226,7 @@ class Ingest:
             data = self.originals.read(job.collection_id, item.blob_id, key)
             parsed = await self.parser.parse(data, name=item.name, size=item.size)
             document_id = new_id("doc")
-            pieces = chunk(parsed, document_id, subject_column=item.subject_column)
+            pieces = chunk(parsed, document_id, name=item.name, subject_column=item.subject_column)
             if not pieces:
                 raise Invalid("the document holds no text", code="no_text", hint="a scan needs OCR first")
             vectors = await self._embed(pieces)
@@ -210,8 +246,8 @@ class Ingest:
         return vectors
 
     def _put(
-        self, unit: KnowledgeUnit, job: Job, item: JobItem, document_id: str, parsed: ParsedDocument, pieces: Sequence[Chunk],
-        vectors: Sequence[bytes],
+        self, unit: KnowledgeUnit, job: Job, item: JobItem, document_id: str, parsed: ParsedDocument, pieces:
+        Sequence[Chunk], vectors: Sequence[bytes],
     ) -> bool:  # fmt: skip
         collection = unit.collections.get(job.collection_id)
         if collection is None:
@@ -280,18 +316,20 @@ class Ingest:
         unit.collections.update_job(changed)
         return True
 
-    def _finish(self, unit: KnowledgeUnit, job: Job) -> None:
+    def _finish(self, unit: KnowledgeUnit, job: Job) -> Sequence[JobItem]:
         _, store = self._store(unit, job)
         present = unit.collections.job(job.id)
         if present is None or present.state is JobState.CANCELLED:
-            return
-        states = [item.state for item in store.items(job.id)]
+            return ()
+        items = store.items(job.id)
+        states = [item.state for item in items]
         refused = states.count(ItemState.REFUSED)
         state = JobState.DONE if not refused else JobState.FAILED if refused == len(states) else JobState.PARTLY
         unit.collections.update_job(
             dataclasses.replace(present, state=state, done=len(states), updated_at=self.clock.now())
         )
         unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
+        return items
 
     def _fail(self, unit: KnowledgeUnit, job: Job, reason: str) -> None:
         present = unit.collections.job(job.id)

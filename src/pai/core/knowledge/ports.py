@@ -73,7 +73,8 @@ class Originals(Protocol):
     """Encrypted originals, as files beside the collection's database (AES-256-GCM in segments)."""
 
     def write(self, collection_id: str, blob_id: str, key: Secret, data: Iterable[bytes]) -> tuple[int, str]:
-        """Encrypt a stream; return (bytes, SHA-256 hex of the plaintext). Never leaves a half-written file under the final name."""
+        """Encrypt a stream; return (bytes, SHA-256 hex of the plaintext). Never leaves a half-written file under the
+        final name."""
         ...
 
     def read(self, collection_id: str, blob_id: str, key: Secret) -> Iterator[bytes]:

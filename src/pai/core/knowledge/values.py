@@ -49,8 +49,9 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A structural piece of a parsed document. ``kind`` is ``heading``, ``paragraph``, ``row`` or ``list``; ``page`` counts
-    from 1 (sheets of a workbook count as pages; formats without pages have page 1). ``level`` is the heading level.
+    """A structural piece of a parsed document. ``kind`` is ``heading``, ``paragraph``, ``row`` or ``list``; ``page``
+    counts from 1 (sheets of a workbook count as pages; formats without pages have page 1). ``level`` is the heading
+    level.
     ``cells`` holds (column, value) pairs of a table row."""
 
     kind: str

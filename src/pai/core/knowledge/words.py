@@ -6,137 +6,14 @@ import re
 
 WORD = re.compile(r"[^\W_]+")
 NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
-STOP = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "also",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "before",
-        "being",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "having",
-        "he",
-        "her",
-        "hers",
-        "him",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "itself",
-        "just",
-        "me",
-        "more",
-        "most",
-        "my",
-        "no",
-        "nor",
-        "not",
-        "of",
-        "on",
-        "once",
-        "only",
-        "or",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "per",
-        "please",
-        "same",
-        "she",
-        "should",
-        "so",
-        "some",
-        "such",
-        "tell",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "to",
-        "too",
-        "under",
-        "until",
-        "up",
-        "us",
-        "very",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "whose",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "may",
-        "might",
-        "must",
-        "shall",
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "give",
-        "given",
-        "gave",
-        "show",
-        "find",
-        "list",
-        "name",
-        "many",
-        "much",
-        "long",
-        "often",
-    ]
-)
+_STOP_WORDS = """a about after all also am an and any are as at be been before being but by can could did do does doing for from had
+ has have having he her hers him his how i if in into is it its itself just me more most my no nor not of on once only or
+ other our out over own per please same she should so some such tell than that the their them then there these they
+ this those through to too under until up us very was we were what when where which while who whom whose why will
+ with would you your may might must shall mr mrs ms dr prof give given gave show find list name many much long often
+ say says said state states stated mention mentioned tell told take takes taken get gets got"""
+STOP = frozenset(_STOP_WORDS.split())
+_SAME = {"eur": "euro", "usd": "dollar", "gbp": "pound", "pct": "percent", "tel": "telephone", "phone": "telephone"}
 _ENDINGS = (
     "ations",
     "ation",
@@ -157,18 +34,15 @@ _ENDINGS = (
     "s",
     "ly",
 )
-_NUMBERS = dict(
-    zip(
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], map(str, range(1, 13)),
-        strict=True
-    )
-)  # fmt: skip
+_NUMBER_WORDS = "one two three four five six seven eight nine ten eleven twelve"
+_NUMBERS = {word: str(value) for value, word in enumerate(_NUMBER_WORDS.split(), 1)}
 
 
 def stem(word: str) -> str:
     """Return a crude English stem: enough to match plural and past forms. Number words become figures."""
     if word in _NUMBERS:
         return _NUMBERS[word]
+    word = _SAME.get(word, word)
     for ending in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)] + ("y" if ending in {"ies", "ied"} else "")
@@ -193,7 +67,8 @@ def content_list(text: str) -> list[str]:
 
 
 def names(text: str) -> set[str]:
-    """Return the stems of words that look like names: a capital letter (or a capital with figures) not at a sentence's start."""
+    """Return the stems of words that look like names: a capital letter (or a capital with figures) not at a
+    sentence's start."""
     words = [(m.start(), m.group()) for m in WORD.finditer(text)]
     return {
         stem(word.lower())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from pai.core.audit.values import Outcome
@@ -14,8 +15,19 @@ from pai.core.policy.values import Permission
 from pai.core.ports.engine import Capability, ChatDelta, ChatRequest, Embeddings, Engine, Engines, Usage
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Unsupported
+from pai.foundation.errors import NotFound, PaiError, Unsupported
 from pai.foundation.refs import ResourceRef
+
+
+@contextlib.asynccontextmanager
+async def generation(engine: Engine, request: ChatRequest) -> AsyncIterator[AsyncIterator[ChatDelta]]:
+    """Hold an answer that is being generated. Leaving it stops the model, then and there."""
+    deltas = engine.chat(request)
+    try:
+        yield deltas
+    finally:
+        if isinstance(deltas, AsyncGenerator):
+            await deltas.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,13 @@ class Inference:
         """Return the active models."""
         self.policy.decide(actor, Permission.MODELS_LIST, ResourceRef("installation", "pai"))
         return [model for model in await self.work.read(lambda unit: unit.models.list()) if model.active]
+
+    async def show(self, actor: Actor, name: str) -> Model:
+        """Return an active model by name or alias. Raises NotFound (``model_not_found``)."""
+        for model in await self.models(actor):
+            if name in (model.name, *model.aliases):
+                return model
+        raise NotFound(f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`")
 
     async def start_chat(
         self, actor: Actor, name: str, request: ChatRequest
@@ -48,13 +67,17 @@ class Inference:
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int
     ) -> AsyncIterator[ChatDelta]:
         usage = Usage(0, 0)
-        outcome, reason, pieces = Outcome.FAILED, "stopped by the reader or by an error", 0
+        outcome, reason, pieces = Outcome.FAILED, "stopped by its reader", 0
         try:
-            async for delta in engine.chat(request):
-                pieces += 1
-                if delta.usage is not None:
-                    usage, outcome, reason = delta.usage, Outcome.DONE, ""
-                yield delta
+            async with generation(engine, request) as deltas:
+                async for delta in deltas:
+                    pieces += 1
+                    if delta.usage is not None:
+                        usage, outcome, reason = delta.usage, Outcome.DONE, ""
+                    yield delta
+        except PaiError as error:
+            reason = error.code
+            raise
         finally:
             event = ChatEnded(
                 resource=ResourceRef("model", engine.model.name), model=engine.model, outcome=outcome, reason=reason, started=started,

@@ -45,3 +45,24 @@ class AuditVerified(Event):
 
     name: ClassVar[str] = "audit:log:verify"
     ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointMade(Event):
+    """Someone asked for a signed checkpoint of the audit log."""
+
+    name: ClassVar[str] = "audit:checkpoint:create"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodeConfirmed(Event):
+    """Whoever holds the console typed the recovery code back: it is written down."""
+
+    name: ClassVar[str] = "keys:recovery-code:confirm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryCodeRenewed(Event):
+    """The console asked for a new recovery code; the old one opens nothing from then on."""
+
+    name: ClassVar[str] = "keys:recovery-code:renew"

@@ -25,11 +25,13 @@ class Permission(StrEnum):
     SUBJECT_WRITE = "privacy:subject-write"
     CONVERSATIONS = "conversations:use"
     SELF = "identity:self"
+    SESSIONS = "identity:own-sessions"
     KEYS = "identity:own-keys"
     USERS = "identity:users"
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
     STATUS = "operations:status"
+    ROOT_KEY = "keys:root"
     API_REFERENCE = "operations:api-reference"
 
 
@@ -49,11 +51,13 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
     Permission.CONVERSATIONS: Scope.INFERENCE,
     Permission.SELF: None,
+    Permission.SESSIONS: Scope.ADMIN,
     Permission.KEYS: Scope.ADMIN,
     Permission.USERS: Scope.ADMIN,
     Permission.AUDIT_READ: Scope.AUDIT,
     Permission.AUDIT_VERIFY: Scope.AUDIT,
     Permission.STATUS: Scope.METRICS,
+    Permission.ROOT_KEY: Scope.ADMIN,
     Permission.API_REFERENCE: None,
 }
 """The scope an API key needs for a permission; None: any valid key."""

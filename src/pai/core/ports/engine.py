@@ -55,10 +55,11 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted by the engine."""
+    """Tokens counted by the engine. ``cached_tokens`` of the prompt were taken from this user's own cache."""
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,60 @@ async def user_disable(services: Services, arguments: Arguments) -> Any:
     """Disable an account: its keys and sessions die at once."""
     user = await services.accounts.disable(OPERATOR, str(arguments["email"]))
     services.keys.close_owner([key.id for key in await services.keys.list(OPERATOR, user.id)])
+    services.sessions.close_owner(user.id)
     return shapes.user(user)
+
+
+async def user_reset_login(services: Services, arguments: Arguments) -> Any:
+    """Make a one-time link to choose a password, or set it at once. Content stays closed to anyone but its owner."""
+    email, password = str(arguments["email"]), _secret(arguments, "password")
+    token = await services.setup.link(OPERATOR, email)
+    if password is None:
+        return {"email": email, "token": token.reveal().decode(), "minutes": 30}
+    code = await services.setup.choose(token, password)
+    return {"email": email, "recovery_code": code.reveal().decode() if code else None}
+
+
+async def session_list(services: Services, arguments: Arguments) -> Any:
+    """List live browser sessions."""
+    users = await _by_id(services)
+    wanted = (
+        [user.id for user in users.values() if user.email == arguments.get("email")]
+        if arguments.get("email")
+        else [None]
+    )
+    if not wanted:
+        raise NotFound(f"no account has the address {arguments['email']}", hint="see `pai user list`")
+    found = await services.sessions.list(OPERATOR, wanted[0])
+    return {"sessions": [{**shapes.session(one), "user": users[one.user_id].email} for one in found]}
+
+
+async def session_kill(services: Services, arguments: Arguments) -> Any:
+    """End one session, or all of an account, at once."""
+    if arguments.get("email"):
+        return {"ended": await services.sessions.end_all(OPERATOR, str(arguments["email"]))}
+    await services.sessions.kill(OPERATOR, str(arguments["id"]))
+    return {"ended": 1}
+
+
+async def keys_status(services: Services, _arguments: Arguments) -> Any:
+    """Tell the state of the root key."""
+    told = await services.custody.status(OPERATOR)
+    return {
+        "sealed": not told.opened, "installation": told.installation, "recovery_confirmed": told.recovery_confirmed,
+        "kdf": told.kdf, "protections": list(told.protections),
+    }  # fmt: skip
+
+
+async def keys_confirm_recovery(services: Services, arguments: Arguments) -> Any:
+    """Type the recovery code back: it is written down."""
+    await services.custody.confirm_recovery(OPERATOR, _secret(arguments, "code") or Secret(b""))
+    return {"recovery_confirmed": True}
+
+
+async def keys_renew_recovery(services: Services, _arguments: Arguments) -> Any:
+    """Replace the recovery code; shown once."""
+    return {"recovery_code": (await services.custody.renew_recovery(OPERATOR)).reveal().decode()}
 
 
 async def key_create(services: Services, arguments: Arguments) -> Any:
@@ -135,6 +188,12 @@ COMMANDS: dict[str, Command] = {
     "user.add": user_add,
     "user.list": user_list,
     "user.disable": user_disable,
+    "user.reset-login": user_reset_login,
+    "session.list": session_list,
+    "session.kill": session_kill,
+    "keys.status": keys_status,
+    "keys.confirm-recovery": keys_confirm_recovery,
+    "keys.renew-recovery": keys_renew_recovery,
     "key.create": key_create,
     "key.list": key_list,
     "key.revoke": key_revoke,

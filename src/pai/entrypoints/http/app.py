@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from pai import __version__
-from pai.entrypoints.http.routing import check_routes
+from pai.entrypoints.http.routing import check_routes, permission_of
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.http.walls import BodyTooLarge, Walls
-from pai.foundation.errors import Invalid, NotFound, PaiError, Throttled, TooLarge
+from pai.foundation.actor import Actor
+from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Throttled, TooLarge
 
-_log = logging.getLogger("pai.http")
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -27,21 +28,36 @@ _TYPES = {
 }
 
 
-def create_app(services: Services, routers: Sequence[APIRouter]) -> Any:
+UPLOADS_AT_ONCE = 4
+"""Each upload holds a thread while it comes in; log-ins and the rest need some too."""
+ErrorPage = Callable[[Request, PaiError], Response | None]
+"""Makes an error page for a browser, or returns None for requests that want JSON."""
+
+
+def create_app(services: Services, routers: Sequence[APIRouter], error_page: ErrorPage | None = None) -> Walls:
     """Return the ASGI application. Raises RuntimeError for a route without a permission."""
-    app = FastAPI(title="PAI", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="PAI", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     app.state.services = services
+    app.state.error_page = error_page
+    app.state.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
     app.add_exception_handler(PaiError, _on_pai_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(BodyTooLarge, _on_too_large)
     app.add_exception_handler(Exception, _on_surprise)
+    app.add_api_route("/", _root, methods=["GET"], include_in_schema=False)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
     app.add_api_route("/readyz", _readyz, methods=["GET"])
     for router in routers:
         app.include_router(router)
     check_routes(app)
     return Walls(app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes)
+
+
+async def _root() -> RedirectResponse:
+    return RedirectResponse("/login", 303)
 
 
 async def _healthz() -> dict[str, str]:
@@ -55,50 +71,62 @@ async def _readyz(request: Request) -> JSONResponse:
     return JSONResponse({"ready": True})
 
 
-def error_body(request: Request, error: PaiError) -> dict[str, Any]:
+def error_body(request: Request, error: PaiError, param: str | None = None) -> dict[str, Any]:
     """Return an error in the shape of the dialect that was spoken to."""
     if request.url.path.startswith("/v1"):
         kind = _TYPES.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
         return {
-            "error": {"message": error.message, "type": kind, "param": None, "code": error.code, "hint": error.hint}
+            "error": {"message": error.message, "type": kind, "param": param, "code": error.code, "hint": error.hint}
         }
     return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 
-def _answer(request: Request, error: PaiError) -> JSONResponse:
+def _answer(request: Request, error: PaiError, param: str | None = None) -> Response:
     headers = {}
     if isinstance(error, Throttled):
         headers["retry-after"] = str(error.retry_after)
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
-    return JSONResponse(error_body(request, error), error.status, headers)
+    make_page: ErrorPage | None = request.app.state.error_page
+    page = make_page(request, error) if make_page is not None else None
+    if page is not None:
+        page.headers.update(headers)
+        return page
+    return JSONResponse(error_body(request, error, param), error.status, headers)
 
 
-async def _on_pai_error(request: Request, error: Exception) -> JSONResponse:
-    assert_error = error if isinstance(error, PaiError) else PaiError("an error happened")
-    return _answer(request, assert_error)
+async def _on_pai_error(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, PaiError) else PaiError("an error happened")
+    actor: Actor | None = getattr(request.state, "actor", None)
+    if isinstance(known, Denied) and actor is not None:
+        services: Services = request.app.state.services
+        await services.oversight.denied(actor, permission_of(request.scope.get("route")) or "", known.code)
+    return _answer(request, known)
 
 
-async def _on_validation(request: Request, error: Exception) -> JSONResponse:
-    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "wrong"}
-    where = ".".join(str(step) for step in found["loc"] if step != "body")
+async def _on_validation(request: Request, error: Exception) -> Response:
+    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "wrong", "type": ""}
+    where = ".".join(str(step)[:60] for step in found["loc"] if step != "body") or "body"
+    if found["type"] == "extra_forbidden":
+        refused = Invalid(f"{where} is not supported", code="unsupported_parameter", hint="leave it out")
+        return _answer(request, refused, where)
     # The value is left out on purpose: an error text must not repeat content.
-    return _answer(request, Invalid(f"{where or 'body'}: {found['msg']}"))
+    return _answer(request, Invalid(f"{where}: {found['msg']}"), where)
 
 
-async def _on_http(request: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 404:
-        return _answer(request, NotFound("no such path"))
-    answer = Invalid("the request cannot be read", code="bad_request")
-    return JSONResponse(error_body(request, answer), status)
+    if status in (404, 405):
+        # One answer for both: which methods a path has is nobody's business without a credential.
+        return _answer(request, NotFound("no such path, or not with this method"))
+    refused = Invalid("the request cannot be read", code="bad_request")
+    return JSONResponse(error_body(request, refused), status)
 
 
-async def _on_too_large(request: Request, _error: Exception) -> JSONResponse:
+async def _on_too_large(request: Request, _error: Exception) -> Response:
     return _answer(request, TooLarge("the body is too large"))
 
 
-async def _on_surprise(request: Request, error: Exception) -> JSONResponse:
-    # The last resort at the edge of the process: the type is logged, never the message, which may hold content.
-    _log.error("unexpected %s in %s", type(error).__name__, request.scope.get("route", request.url.path))
+async def _on_surprise(request: Request, _error: Exception) -> Response:
+    # The last resort at the edge of the process; Walls logs where it happened, never the message, which may hold content.
     return _answer(request, PaiError("an unexpected error happened", hint="see the log of `pai serve`"))

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from pai.core.policy.values import SCOPES, Permission
+from pai.entrypoints.http.authentication import authenticate
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Denied, Unauthenticated
+from pai.foundation.errors import Denied
 
-PUBLIC = frozenset({"/healthz", "/readyz", "/"})
+PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/setup", "/"})
+"""The complete list of paths that answer without a credential; below ``/static`` lie files that are the same for everyone."""
+STATIC = "/static/{name}"
 MARK = "permission:"
+
+
+class GuardedRoute(APIRoute):
+    """A route that knows who asks before it reads the body: strangers get nothing parsed."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler behind authentication."""
+        handle = super().get_route_handler()
+        known = requires(Permission(permission_of(self) or ""))
+
+        async def guard(request: Request) -> Response:
+            await known(request)
+            return await handle(request)
+
+        return guard
 
 
 def services_of(request: Request) -> Services:
@@ -31,34 +50,35 @@ def requires(permission: Permission) -> Callable[[Request], Awaitable[Actor]]:
     The scope is checked here already; the use case decides with the resource in hand.
     """
 
-    async def authenticate(request: Request) -> Actor:
-        actor = await services_of(request).keys.authenticate(bearer(request))
+    async def known(request: Request) -> Actor:
+        actor: Actor | None = getattr(request.state, "actor", None)
+        if actor is None:
+            actor = request.state.actor = await authenticate(request)
         needed = SCOPES[permission]
         if needed is not None and actor.scopes is not None and needed not in actor.scopes:
             raise Denied(f"the key lacks the scope {needed.value!r}", hint=f"make a key with --scopes {needed.value}")
         return actor
 
-    return authenticate
-
-
-def bearer(request: Request) -> str:
-    """Return the key of the Authorization header. Other places (query, cookie, form) are never looked at."""
-    values = request.headers.getlist("authorization")
-    kind, _, key = (values[0] if len(values) == 1 else "").partition(" ")
-    if kind.lower() != "bearer" or not key.strip():
-        raise Unauthenticated("an API key is needed", hint="send the header: Authorization: Bearer KEY")
-    return key.strip()
+    return known
 
 
 def guarded(router: APIRouter, method: str, path: str, permission: Permission, **options: Any) -> Callable[..., Any]:
     """Register a route under exactly one permission."""
-    return router.api_route(
-        path, methods=[method], tags=[MARK + permission.value], dependencies=[Depends(requires(permission))], **options
-    )
+
+    def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        router.add_api_route(
+            path, endpoint, methods=[method], tags=[MARK + permission.value], route_class_override=GuardedRoute,
+            dependencies=[Depends(requires(permission))], **options,
+        )  # fmt: skip
+        return endpoint
+
+    return register
 
 
-def permission_of(route: APIRoute) -> str | None:
+def permission_of(route: object) -> str | None:
     """Return the one permission of a route, None when it has none or several."""
+    if not isinstance(route, APIRoute):
+        return None
     named = [str(tag).removeprefix(MARK) for tag in route.tags if str(tag).startswith(MARK)]
     return named[0] if len(named) == 1 else None
 
@@ -77,7 +97,7 @@ def check_routes(app: FastAPI) -> None:
     """Refuse to start with a route that is neither public nor under exactly one permission."""
     for route in routes_of(app):
         path = getattr(route, "path", "?")
-        if path in PUBLIC:
+        if path in PUBLIC or path == STATIC:
             continue
-        if not isinstance(route, APIRoute) or permission_of(route) is None:
+        if not isinstance(route, GuardedRoute) or permission_of(route) is None:
             raise RuntimeError(f"the route {path} names no permission")

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pai.core.conversations.chats import Conversations
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.sessions import Sessions
+from pai.core.identity.setup import Setup
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.models.inference import Inference
+from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 
 
@@ -29,3 +33,7 @@ class Services:
     upload_bytes: int
     json_bytes: int
     hosts: frozenset[str]
+    sessions: Sessions
+    setup: Setup
+    conversations: Conversations
+    custody: Custody

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pai.core.audit.values import RecordedEvent, Verification
-from pai.core.identity.values import ApiKey, User
+from pai.core.identity.values import ApiKey, Session, User
 from pai.core.knowledge.ingest import JobReport
 from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job
 from pai.core.models.values import Model
@@ -106,9 +106,18 @@ def key(value: ApiKey, owner: str = "") -> dict[str, Any]:
     """An API key without its secret."""
     return {
         "id": value.id, "name": value.name, "owner": owner or value.owner_id, "scopes": sorted(scope.value for scope in value.scopes),
-        "content": value.content, "expires_at": to_text(value.expires_at) if value.expires_at else None,
+        "content": value.content, "ceiling": value.ceiling.value,
+        "expires_at": to_text(value.expires_at) if value.expires_at else None,
         "used_at": to_text(value.used_at) if value.used_at else None,
         "revoked_at": to_text(value.revoked_at) if value.revoked_at else None,
+    }  # fmt: skip
+
+
+def session(value: Session) -> dict[str, Any]:
+    """A browser session."""
+    return {
+        "id": value.id, "agent": value.agent, "address": value.address, "created_at": to_text(value.created_at),
+        "seen_at": to_text(value.seen_at), "expires_at": to_text(value.expires_at),
     }  # fmt: skip
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
+
+_log = logging.getLogger("pai.http")
 
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
@@ -20,7 +26,7 @@ class Walls:
     """Wraps the application. ``hosts`` are the names a Host header may carry (DNS rebinding is refused here)."""
 
     def __init__(self, app: Any, *, hosts: frozenset[str], json_bytes: int, upload_bytes: int) -> None:
-        self._app = app
+        self.inner = app
         self._hosts = hosts
         self._json = json_bytes
         self._upload = upload_bytes
@@ -29,25 +35,47 @@ class Walls:
         """Answer, or refuse before anything is parsed."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
+                await self.inner(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if name.strip("[]") not in self._hosts:
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        if len(named) != 1 or _name(named[0]) not in self._hosts:
             await _refuse(send, 400, "bad_host", "this Host header is not one of PAI's names")
             return
-        kind = headers.get(b"content-type", b"").lower()
-        limit = self._upload if kind.startswith(b"multipart/form-data") else self._json
+        headers = dict(scope["headers"])
+        limit = self._upload if _streamed(scope, headers) else self._json
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
             await _refuse(send, 413, "too_large", f"the body is larger than {limit >> 20} MB")
             return
-        await self._app(scope, _bounded(receive, limit), _with_headers(send))
+        try:
+            await self.inner(scope, _bounded(receive, limit), _with_headers(send))
+        except Exception as error:  # noqa: BLE001  the edge of the process: the client has its 500 already
+            _log.error("unexpected %s at %s", type(error).__name__, _where(error))
 
 
-class BodyTooLarge(Exception):
-    """A body without a truthful length passed the limit."""
+def _name(host: bytes) -> str:
+    text = host.decode("latin-1").lower()
+    before, _, port = text.rpartition(":")
+    return (before if port.isdigit() and before else text).strip("[]")
+
+
+def _streamed(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
+    """Tell whether this body is taken in piece by piece; every other body is read whole, so it has to be small."""
+    multipart = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+    return multipart and scope["method"] == "POST" and scope["path"].endswith("/documents")
+
+
+def _where(error: BaseException) -> str:
+    """Return file and line of the last frames. Never the message: it may hold content."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+
+
+class BodyTooLarge(HTTPException):
+    """A body without a truthful length passed the limit. An HTTPException, so that body readers let it through."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 def _bounded(receive: Any, limit: int) -> Any:

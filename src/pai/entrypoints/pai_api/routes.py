@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, BinaryIO
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import UploadFile
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from pai.core.audit.values import EventFilter
-from pai.core.knowledge.ingest import Upload
+from pai.core.knowledge.answering import AskEvent, Considered, Finished, TextDelta
 from pai.core.policy.values import Permission
 from pai.entrypoints.http import shapes
+from pai.entrypoints.http.app import error_body
+from pai.entrypoints.http.authentication import clear_session_cookie
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
+from pai.entrypoints.pai_api.uploads import ArrivingFiles
 from pai.foundation.actor import Actor, Scope
-from pai.foundation.errors import Invalid
+from pai.foundation.errors import Invalid, PaiError
 from pai.foundation.labels import Label, parse_label
 from pai.foundation.refs import DEFAULT_PURPOSE
 
 router = APIRouter(prefix="/pai/v1")
-PIECE = 1 << 20
 
 
 class NewCollection(BaseModel):
@@ -45,15 +49,18 @@ class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
     question: str
     purpose: str | None = None
-    model: str = "default"
+    model: str = Field("default", min_length=1, max_length=200)
+    stream: bool = False
 
 
 class NewKey(BaseModel):
     """POST /pai/v1/keys."""
 
     model_config = ConfigDict(extra="forbid")
-    name: str = Field(max_length=100)
-    scopes: list[Scope]
+    name: str = Field(min_length=1, max_length=100)
+    scopes: Annotated[list[Scope], Field(min_length=1)]
+    expires_at: AwareDatetime | None = None
+    ceiling: Label = Label.RESTRICTED
 
 
 @guarded(router, "GET", "/me", Permission.SELF)
@@ -62,6 +69,7 @@ async def me(actor: Annotated[Actor, Depends(requires(Permission.SELF))]) -> dic
     scopes = sorted(scope.value for scope in actor.scopes) if actor.scopes is not None else None
     return {
         "id": actor.id, "email": actor.name, "role": actor.role.value if actor.role else None, "key": actor.key_id,
+        "session": actor.session_id, "ceiling": actor.ceiling.value,
         "scopes": scopes, "opens_content": actor.unlocked is not None,
     }  # fmt: skip
 
@@ -123,28 +131,20 @@ async def list_documents(
 async def ingest(
     request: Request, collection: str, actor: Annotated[Actor, Depends(requires(Permission.INGEST))]
 ) -> dict[str, Any]:
-    """Take files in (multipart, field ``file``, repeated); optional fields ``subject`` (repeated) and ``subject_column``."""
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+    """Take files in (multipart, field ``file``, repeated); before them optional fields ``subject`` (repeated), ``subject_column``."""
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
         raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
-    async with request.form(max_files=1000, max_fields=1000) as form:
-        subjects = tuple(str(value)[:200] for value in form.getlist("subject") if isinstance(value, str))
-        column = form.get("subject_column")
-        uploads = [
-            Upload(
-                value.filename or "unnamed",
-                _pieces(value.file),
-                subjects,
-                column[:200] if isinstance(column, str) else "",
-            )
-            for value in form.getlist("file")
-            if isinstance(value, UploadFile)
-        ]
-        return shapes.job(await services_of(request).ingest.submit(actor, collection, uploads))
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(PIECE):
-        yield piece
+    async with request.app.state.uploads:
+        files = ArrivingFiles(kind, request.stream())
+        feeding = asyncio.create_task(files.feed())
+        try:
+            await files.begun()
+            return shapes.job(await services_of(request).ingest.submit(actor, collection, files))
+        finally:
+            feeding.cancel()
+            files.fail(Invalid("the upload was given up", code="upload_cut_off"))
+            await asyncio.gather(feeding, return_exceptions=True)
 
 
 @guarded(router, "GET", "/documents/{document}", Permission.COLLECTION_READ)
@@ -193,10 +193,59 @@ async def cancel_job(
 @guarded(router, "POST", "/collections/{collection}/ask", Permission.ASK)
 async def ask(
     request: Request, collection: str, body: Question, actor: Annotated[Actor, Depends(requires(Permission.ASK))]
-) -> dict[str, Any]:
-    """Answer a question from a collection, with quotes."""
+) -> Any:
+    """Answer a question from a collection, with quotes; with ``stream`` as events ``considered``, ``text``, ``answer``."""
     service = services_of(request).answering
-    return shapes.answer(await service.ask(actor, collection, body.question, purpose=body.purpose, model=body.model))
+    options: dict[str, Any] = {"purpose": body.purpose, "model": body.model}
+    if not body.stream:
+        return shapes.answer(await service.ask(actor, collection, body.question, **options))
+    events = while_valid(request, actor, service.ask_stream(actor, collection, body.question, **options))
+    first = await first_of(events)  # what is refused before the first event gets its status
+    return PieceResponse(_told(request, first, events), media_type="text/event-stream")
+
+
+async def _told(
+    request: Request, first: AskEvent | None, events: AsyncGenerator[AskEvent, None]
+) -> AsyncGenerator[bytes, None]:
+    event = first
+    try:
+        while event is not None:
+            match event:
+                case Considered(sources):
+                    yield _event("considered", {"sources": len(sources)})
+                case TextDelta(text):
+                    yield _event("text", {"text": text})
+                case Finished(answer):
+                    yield _event("answer", shapes.answer(answer))
+            event = await anext(events, None)
+    except PaiError as error:
+        yield _event("error", error_body(request, error))
+    finally:
+        await events.aclose()
+
+
+def _event(name: str, value: dict[str, Any]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(value) + b"\n\n"
+
+
+@guarded(router, "GET", "/sessions", Permission.SESSIONS)
+async def list_sessions(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.SESSIONS))]
+) -> dict[str, Any]:
+    """List one's own live browser sessions."""
+    found = await services_of(request).sessions.list(actor)
+    return {"sessions": [{**shapes.session(value), "current": value.id == actor.session_id} for value in found]}
+
+
+@guarded(router, "DELETE", "/sessions/{session}", Permission.SESSIONS)
+async def end_session(
+    request: Request, response: Response, session: str, actor: Annotated[Actor, Depends(requires(Permission.SESSIONS))]
+) -> dict[str, Any]:
+    """End one of one's own sessions, at once and on open streams too."""
+    await services_of(request).sessions.kill(actor, session)
+    if session == actor.session_id:
+        clear_session_cookie(response)
+    return {"ended": session}
 
 
 @guarded(router, "GET", "/keys", Permission.KEYS)
@@ -247,3 +296,20 @@ async def audit_checkpoint(
     """Sign the tree head."""
     made = await services_of(request).oversight.checkpoint(actor)
     return {"size": made.size, "root": made.root, "note": made.note}
+
+
+@guarded(router, "GET", "/audit/checkpoint", Permission.AUDIT_VERIFY)
+async def latest_checkpoint(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.AUDIT_VERIFY))]
+) -> dict[str, Any]:
+    """Return the newest signed tree head that was kept."""
+    made = await services_of(request).oversight.latest_checkpoint(actor)
+    return {"size": made.size, "root": made.root, "note": made.note}
+
+
+@guarded(router, "GET", "/audit/verify", Permission.AUDIT_VERIFY)
+async def audit_verify(
+    request: Request, actor: Annotated[Actor, Depends(requires(Permission.AUDIT_VERIFY))]
+) -> dict[str, Any]:
+    """Recompute the whole log."""
+    return shapes.verification(await services_of(request).oversight.verify(actor))

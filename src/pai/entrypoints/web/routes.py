@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from pai.entrypoints.http.services import Services
 from pai.entrypoints.web import assets
-from pai.entrypoints.web.browser import PageRoute
-from pai.entrypoints.web.needs import WebServices
 from pai.entrypoints.web.pages import (
     account_setup,
     account_show,
@@ -19,17 +18,15 @@ from pai.entrypoints.web.pages import (
     session_logout,
 )  # fmt: skip
 
-PUBLIC = frozenset({"/", "/login", "/setup", "/static/{name}"})
-"""Paths without a permission; everything else names exactly one."""
 _PAGES = (
     session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
     collection_ask, privacy_show,
 )  # fmt: skip
 
 
-def routes(services: WebServices) -> APIRouter:
+def routes(services: Services) -> APIRouter:
     """Return the router of the web application."""
-    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    router = APIRouter(include_in_schema=False)
     assets.add(router)
     for one in _PAGES:
         one.add(router, services)

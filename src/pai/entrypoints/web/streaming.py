@@ -2,98 +2,69 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
-from fastapi.responses import StreamingResponse
+from fastapi import Request
 
-from pai.core.ports.engine import ChatDelta
+from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.web.markdown import GrowingText
-from pai.foundation.errors import PaiError, Unauthenticated
+from pai.foundation.actor import Actor
+from pai.foundation.errors import PaiError
 
 Event = dict[str, Any]
 RENDER_SECONDS = 0.06
 """Text is rendered at most this often: an eye sees no more, and the event loop has other streams to serve."""
-_QUEUE = 64
-_running: set[asyncio.Task[None]] = set()
 
 
-def lines(events: AsyncIterator[Event]) -> StreamingResponse:
-    """Return the events as a response. A reader who goes away closes ``events``, and with them the generation."""
-    return StreamingResponse(
-        _encoded(_carried(events)), media_type="application/x-ndjson", headers={"x-accel-buffering": "no"}
-    )
+async def lines(request: Request, actor: Actor, events: AsyncGenerator[Event, None]) -> PieceResponse:
+    """Return the events as a response; what is refused before the first one is raised, so that it gets its status.
 
-
-def error_event(error: PaiError) -> Event:
-    """Return an error that came after the stream had begun."""
-    return {"type": "error", "status": error.status, "code": error.code, "message": error.message, "hint": error.hint}
-
-
-async def answer_events(deltas: AsyncIterator[ChatDelta], alive: Callable[[], bool]) -> AsyncIterator[Event]:
-    """Yield block events of an answer as it grows, then ``done``. Ends when ``alive`` says that the session has."""
-    growing, waiting, rendered, finish = GrowingText(), "", 0.0, "stop"
-    try:
-        async for delta in deltas:
-            if not alive():
-                raise Unauthenticated("your session has ended", hint="log in again")
-            waiting += delta.text
-            finish = delta.finish_reason or finish
-            if waiting and time.monotonic() - rendered >= RENDER_SECONDS:
-                yield _blocks(growing, waiting)
-                waiting, rendered = "", time.monotonic()
-        if waiting:
-            yield _blocks(growing, waiting)
-        yield {"type": "done", "finish": finish}
-    except PaiError as error:
-        yield error_event(error)
-    finally:
-        await deltas.aclose()  # type: ignore[attr-defined]  # every engine's answer is an asynchronous generator
-
-
-def _blocks(growing: GrowingText, piece: str) -> Event:
-    start, blocks = growing.add(piece)
-    return {"type": "blocks", "from": start, "blocks": blocks}
-
-
-async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
-    async for event in events:
-        yield msgspec.json.encode(event) + b"\n"
-
-
-async def _carried(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-    """Yield the events from a task of their own.
-
-    When the reader goes away, the server cancels the response again at each await, so that clean-up there could not
-    wait for anything. A task that is cancelled once can: it stops the model and keeps what was said.
+    It ends with the session, and a reader who goes away closes ``events``, which stops the model.
     """
-    queue: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+    told = while_valid(request, actor, events)
+    first = await first_of(told)
+    return PieceResponse(_encoded(first, told), media_type="application/x-ndjson", headers={"x-accel-buffering": "no"})
 
-    async def carry() -> None:
-        try:
-            async for event in events:
-                await queue.put(event)
-        finally:
-            await events.aclose()  # type: ignore[attr-defined]  # an asynchronous generator
 
-    task = asyncio.create_task(carry())
-    _running.add(task)
-    task.add_done_callback(_running.discard)
-    waiting: asyncio.Task[Event] | None = None
+async def _encoded(first: Event | None, events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:
+    event = first
     try:
-        while True:
-            waiting = asyncio.create_task(queue.get())
-            await asyncio.wait({waiting, task}, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                break
-            yield waiting.result()
-        while not queue.empty():
-            yield queue.get_nowait()
-        await task
+        while event is not None:
+            yield msgspec.json.encode(event) + b"\n"
+            event = await anext(events, None)
+    except PaiError as error:
+        told = {
+            "type": "error",
+            "status": error.status,
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+        }
+        yield msgspec.json.encode(told) + b"\n"
     finally:
-        if waiting is not None:
-            waiting.cancel()
-        task.cancel()
+        await events.aclose()
+
+
+class Growing:
+    """An answer that grows, rendered no more often than an eye can see."""
+
+    def __init__(self, *, citations: bool = False) -> None:
+        self._text = GrowingText(citations=citations)
+        self._waiting = ""
+        self._rendered = 0.0
+
+    def add(self, piece: str) -> list[Event]:
+        """Take a piece in; return the events that are due."""
+        self._waiting += piece
+        return self.rest() if time.monotonic() - self._rendered >= RENDER_SECONDS else []
+
+    def rest(self) -> list[Event]:
+        """Return what has not been told yet."""
+        if not self._waiting:
+            return []
+        start, blocks = self._text.add(self._waiting)
+        self._waiting, self._rendered = "", time.monotonic()
+        return [{"type": "blocks", "from": start, "blocks": blocks}]

@@ -27,10 +27,14 @@ def show(context: Context, value: Any, text: str) -> None:
         say(text)
 
 
-def _new_secret(what: str) -> Secret:
+_VARIABLES = {"password": "PAI_ADMIN_PASSWORD_FILE", "passphrase": "PAI_PASSPHRASE_FILE"}
+
+
+def new_secret(what: str) -> Secret:
+    """Ask twice at the terminal. Raises Usage when there is none, or when the entries differ."""
     if not sys.stdin.isatty():
         raise Usage(
-            f"the {what} is needed", hint=f"give --{what}-file, or set the variable that `pai init --help` names"
+            f"the {what} is needed", hint=f"give --{what}-file, or set {_VARIABLES[what]} to a file with mode 0600"
         )
     first = getpass.getpass(f"New {what}: ")
     if first != getpass.getpass(f"The same {what} again: "):
@@ -44,13 +48,16 @@ def _new_secret(what: str) -> Secret:
 @click.option("--passphrase-file", help="File with the root passphrase, mode 0600 (PAI_PASSPHRASE_FILE).")
 @click.option("--profile", type=click.Choice(["laptop", "server", "airgap"]), help="Where this installation stands.")
 @click.option("--models", help="starter, small, echo or none (PAI_MODELS).")
+@click.option("--ask", is_flag=True, help="Ask at the terminal for the administrator's password too.")
 @as_json
 @click.pass_obj
 def init(
     context: Context, admin: str | None, password_file: str | None, passphrase_file: str | None, profile: str | None,
-    models: str | None, json_: bool,
+    models: str | None, ask: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Make a new installation in PAI_HOME. Interrupted, it can be run again.
+
+    Without a password file it prints a link, good once and for 30 minutes, where the first administrator chooses a password.
 
     Example: pai init --admin me@example.org --password-file pw --passphrase-file pp --models starter
     """
@@ -62,21 +69,28 @@ def init(
     if not email:
         raise Usage("the address of the first administrator is needed", hint="give --admin or set PAI_ADMIN_EMAIL")
     password_path = Path(password_file) if password_file else settings.admin_password_file
-    password = context.secret_file(password_path, "password") if password_path else _new_secret("password")
+    password = context.secret_file(password_path, "password") if password_path else None
+    if password is None and ask:
+        password = new_secret("password")
     path = Path(passphrase_file) if passphrase_file else settings.passphrase_file
-    passphrase = context.secret_file(path, "passphrase") if path else _new_secret("passphrase")
+    passphrase = context.secret_file(path, "passphrase") if path else new_secret("passphrase")
     made = context.initialise(
         settings, admin_email=email, admin_password=password, passphrase=passphrase,
         models=models or settings.models_choice or "starter", cache=context.cache, progress=note,
     )  # fmt: skip
     value = {
         "home": str(settings.home), "admin": made.admin, "models": made.models, "recovery_code": made.recovery_code,
-        "admin_recovery_code": made.admin_recovery_code, "seconds": made.seconds,
+        "admin_recovery_code": made.admin_recovery_code, "seconds": made.seconds, "setup_url": None,
     }  # fmt: skip
     text = f"PAI is initialised in {settings.home}. Next: pai serve"
+    if made.setup_token:
+        value["setup_url"] = f"https://localhost:{settings.server.port}/setup#{made.setup_token}"
+        text += (
+            f"\nThen choose a password for {made.admin} (this link works once, for 30 minutes): {value['setup_url']}"
+        )
     if made.recovery_code:
         text += f"\nRecovery code (write it down, away from this machine): {made.recovery_code}"
-        text += f"\nIt also lies in {settings.home}/recovery-code.txt until you delete that file."
+        text += f"\nIt also lies in {settings.home}/recovery-code.txt until you confirm it: pai keys confirm-recovery"
     show(context, value, text)
 
 
@@ -134,99 +148,6 @@ def env(context: Context, json_: bool) -> None:
     value = {"OPENAI_BASE_URL": f"{base}/v1", "SSL_CERT_FILE": ca, "PAI_URL": base, "PAI_CA_FILE": ca}
     lines = [f"export {name}={text}" for name, text in value.items()]
     show(context, value, "\n".join([*lines, "# and a key: export OPENAI_API_KEY=$(pai key create ... )"]))
-
-
-@click.group()
-def user() -> None:
-    """Accounts. Example: pai user add ada@example.org --role member --password-file pw"""
-
-
-@user.command("add")
-@click.argument("email")
-@click.option("--role", default="member", show_default=True)
-@click.option("--password-file", help="File with the first password, mode 0600.")
-@as_json
-@click.pass_obj
-def user_add(context: Context, email: str, role: str, password_file: str | None, json_: bool) -> None:
-    """Make an account."""
-    password = context.secret_file(Path(password_file), "password") if password_file else _new_secret("password")
-    value = call(context, "user.add", email=email, role=role, password=password.reveal().decode("utf-8", "replace"))
-    show(context, value, f"{value['email']} ({value['role']}); recovery code of its content: {value['recovery_code']}")
-
-
-@user.command("list")
-@as_json
-@click.pass_obj
-def user_list(context: Context, json_: bool) -> None:
-    """List accounts."""
-    value = call(context, "user.list")
-    show(
-        context,
-        value,
-        "\n".join(f"{u['email']}  {u['role']}  {'disabled' if u['disabled_at'] else ''}" for u in value["users"]),
-    )
-
-
-@user.command("disable")
-@click.argument("email")
-@as_json
-@click.pass_obj
-def user_disable(context: Context, email: str, json_: bool) -> None:
-    """Disable an account: its keys and sessions die at once."""
-    value = call(context, "user.disable", email=email)
-    show(context, value, f"{value['email']} is disabled")
-
-
-@click.group()
-def key() -> None:
-    """API keys. Example: pai key create --owner me@example.org --name laptop --scopes inference,knowledge"""
-
-
-@key.command("create")
-@click.option("--owner", required=True, help="E-mail address of the account.")
-@click.option("--name", required=True, help="What the key is for.")
-@click.option("--scopes", required=True, help="inference, knowledge, perception, prediction, audit, metrics, admin")
-@click.option("--expires", help="Such as 30d, 12h or 15m.")
-@click.option("--owner-password-file", help="The owner's password, when the key is to open their content.")
-@as_json
-@click.pass_obj
-def key_create(
-    context: Context,
-    owner: str,
-    name: str,
-    scopes: str,
-    expires: str | None,
-    owner_password_file: str | None,
-    json_: bool,
-) -> None:
-    """Make a key; it is shown once."""
-    password = (
-        context.secret_file(Path(owner_password_file), "password").reveal().decode() if owner_password_file else None
-    )
-    value = call(context, "key.create", owner=owner, name=name, scopes=scopes, expires=expires, owner_password=password)
-    show(context, value, value["key"])
-
-
-@key.command("list")
-@as_json
-@click.pass_obj
-def key_list(context: Context, json_: bool) -> None:
-    """List keys."""
-    value = call(context, "key.list")
-    lines = [
-        f"{k['id']}  {k['owner']}  {k['name']}  {','.join(k['scopes'])}  {'revoked' if k['revoked_at'] else ''}"
-        for k in value["keys"]
-    ]
-    show(context, value, "\n".join(lines))
-
-
-@key.command("revoke")
-@click.argument("id")
-@as_json
-@click.pass_obj
-def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: A002
-    """Revoke a key; it is dead at once."""
-    show(context, call(context, "key.revoke", id=id), f"{id} is revoked")
 
 
 @click.group()

@@ -1,12 +1,12 @@
-"""Set up: the one-time link of a fresh installation makes the first administrator."""
+"""Set up: a one-time link from the console chooses a password; on a fresh installation it makes the first administrator."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pai.entrypoints.web.browser import require_same_origin
-from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.http.authentication import address_of, require_same_origin
+from pai.entrypoints.http.services import Services
 from pai.entrypoints.web.templating import page
 from pai.foundation.redaction import Secret
 
@@ -19,7 +19,7 @@ class SetUp(BaseModel):
     password: str = Field(min_length=1, max_length=1024)
 
 
-def add(router: APIRouter, services: WebServices) -> None:
+def add(router: APIRouter, services: Services) -> None:
     """Register ``/setup``, public."""
 
     @router.get("/setup")
@@ -28,8 +28,9 @@ def add(router: APIRouter, services: WebServices) -> None:
         return page("setup")
 
     @router.post("/setup", status_code=201)
-    async def set_up(request: Request, body: SetUp) -> dict[str, str]:
-        """Make the account; the recovery code is shown this once."""
+    async def set_up(request: Request, body: SetUp) -> dict[str, str | None]:
+        """Set the password; the recovery code of a new account is shown this once."""
         require_same_origin(request)
-        code = await services.sessions.set_up(Secret(body.token.encode()), Secret(body.password.encode()))
-        return {"recovery_code": code.reveal().decode()}
+        token, password = Secret(body.token.encode()), Secret(body.password.encode())
+        code = await services.setup.choose(token, password, address=address_of(request))
+        return {"recovery_code": code.reveal().decode() if code else None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pai.core.policy.values import Permission
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.routing import guarded, requires
-from pai.entrypoints.web.browser import token_of, viewer
-from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.http.services import Services
+from pai.entrypoints.web.browser import shell
 from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor, Scope
+from pai.foundation.redaction import Secret
 from pai.foundation.time import utc_now
 
 SCOPES = (
@@ -31,21 +32,29 @@ class NewKey(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=100)
     scopes: list[Scope] = Field(min_length=1, max_length=8)
-    days: str = Field(pattern=r"\A(?:7|30|90|365)\Z")
+    days: Literal["7", "30", "90", "365"]
 
 
-def add(router: APIRouter, services: WebServices) -> None:
-    """Register ``/account`` and ``POST /account/keys``."""
+class Recovery(BaseModel):
+    """POST /account/recovery."""
+
+    model_config = ConfigDict(extra="forbid")
+    code: str = Field(min_length=1, max_length=200)
+    password: str = Field(min_length=1, max_length=1024)
+
+
+def add(router: APIRouter, services: Services) -> None:
+    """Register ``/account``, ``POST /account/keys`` and ``POST /account/recovery``."""
 
     @guarded(router, "GET", "/account", Permission.SELF)
     async def show_account(request: Request, actor: Annotated[Actor, Depends(requires(Permission.SELF))]) -> Response:
         """Show the account."""
-        user = await services.sessions.account(actor)
+        user = await services.accounts.me(actor)
         return page(
             "account", user=user, server_holds_key=user.first_administrator,
             sessions=await services.sessions.list(actor),
-            keys=await services.keys.list(actor), scopes=SCOPES, viewer=viewer(actor),
-            csrf=services.sessions.csrf(token_of(request)),
+            keys=await services.keys.list(actor), scopes=SCOPES,
+            **shell(request, actor),
         )  # fmt: skip
 
     @guarded(router, "POST", "/account/keys", Permission.KEYS, status_code=201)
@@ -59,3 +68,10 @@ def add(router: APIRouter, services: WebServices) -> None:
             expires_at=utc_now() + timedelta(days=int(body.days)),
         )
         return JSONResponse({**shapes.key(made.key, actor.name), "key": made.text}, 201)
+
+    @guarded(router, "POST", "/account/recovery", Permission.SESSIONS)
+    async def recover(body: Recovery, actor: Annotated[Actor, Depends(requires(Permission.SESSIONS))]) -> JSONResponse:
+        """Open the content with the recovery code, after a reset of the login."""
+        code, password = Secret(body.code.encode()), Secret(body.password.encode())
+        await services.setup.recover(actor, code, password)
+        return JSONResponse({"opened": True})

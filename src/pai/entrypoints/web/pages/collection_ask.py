@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from pai.core.knowledge.answering import Considered, TextDelta
+from pai.core.knowledge.answering import Considered, Finished, TextDelta
 from pai.core.knowledge.values import Answer, Chunk
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
-from pai.entrypoints.web.browser import token_of, viewer
-from pai.entrypoints.web.markdown import GrowingText, trees
-from pai.entrypoints.web.needs import WebServices
-from pai.entrypoints.web.streaming import Event, error_event, lines
+from pai.entrypoints.http.services import Services
+from pai.entrypoints.web.browser import shell
+from pai.entrypoints.web.markdown import trees
+from pai.entrypoints.web.streaming import Event, Growing, lines
 from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor
-from pai.foundation.errors import NotFound, PaiError, Unauthenticated
+from pai.foundation.errors import NotFound
 
 MAX_QUESTION = 2000
 NEARBY = 400
@@ -34,7 +35,7 @@ class Question(BaseModel):
     question: str = Field(min_length=1, max_length=MAX_QUESTION)
 
 
-def add(router: APIRouter, services: WebServices) -> None:
+def add(router: APIRouter, services: Services) -> None:
     """Register ``/ask``, ``/ask/questions`` and ``/documents/{document}/passages/{passage}``."""
 
     @guarded(router, "GET", "/ask", Permission.COLLECTION_LIST)
@@ -44,13 +45,14 @@ def add(router: APIRouter, services: WebServices) -> None:
     ) -> Response:  # fmt: skip
         """Show the question form."""
         found = sorted(await services.collections.list(actor), key=lambda one: one.name.lower())
-        csrf = services.sessions.csrf(token_of(request))
-        return page("ask", collections=found, chosen=collection, viewer=viewer(actor), csrf=csrf)
+        return page("ask", collections=found, chosen=collection, **shell(request, actor))
 
     @guarded(router, "POST", "/ask/questions", Permission.ASK)
-    async def ask(body: Question, actor: Annotated[Actor, Depends(requires(Permission.ASK))]) -> Response:
+    async def ask(
+        request: Request, body: Question, actor: Annotated[Actor, Depends(requires(Permission.ASK))]
+    ) -> Response:
         """Stream the answer: its blocks, its sources, or that the documents do not hold it."""
-        return lines(_events(services, actor, body))
+        return await lines(request, actor, _events(services, actor, body))
 
     @guarded(router, "GET", "/documents/{document}/passages/{passage}", Permission.COLLECTION_READ)
     async def show_passage(
@@ -62,24 +64,18 @@ def add(router: APIRouter, services: WebServices) -> None:
         return JSONResponse({"document": found.name, **_cut(passages, passage, quote)})
 
 
-async def _events(services: WebServices, actor: Actor, body: Question) -> AsyncIterator[Event]:
-    growing = GrowingText(citations=True)
-    stream = services.answering.ask_stream(actor, body.collection, body.question)
-    try:
+async def _events(services: Services, actor: Actor, body: Question) -> AsyncGenerator[Event, None]:
+    growing = Growing(citations=True)
+    async with aclosing(services.answering.ask_stream(actor, body.collection, body.question)) as stream:
         async for event in stream:
-            if not services.sessions.alive(actor):
-                raise Unauthenticated("your session has ended", hint="log in again")
-            if isinstance(event, Considered):
-                yield {"type": "considered", "passages": len(event.sources)}
-            elif isinstance(event, TextDelta):
-                start, blocks = growing.add(event.text)
-                yield {"type": "blocks", "from": start, "blocks": blocks}
-            else:
-                yield _finished(event.answer)
-    except PaiError as error:
-        yield error_event(error)
-    finally:
-        await stream.aclose()  # type: ignore[attr-defined]  # an asynchronous generator
+            match event:
+                case Considered(sources):
+                    yield {"type": "considered", "passages": len(sources)}
+                case TextDelta(text):
+                    for told in growing.add(text):
+                        yield told
+                case Finished(answer):
+                    yield _finished(answer)
 
 
 def _finished(answer: Answer) -> Event:

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
-from pai.entrypoints.web.browser import token_of, viewer
-from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.http.services import Services
+from pai.entrypoints.web.browser import shell
 from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor
 
 
-def add(router: APIRouter, services: WebServices) -> None:
+def add(router: APIRouter, services: Services) -> None:
     """Register ``/collections``."""
 
     @guarded(router, "GET", "/collections", Permission.COLLECTION_LIST)
@@ -23,6 +23,4 @@ def add(router: APIRouter, services: WebServices) -> None:
     ) -> Response:
         """Show the collections."""
         found = sorted(await services.collections.list(actor), key=lambda collection: collection.name.lower())
-        return page(
-            "collections", collections=found, viewer=viewer(actor), csrf=services.sessions.csrf(token_of(request))
-        )
+        return page("collections", collections=found, **shell(request, actor))

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
-from pai.entrypoints.web.browser import token_of, viewer
-from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.http.services import Services
+from pai.entrypoints.web.browser import shell
 from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound
 
 
-def add(router: APIRouter, services: WebServices) -> None:
+def add(router: APIRouter, services: Services) -> None:
     """Register ``/collections/{collection}``."""
 
     @guarded(router, "GET", "/collections/{collection}", Permission.COLLECTION_READ)
@@ -31,5 +31,5 @@ def add(router: APIRouter, services: WebServices) -> None:
         )
         return page(
             "collection", collection=found, documents=documents, may_add=found.owner_id == actor.id,
-            viewer=viewer(actor), csrf=services.sessions.csrf(token_of(request)),
+            **shell(request, actor),
         )  # fmt: skip

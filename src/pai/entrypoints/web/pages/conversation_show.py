@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from pai.core.conversations.chats import Begun, Ended
 from pai.core.conversations.values import Conversation, Message
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
-from pai.entrypoints.web.browser import token_of, viewer
+from pai.entrypoints.http.services import Services
+from pai.entrypoints.web.browser import shell
 from pai.entrypoints.web.markdown import render
-from pai.entrypoints.web.needs import Turn, WebServices
-from pai.entrypoints.web.streaming import Event, answer_events, lines
+from pai.entrypoints.web.streaming import Event, Growing, lines
 from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor
 
@@ -31,7 +33,7 @@ class Said(BaseModel):
     text: str = Field(min_length=1, max_length=MAX_CHARACTERS)
 
 
-def add(router: APIRouter, services: WebServices) -> None:
+def add(router: APIRouter, services: Services) -> None:
     """Register ``/chat``, ``/chat/{conversation}`` and ``/chat/messages``."""
 
     @guarded(router, "GET", "/chat", Permission.CONVERSATIONS)
@@ -42,7 +44,7 @@ def add(router: APIRouter, services: WebServices) -> None:
     @guarded(router, "GET", "/chat/{conversation}", Permission.CONVERSATIONS)
     async def show_conversation(request: Request, conversation: str, actor: Member) -> Response:
         """Show a conversation."""
-        found, messages = await services.conversations.show(actor, conversation)
+        found, messages = await services.conversations.get(actor, conversation)
         return await _page(services, request, actor, found, messages)
 
     @guarded(router, "DELETE", "/chat/{conversation}", Permission.CONVERSATIONS)
@@ -52,21 +54,19 @@ def add(router: APIRouter, services: WebServices) -> None:
         return JSONResponse({"deleted": conversation})
 
     @guarded(router, "POST", "/chat/messages", Permission.CONVERSATIONS)
-    async def say(body: Said, actor: Member) -> Response:
+    async def say(request: Request, body: Said, actor: Member) -> Response:
         """Keep what was said and stream the answer. Errors before the first word are a status, later ones an event."""
-        turn = await services.conversations.say(actor, body.conversation or None, body.text)
-        return lines(_events(turn, services, actor))
+        return await lines(request, actor, _events(services, actor, body))
 
 
 async def _page(
-    services: WebServices, request: Request, actor: Actor, conversation: Conversation | None, messages: Any
+    services: Services, request: Request, actor: Actor, conversation: Conversation | None, messages: Any
 ) -> Response:
     models = await services.inference.models(actor)
     return page(
         "chat", conversation=conversation, conversations=await services.conversations.list(actor),
-        messages=[_shown(message) for message in messages], viewer=viewer(actor),
-        csrf=services.sessions.csrf(token_of(request)),
-        model=next((model.name for model in models if "default" in model.aliases), ""),
+        messages=[_shown(message) for message in messages],
+        model=next((model.name for model in models if "default" in model.aliases), ""), **shell(request, actor),
     )  # fmt: skip
 
 
@@ -76,17 +76,22 @@ def _shown(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": message.content, "html": html, "model": message.model}
 
 
-async def _events(turn: Turn, services: WebServices, actor: Actor) -> AsyncIterator[Event]:
-    answer = answer_events(turn.deltas, lambda: services.sessions.alive(actor))
-    try:
-        yield {
-            "type": "start",
-            "conversation": turn.conversation.id,
-            "title": turn.conversation.title,
-            "model": turn.model,
-        }
+async def _events(services: Services, actor: Actor, body: Said) -> AsyncGenerator[Event, None]:
+    growing = Growing()
+    async with aclosing(services.conversations.say(actor, body.text, body.conversation or None)) as answer:
         async for event in answer:
-            yield event
-    finally:
-        await answer.aclose()  # type: ignore[attr-defined]  # an asynchronous generator
-        await turn.deltas.aclose()  # type: ignore[attr-defined]  # also when the reader left before the first word
+            match event:
+                case Begun(conversation, model):
+                    yield {
+                        "type": "start",
+                        "conversation": conversation.id,
+                        "title": conversation.title,
+                        "model": model,
+                    }
+                case Ended(_, finish, _):
+                    for told in growing.rest():
+                        yield told
+                    yield {"type": "done", "finish": finish}
+                case _:
+                    for told in growing.add(event.text):
+                        yield told

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pai.entrypoints.web.browser import START, own_page, require_same_origin, sentence, set_session, token_of
-from pai.entrypoints.web.needs import WebServices
+from pai.entrypoints.http.authentication import address_of, require_same_origin, session_token, set_session_cookie
+from pai.entrypoints.http.services import Services
+from pai.entrypoints.web.browser import START, own_page, sentence
 from pai.entrypoints.web.templating import page
 from pai.foundation.errors import Invalid, Throttled, Unauthenticated
 from pai.foundation.redaction import Secret
@@ -16,12 +17,19 @@ MAX_PASSWORD = 1024
 _FORM = "application/x-www-form-urlencoded"
 
 
-def add(router: APIRouter, services: WebServices) -> None:
+def add(router: APIRouter, services: Services) -> None:
     """Register ``/login``, public."""
 
     @router.get("/login")
-    async def login_page() -> Response:
-        """Show the form."""
+    async def login_page(request: Request) -> Response:
+        """Show the form; who is logged in already goes on to the start page."""
+        token = session_token(request)
+        if token is not None:
+            try:
+                await services.sessions.authenticate(token)
+            except Unauthenticated:
+                return page("login", error=None, email="", back=START, ended=True)
+            return RedirectResponse(START, 303)
         return page("login", error=None, email="", back=START, ended=False)
 
     @router.post("/login")
@@ -29,26 +37,22 @@ def add(router: APIRouter, services: WebServices) -> None:
         """Begin a session, or say in one sentence why not."""
         require_same_origin(request)
         email, password, back = await _fields(request)
-        address = request.client.host if request.client else ""
         try:
-            opened = await services.sessions.log_in(
-                email, Secret(password.encode()), agent=request.headers.get("user-agent", "")[:300], address=address
+            begun = await services.sessions.login(
+                email,
+                Secret(password.encode()),
+                agent=request.headers.get("user-agent", ""),
+                address=address_of(request),
             )
         except (Unauthenticated, Invalid, Throttled) as error:
             told = {"message": sentence(error.message), "hint": sentence(error.hint)}
-            answer: Response = page("login", error.status, error=told, email=email, back=back, ended=False)
+            refused = page("login", error.status, error=told, email=email, back=back, ended=False)
             if isinstance(error, Throttled):
-                answer.headers["retry-after"] = str(error.retry_after)
-            return answer
+                refused.headers["retry-after"] = str(error.retry_after)
+            return refused
         answer = RedirectResponse(back, 303)
-        set_session(answer, opened.token)
+        set_session_cookie(answer, begun)
         return answer
-
-    @router.get("/")
-    async def start(request: Request) -> Response:
-        """Lead to the log-in page; with a session, to the start page."""
-        # A cookie here only chooses where to go; the page behind checks it. Without one it is always the log-in page.
-        return RedirectResponse(START if token_of(request) else "/login", 303)
 
 
 async def _fields(request: Request) -> tuple[str, str, str]:

@@ -106,6 +106,7 @@ function done() {
   const link = make("a", "", "Show the documents");
   link.href = location.pathname;
   summary.replaceChildren(`${said.join(", ")}. `, link);
+  page.querySelector(".empty")?.remove();
 }
 
 function add(files) {

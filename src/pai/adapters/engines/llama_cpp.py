@@ -1,0 +1,51 @@
+"""Chat by llama.cpp's server: named slots, so that no prompt cache crosses users."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from pai.adapters.engines.slots import Slots
+from pai.adapters.engines.socket_engine import SocketEngine
+from pai.core.ports.engine import Capabilities, ChatRequest
+from pai.foundation.refs import ModelRef
+
+_USUAL_ANSWER: Final = 1024  # tokens reserved for an answer without a limit
+_BYTES_PER_TOKEN: Final = 3  # a low estimate: reserves rather too much
+_TURN: Final = 8  # tokens that a chat template adds to each message
+
+
+class LlamaEngine(SocketEngine):
+    """The engine of a ``llama`` worker with ``parallel`` slots and a pool of ``pool`` tokens.
+
+    Each request names its slot. The slot's cache is switched on only when the same ``cache_key`` filled it; for
+    anyone else the slot starts from nothing, so neither an answer nor its timing depends on
+    another user's prompt being cached.
+    """
+
+    def __init__(
+        self, socket_path: Path, model: ModelRef, capabilities: Capabilities, *, parallel: int, pool: int
+    ) -> None:
+        super().__init__(socket_path, model, capabilities)
+        self._slots = Slots(parallel, pool)
+
+    async def forget(self, cache_key: str) -> None:
+        """Drop what is cached for this user: at logout, erasure and the end of retention."""
+        for number in self._slots.forget(cache_key):
+            # An empty prompt takes the place of the cached one; a busy slot does it when its answer has ended.
+            body = {"prompt": "", "n_predict": 0, "id_slot": number, "cache_prompt": False, "stream": False}
+            await self._post("/completion", body)
+
+    def _placed(self, request_: ChatRequest, body: dict[str, Any]) -> AbstractAsyncContextManager[object]:
+        return self._in_slot(request_, body)
+
+    @asynccontextmanager
+    async def _in_slot(self, request_: ChatRequest, body: dict[str, Any]) -> AsyncIterator[None]:
+        size = sum(len(message.content.encode()) // _BYTES_PER_TOKEN + _TURN for message in request_.messages)
+        tokens = min(size + (request_.max_tokens or _USUAL_ANSWER), self.capabilities.context_length)
+        async with self._slots.take(request_.cache_key, tokens) as (number, reuse):
+            body["id_slot"] = number
+            body["cache_prompt"] = reuse
+            yield

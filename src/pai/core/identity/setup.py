@@ -1,0 +1,154 @@
+"""Choosing a password through a one-time link from the console, and opening content again with the recovery code.
+
+A reset of login is not a reset of content: a password chosen through a link for an account that has one logs in, but the
+member's content key stays closed until the recovery code is given (or this server holds a wrap of it: first administrator).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from pai.core.audit.values import Outcome
+from pai.core.identity.accounts import INSTALLATION, Accounts, new_account, normal_email
+from pai.core.identity.events import LoginRefused, PasswordChosen, SetupLinkMade
+from pai.core.identity.passwords import check_password
+from pai.core.identity.ports import IdentityUnit
+from pai.core.identity.sessions import RESET, Sessions
+from pai.core.identity.values import User
+from pai.core.keys.values import Factor, MemberWrap
+from pai.core.policy.values import Permission
+from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role
+from pai.foundation.errors import Denied, Invalid, NotFound, Unauthenticated
+from pai.foundation.ids import new_id
+from pai.foundation.redaction import Secret
+from pai.foundation.refs import ResourceRef
+
+LIFE: Final = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Use cases on one-time links and recovery."""
+
+    accounts: Accounts
+    sessions: Sessions
+
+    async def link(self, actor: Actor, email: str) -> Secret:
+        """Make a one-time token (30 minutes) to choose a password: for an account, or for the first administrator's address
+        while there is no account at all. Earlier tokens for the address die. Raises Denied, NotFound."""
+        self.accounts.policy.decide(actor, Permission.USERS, INSTALLATION)
+        address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
+
+        def write(unit: IdentityUnit) -> None:
+            user = unit.users.by_email(address)
+            if user is None and unit.users.list():
+                raise NotFound(f"no account has the address {address}", hint="see `pai user list`")
+            if user is not None and user.disabled_at is not None:
+                raise NotFound(f"the account {address} is disabled")
+            unit.users.add_setup_token(_hash(token), address, self.accounts.clock.now() + LIFE)
+            unit.audit.record(actor, SetupLinkMade(resource=ResourceRef("user", user.id) if user else INSTALLATION))
+
+        await self.accounts.work.run(write)
+        return token
+
+    async def choose(self, token: Secret, password: Secret, *, address: str = "") -> Secret | None:
+        """Set the password of a token's account and use the token up; a password that is refused leaves it usable.
+
+        Return the recovery code when this made the first administrator, else None. All sessions of the account end.
+        Raises Unauthenticated for a token that is unknown, used or expired, Invalid (``weak_password``).
+        """
+
+        def write(unit: IdentityUnit) -> tuple[str, Secret | None] | None:
+            email = unit.users.take_setup_token(_hash(token), self.accounts.clock.now())
+            if email is None:
+                unit.audit.record(
+                    _ANONYMOUS, LoginRefused(address=address[:64], outcome=Outcome.REFUSED, reason="setup link")
+                )
+                return None
+            check_password(password, email)
+            user = unit.users.by_email(email)
+            if user is None:
+                if unit.users.list():
+                    raise NotFound("this account is not there any more")
+                added = new_account(unit, self.accounts, OPERATOR, email, Role.ADMINISTRATOR, password, first=True)
+                return email, added.recovery_code
+            self._set(unit, user, password)
+            return email, None
+
+        done = await self.accounts.work.run(write)
+        if done is None:
+            raise Unauthenticated(
+                "this link is used up or expired",
+                code="bad_setup_link",
+                hint="make a new one at the console: pai user reset-login EMAIL",
+            )
+        email, code = done
+        if code is None:
+            await self.sessions.end_all(OPERATOR, email, "reset")
+        return code
+
+    def _set(self, unit: IdentityUnit, user: User, password: Secret) -> None:
+        held = unit.wraps.member_wrap(user.id, Factor.CONSOLE)
+        keystore = self.accounts.keystore
+        if held is not None and user.first_administrator:
+            handle = keystore.unlock_from_console(user.id, held.blob)
+            try:
+                salt, verifier, blob = keystore.wrap_for_password(handle, user.id, password)
+            finally:
+                keystore.forget(handle)
+        else:
+            # A key pair that nothing is sealed for: its wrap proves the password and opens no content.
+            made = keystore.new_member(user.id, password, console=False)
+            salt, verifier, blob = made.password_salt, made.password_verifier, made.password_wrap
+        content = held is not None and user.first_administrator
+        self._keep(unit, user, (salt, verifier, blob), content=content)
+        event = PasswordChosen(resource=ResourceRef("user", user.id), content=content)
+        unit.audit.record(Actor(user.id, user.email, user.kind, user.role), event)
+
+    def _keep(self, unit: IdentityUnit, user: User, made: tuple[bytes, bytes, bytes], *, content: bool) -> None:
+        salt, verifier, blob = made
+        unit.users.update(dataclasses.replace(user, password_salt=salt, password_verifier=verifier))
+        for factor_id in ("", RESET):
+            unit.wraps.remove_member_wraps(user.id, Factor.PASSWORD, factor_id)
+        factor_id, now = "" if content else RESET, self.accounts.clock.now()
+        unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user.id, Factor.PASSWORD, factor_id, blob, now))
+
+    async def recover(self, actor: Actor, code: Secret, password: Secret) -> None:
+        """Open the actor's content with the recovery code and wrap its key under their present password again.
+
+        Raises Unauthenticated for a wrong code or password, Denied for a key in place of a session.
+        """
+        if actor.session_id is None:
+            raise Denied("only a browser session can do this", hint="log in and open the account page")
+        self.accounts.policy.decide(actor, Permission.SESSIONS, ResourceRef("user", actor.id, actor.id))
+        keystore = self.accounts.keystore
+
+        def write(unit: IdentityUnit) -> str:
+            user = unit.users.get(actor.id)
+            wrap = unit.wraps.member_wrap(actor.id, Factor.RECOVERY)
+            proof = unit.wraps.member_wrap(actor.id, Factor.PASSWORD, RESET)
+            if user is None or wrap is None or proof is None:
+                raise Invalid("this account's content is not locked", code="not_locked")
+            checked = keystore.unlock_with_password(
+                user.id, password, salt=user.password_salt, verifier=user.password_verifier, wrap=proof.blob
+            )
+            keystore.forget(checked)
+            handle = keystore.unlock_with_recovery(user.id, code, wrap.blob)
+            self._keep(unit, user, keystore.wrap_for_password(handle, user.id, password), content=True)
+            unit.audit.record(actor, PasswordChosen(resource=ResourceRef("user", user.id), content=True))
+            return handle
+
+        handle = await self.accounts.work.run(write)
+        await self.sessions.reopen(actor, handle)
+
+
+_ANONYMOUS = Actor("anonymous", "anonymous", ActorKind.PERSON)
+
+
+def _hash(token: Secret) -> bytes:
+    return hashlib.sha256(b"pai/setup/1\x00" + token.reveal()).digest()

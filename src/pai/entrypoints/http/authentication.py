@@ -1,0 +1,103 @@
+"""From a request to an actor: a key in the Authorization header, or the session cookie with its CSRF token.
+
+Cookies never open the dialects of other vendors (``/v1``, ``/api``): those are for programs, which send keys.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.responses import Response
+
+from pai.core.identity.sessions import NewSession, csrf_matches, csrf_of
+from pai.entrypoints.http.services import Services
+from pai.foundation.actor import Actor
+from pai.foundation.errors import Denied, Unauthenticated
+from pai.foundation.redaction import Secret
+
+COOKIE: Final = "__Host-pai_session"
+"""The prefix makes browsers demand Secure, Path=/ and no Domain (RFC 6265bis section 4.1.3.2)."""
+CSRF_HEADER: Final = "x-csrf-token"
+SAFE: Final = frozenset({"GET", "HEAD"})
+_KEYS_ONLY: Final = ("/v1", "/api")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+
+
+async def authenticate(request: Request) -> Actor:
+    """Return who asks. Raises Unauthenticated, and Denied for a cookie without its CSRF token or from another site."""
+    services: Services = request.app.state.services
+    if "authorization" in request.headers:
+        return await services.keys.authenticate(bearer(request))
+    token = session_token(request)
+    if token is None or _keys_only(request.url.path):
+        raise Unauthenticated("an API key is needed", hint="send the header: Authorization: Bearer KEY")
+    if request.method not in SAFE:
+        require_same_origin(request)
+        if not csrf_matches(token, request.headers.get(CSRF_HEADER, "")):
+            raise Denied("the CSRF token is missing or wrong", code="csrf", hint="reload the page")
+    return await services.sessions.authenticate(token)
+
+
+def _keys_only(path: str) -> bool:
+    return any(path == root or path.startswith(root + "/") for root in _KEYS_ONLY)
+
+
+def bearer(request: Request) -> str:
+    """Return the key of the Authorization header. Other places (query, cookie, form) are never looked at."""
+    values = request.headers.getlist("authorization")
+    kind, _, key = (values[0] if len(values) == 1 else "").partition(" ")
+    if kind.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("an API key is needed", hint="send the header: Authorization: Bearer KEY")
+    return key.strip()
+
+
+def session_token(request: Request) -> Secret | None:
+    """Return the session cookie's value, or None when there is none of the right form."""
+    value = request.cookies.get(COOKIE, "")
+    return Secret(value.encode()) if _TOKEN.match(value) else None
+
+
+def csrf_token(request: Request) -> str:
+    """Return the CSRF token to put into a page that answers this request; empty without a session cookie."""
+    token = session_token(request)
+    return csrf_of(token) if token is not None else ""
+
+
+def require_same_origin(request: Request) -> None:
+    """Refuse what another site's page sends. Log-in and set-up need this too. Raises Denied.
+
+    Sec-Fetch-Site (Fetch Metadata) is set by the browser alone and decides where it is present: Origin is ``null`` for our own
+    forms, because our pages send no referrer. Without it, Origin has to be this very address.
+    """
+    site = request.headers.get("sec-fetch-site")
+    own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    same = site == "same-origin" if site is not None else _normal(request.headers.get("origin", "")) == _normal(own)
+    if not same:
+        raise Denied("this request comes from another site", code="cross_site", hint="use PAI's own page")
+
+
+def _normal(origin: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(origin.lower())
+        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+
+
+def set_session_cookie(response: Response, begun: NewSession) -> None:
+    """Give the browser its session: a cookie that scripts cannot read and other sites cannot send, gone with the browser."""
+    response.set_cookie(COOKIE, begun.token.reveal().decode(), path="/", secure=True, httponly=True, samesite="strict")
+
+
+def clear_session_cookie(response: Response) -> None:
+    """Take the cookie away, and what the browser kept of the pages."""
+    response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    response.headers["clear-site-data"] = '"cache", "storage"'
+
+
+def address_of(request: Request) -> str:
+    """Return the peer's address as the socket tells it; forwarding headers are never trusted."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,101 @@
+"""Answers that come in pieces: they end with the credential they were asked with, and with their reader."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, TypeVar
+
+from fastapi import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from pai.entrypoints.http.services import Services
+from pai.foundation.actor import Actor
+from pai.foundation.errors import PaiError, Unauthenticated
+
+Piece = TypeVar("Piece")
+_closing: set[asyncio.Task[None]] = set()
+
+
+class ReaderGone(PaiError):
+    """The client closed the connection; nobody will see this answer."""
+
+    status = 499
+    default_code = "client_gone"
+
+
+async def while_valid(
+    request: Request, actor: Actor, source: AsyncIterator[Piece], *, watch_reader: bool = False
+) -> AsyncGenerator[Piece, None]:
+    """Yield the pieces of ``source``, and close it (which stops the model) however this ends.
+
+    Raises Unauthenticated as soon as the actor's session or key ends, also while a piece is being waited for, and with
+    ``watch_reader`` ReaderGone when the client goes away (streaming responses are told by the server instead).
+    """
+    services: Services = request.app.state.services
+    liveness = services.sessions.liveness if actor.session_id is not None else services.keys.liveness
+    coming: asyncio.Future[Piece] | None = None
+    with liveness.watch(actor) as ended:
+        over: list[asyncio.Task[Any]] = [asyncio.create_task(ended.wait())]
+        if watch_reader:
+            over.append(asyncio.create_task(_gone(request)))
+        try:
+            while True:
+                coming = asyncio.ensure_future(anext(source))
+                await asyncio.wait([coming, *over], return_when=asyncio.FIRST_COMPLETED)
+                if over[0].done():
+                    raise Unauthenticated("the session or key has ended", code="session_ended", hint="log in again")
+                if not coming.done():
+                    raise ReaderGone("the client went away")
+                try:
+                    piece = coming.result()
+                except StopAsyncIteration:
+                    return
+                yield piece
+        finally:
+            for task in over:
+                task.cancel()
+            # In a task of its own: the request's task may be cancelled again while the model is being stopped.
+            closing = asyncio.create_task(_close(coming, source))
+            _closing.add(closing)
+            closing.add_done_callback(_closing.discard)
+            await asyncio.shield(closing)
+
+
+async def first_of(pieces: AsyncGenerator[Piece, None]) -> Piece | None:
+    """Return the first piece, None when there is none. Raises what refused it, with ``pieces`` closed."""
+    try:
+        return await anext(pieces, None)
+    except BaseException:
+        await pieces.aclose()
+        raise
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _close(coming: asyncio.Future[Any] | None, source: AsyncIterator[Any]) -> None:
+    if coming is not None and not coming.done():
+        coming.cancel()
+    if coming is not None:
+        # What it raised was told already, or nobody is there to be told.
+        with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, PaiError):
+            await coming
+    if isinstance(source, AsyncGenerator):
+        await source.aclose()
+
+
+class PieceResponse(StreamingResponse):
+    """A streaming response that closes its source for certain, not when the garbage collector comes by."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces; close the source when all are sent or the client is gone."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if isinstance(self.body_iterator, AsyncGenerator):
+                await self.body_iterator.aclose()
