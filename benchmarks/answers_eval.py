@@ -2,7 +2,7 @@
 
     python benchmarks/answers_eval.py --embedding FOLDER [--chat MODEL.gguf] [--sets tuning,held_out] [--out FILE]
 
-FOLDER holds what ``export_minilm`` made. Without ``--chat`` the found sentence itself is the answer. Sets: ``tuning`` was used to
+FOLDER is ``.cache/models/all-minilm-l6-v2``. Without ``--chat`` the found sentence itself is the answer. Sets: ``tuning`` was used to
 choose thresholds; ``held_out`` and ``fresh`` were run once before the last changes that their misses led to; ``final`` was
 written after those changes.
 """

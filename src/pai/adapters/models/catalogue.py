@@ -32,6 +32,15 @@ class Member(msgspec.Struct, frozen=True):
     name: str
 
 
+class Export(msgspec.Struct, frozen=True):
+    """A file that is made here from the weights of one package. ``sha256`` is that of the weights."""
+
+    package: str
+    version: str
+    name: str
+    sha256: str
+
+
 class StarterFile(msgspec.Struct, frozen=True):
     """One file of a model and where it comes from."""
 
@@ -40,6 +49,7 @@ class StarterFile(msgspec.Struct, frozen=True):
     size: int
     parts: Parts | None = None
     member: Member | None = None
+    export: Export | None = None
 
 
 class Starter(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ set up its event tracing: the caller's environment has to carry the telemetry sw
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from numpy.typing import NDArray
 from pai.adapters.models.safetensors_file import read_tensors
 from pai.foundation.errors import Corrupt
 
-MODEL_FILE = "model-int8.onnx"
-TOKENIZER_FILE = "tokenizer.json"
 LAYERS = 6
 HEADS = 12
 WIDTH = 384
@@ -31,12 +28,11 @@ _IR_VERSION = 9
 _MASKED = -10_000.0
 
 
-def export_minilm(safetensors_path: Path, tokenizer_path: Path, out_dir: Path) -> None:
-    """Write ``model-int8.onnx`` and ``tokenizer.json`` into ``out_dir`` (made if missing).
+def export_minilm(safetensors_path: Path, out: Path) -> None:
+    """Write the model to ``out``; the name appears only when the file is whole.
 
     Inputs of the graph: ``input_ids``, ``attention_mask`` (int64, [texts, tokens]); output ``embedding`` (float32,
-    [texts, 384]). Raises Corrupt when the weights are not those of this architecture. Final names appear only when
-    files are whole.
+    [texts, 384]). Raises Corrupt when the weights are not those of this architecture.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -44,17 +40,14 @@ def export_minilm(safetensors_path: Path, tokenizer_path: Path, out_dir: Path) -
     weights = read_tensors(safetensors_path)
     model = _Graph(weights).build()
     onnx.checker.check_model(model)
-    out_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir) as folder:
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         full, small = Path(folder) / "full.onnx", Path(folder) / "small.onnx"
         onnx.save(model, str(full))
         quantize_dynamic(
             str(full), str(small), weight_type=QuantType.QInt8, per_channel=True,
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )  # fmt: skip
-        shutil.copyfile(tokenizer_path, Path(folder) / TOKENIZER_FILE)
-        (Path(folder) / TOKENIZER_FILE).replace(out_dir / TOKENIZER_FILE)
-        small.replace(out_dir / MODEL_FILE)
+        small.replace(out)
 
 
 class _Graph:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pai.adapters.models.minilm_export import HEADS, LAYERS, MODEL_FILE, TOKENIZER_FILE, WIDTH, export_minilm
+from pai.adapters.models.minilm_export import HEADS, LAYERS, WIDTH, export_minilm
 from pai.adapters.models.safetensors_file import read_tensors
 from pai.foundation.errors import Corrupt
 
@@ -100,12 +100,11 @@ def test_the_export_computes_bert_and_gives_the_same_bytes_twice(tmp_path: Path)
 
     weights = made_weights()
     write_safetensors(tmp_path / "model.safetensors", weights)
-    (tmp_path / "t.json").write_text("{}")
-    for folder in ("a", "b"):
-        export_minilm(tmp_path / "model.safetensors", tmp_path / "t.json", tmp_path / folder)
-    first, second = ((tmp_path / folder / MODEL_FILE).read_bytes() for folder in ("a", "b"))
+    for name in ("a.onnx", "b.onnx"):
+        export_minilm(tmp_path / "model.safetensors", tmp_path / name)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.onnx", "b.onnx"))
     assert first == second
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == sorted([MODEL_FILE, TOKENIZER_FILE])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.onnx", "b.onnx", "model.safetensors"]
     session = onnxruntime.InferenceSession(first, providers=["CPUExecutionProvider"])
     ids = np.array([[2, 7, 9, 11, 3], [2, 30, 3, 0, 0]], dtype=np.int64)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], dtype=np.int64)
@@ -119,8 +118,8 @@ def test_missing_weights_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     del weights["encoder.layer.3.output.dense.bias"]
     write_safetensors(tmp_path / "model.safetensors", weights)
     with pytest.raises(Corrupt):
-        export_minilm(tmp_path / "model.safetensors", tmp_path / "t.json", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+        export_minilm(tmp_path / "model.safetensors", tmp_path / "out.onnx")
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
 
 
 @pytest.mark.parametrize(
