@@ -6,13 +6,14 @@ MODELS ?= $(or $(PAI_MODELS),starter)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check lock uninstall
+.PHONY: start test check bench lock uninstall
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make start      install, initialise and serve (the first run fetches a model)"
 	@echo "make test       everything the tests need, then all tests"
 	@echo "make check      quick and read-only: format, lint, types, import rules, fast tests"
+	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
 	@echo "make lock       resolve the lock files anew"
 	@echo "make uninstall  remove what make start installed; asks before touching PAI_HOME"
 
@@ -54,6 +55,13 @@ check: $(VENV)/test.stamp
 	@$(BIN)/ruff check -q src tests
 	@$(BIN)/mypy -p pai
 	@$(BIN)/python -m pytest -m "not slow and not model and not browser and not namespace"
+
+bench: $(VENV)/test.stamp
+	@$(BIN)/python -m pai.bootstrap.fetch --models starter --cache .cache/models
+	@$(BIN)/python -m pai.bootstrap.fetch --models small --cache .cache/models
+	@for one in size_and_start ingest_speed chat_speed; do echo "== $$one"; PYTHONPATH=tests $(BIN)/python benchmarks/$$one.py || exit 1; done
+	@echo "== answers"; $(BIN)/python benchmarks/answers_eval.py --embedding .cache/models/all-minilm-l6-v2 \
+	  --chat .cache/models/qwen2.5-coder-1.5b-instruct/model.gguf --sets tuning,held_out,fresh,final --out benchmarks/results/answers.json | tail -40
 
 lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py

@@ -16,11 +16,12 @@ from pai.adapters.models.catalogue import CHOICES, catalogue
 from pai.adapters.models.files import bring
 from pai.adapters.system.home import Home, HomeLock
 from pai.bootstrap.telemetry import child_environment
+from pai.core.keys.ports import KeystoreAdministration
 from pai.core.models.events import ModelImported
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.values import Model, ModelFile, ModelRecord
 from pai.foundation.actor import OPERATOR, Role
-from pai.foundation.errors import Usage
+from pai.foundation.errors import Invalid, Unauthenticated, Usage
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ModelRef, ResourceRef
 from pai.settings import Settings
@@ -40,11 +41,13 @@ class InitResult:
 
 def run_init(
     settings: Settings, *, admin_email: str, admin_password: Secret | None, passphrase: Secret, models: str, cache: Path,
-    progress: Callable[[str], None],
+    progress: Callable[[str], None], confirm: Callable[[str], str] | None = None,
 ) -> InitResult:  # fmt: skip
     """Make (or complete) an installation. Raises PaiError with one clear sentence.
 
     Without a password the first administrator chooses one through a one-time link, whose token is returned.
+    ``confirm`` is shown a new recovery code and returns what was typed back, empty for later; an unconfirmed code is also
+    kept in a file of the home.
     """
     from pai.adapters.cryptography.certificates import ensure_certificates
     from pai.adapters.cryptography.keystore_process import start_keystore
@@ -78,10 +81,10 @@ def run_init(
         progress("making the first administrator ...")
         admin_code, token = asyncio.run(_administrator(settings, base, admin_email, admin_password))
         base.storage.run_sync(lambda unit: unit.audit.checkpoint())
+        shown = code.reveal().decode() if code else None
+        if shown and not (confirm and _confirmed(process.client, shown, confirm, progress)):
+            _keep_code(home.root / "recovery-code.txt", shown)
         done.touch(mode=0o600)
-    shown = code.reveal().decode() if code else None
-    if shown:
-        _keep_code(home.root / "recovery-code.txt", shown)
     return InitResult(
         shown, admin_code, admin_email, names, {n: round(value, 2) for n, value in seconds.items()}, token
     )
@@ -96,6 +99,22 @@ def _keys(client: object, passphrase: Secret, kdf: str, *, complete: bool) -> Se
         return None
     # An earlier run may have been cut off before its recovery code was seen: with the same passphrase a new code is made.
     return client.create(passphrase, kdf)
+
+
+def _confirmed(
+    client: KeystoreAdministration, code: str, confirm: Callable[[str], str], progress: Callable[[str], None]
+) -> bool:
+    for _ in range(3):
+        typed = confirm(code)
+        if not typed.strip():
+            return False
+        try:
+            client.confirm_recovery(Secret(typed.strip().encode()))
+        except (Invalid, Unauthenticated) as error:
+            progress(f"{error.message}; look again")
+        else:
+            return True
+    return False
 
 
 def _keep_code(path: Path, code: str) -> None:

@@ -67,6 +67,12 @@ def _start_keystore(home: Home, passphrase: Secret, stack: contextlib.ExitStack)
     process = start_keystore(home.root, child_environment())
     stack.callback(process.stop)
     process.open(passphrase)
+    if not process.client.status().recovery_confirmed:
+        print(
+            "the recovery code is not confirmed: write it down, then run `pai keys confirm-recovery`",
+            file=sys.stderr,
+            flush=True,
+        )
     return process.release_socket()
 
 

@@ -42,6 +42,11 @@ def new_secret(what: str) -> Secret:
     return Secret(first.encode())
 
 
+def _ask_back(code: str) -> str:
+    note(f"\nRecovery code: {code}\nIt opens PAI if the passphrase is lost. Write it down, away from this machine.")
+    return str(click.prompt("Type it here to confirm (Enter: later)", default="", show_default=False))
+
+
 @click.command()
 @click.option("--admin", help="E-mail address of the first administrator (PAI_ADMIN_EMAIL).")
 @click.option("--password-file", help="File with the administrator's password, mode 0600 (PAI_ADMIN_PASSWORD_FILE).")
@@ -77,6 +82,7 @@ def init(
     made = context.initialise(
         settings, admin_email=email, admin_password=password, passphrase=passphrase,
         models=models or settings.models_choice or "starter", cache=context.cache, progress=note,
+        confirm=_ask_back if ask and sys.stdin.isatty() else None,
     )  # fmt: skip
     value = {
         "home": str(settings.home), "admin": made.admin, "models": made.models, "recovery_code": made.recovery_code,
@@ -88,9 +94,10 @@ def init(
         text += (
             f"\nThen choose a password for {made.admin} (this link works once, for 30 minutes): {value['setup_url']}"
         )
-    if made.recovery_code:
+    kept = settings.home / "recovery-code.txt"
+    if made.recovery_code and kept.exists():
         text += f"\nRecovery code (write it down, away from this machine): {made.recovery_code}"
-        text += f"\nIt also lies in {settings.home}/recovery-code.txt until you confirm it: pai keys confirm-recovery"
+        text += f"\nIt also lies in {kept} until you confirm it: pai keys confirm-recovery"
     show(context, value, text)
 
 
