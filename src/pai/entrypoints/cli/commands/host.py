@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from pai import __version__
 from pai.entrypoints.cli.console import call, passphrase_of
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import note, say, show_json
-from pai.foundation.errors import Usage
+from pai.foundation.errors import Unavailable, Usage
 from pai.foundation.redaction import Secret
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON alone on stdout.")
@@ -238,3 +240,63 @@ def tls_show(context: Context, json_: bool) -> None:
     """Print where the authority's certificate lies, for clients to trust."""
     path = str(context.settings().home / "tls" / "ca.pem")
     show(context, {"ca": path}, path)
+
+
+@tls.command("trust")
+@click.option("--install", is_flag=True, help="Put it into this user's store of Chromium and Chrome (needs certutil).")
+@as_json
+@click.pass_obj
+def tls_trust(context: Context, install: bool, json_: bool) -> None:
+    """Show how browsers and programs come to trust this installation's certificate, or do it for Chromium.
+
+    Example: pai tls trust --install
+    """
+    path = context.settings().home / "tls" / "ca.pem"
+    if not path.exists():
+        raise Usage("there is no certificate yet", code="not_initialised", hint="run `pai init` first")
+    store = Path.home() / ".pki" / "nssdb"
+    if install:
+        _install(path, store)
+        show(
+            context, {"ca": str(path), "installed_in": str(store)}, f"Chromium and Chrome of this user trust {path} now"
+        )
+        return
+    lines = [
+        f"The authority's certificate: {path}",
+        "Chromium, Chrome:  pai tls trust --install",
+        "Firefox:           Settings > Certificates > View > Authorities > Import",
+        f"whole system:      sudo cp {path} /usr/local/share/ca-certificates/pai.crt && sudo update-ca-certificates",
+        "Python SDKs:       see `pai env`",
+    ]
+    show(context, {"ca": str(path), "installed_in": None}, "\n".join(lines))
+
+
+def _install(path: Path, store: Path) -> None:
+    tool = shutil.which("certutil")
+    if tool is None:
+        raise Unavailable("certutil is not installed", code="no_certutil", hint="Debian: apt install libnss3-tools")
+    store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    at = ["-d", f"sql:{store}"]
+    if not (store / "cert9.db").exists():
+        subprocess.run([tool, *at, "-N", "--empty-password"], check=True, capture_output=True)
+    done = subprocess.run(
+        [tool, *at, "-A", "-t", "C,,", "-n", "PAI local authority", "-i", str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Unavailable(f"certutil refused: {done.stderr.strip()[:200]}", code="certutil", hint=f"look at {store}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print a script that completes commands. Example: pai completion bash > ~/.local/share/bash-completion/completions/pai"""
+    from click.shell_completion import get_completion_class
+
+    from pai.entrypoints.cli.app import pai
+
+    kind = get_completion_class(shell)
+    if kind is not None:
+        click.echo(kind(pai, {}, "pai", "_PAI_COMPLETE").source())
