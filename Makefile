@@ -54,6 +54,7 @@ check: $(VENV)/test.stamp
 	@$(BIN)/ruff format --check -q src tests
 	@$(BIN)/ruff check -q src tests
 	@$(BIN)/mypy -p pai
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m pytest -m "not slow and not model and not browser and not namespace"
 
 bench: $(VENV)/test.stamp

@@ -1,0 +1,74 @@
+"""Who may import whom: the contracts of ``pyproject.toml``, and what is installed is what is used."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    # By its module's function, not by the script: the folder under test must come before the installed package.
+    call = "import sys; sys.path.insert(0, 'src'); from importlinter.cli import lint_imports; sys.exit(lint_imports(cache_dir=None))"
+    return subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, cwd=folder, check=False)
+
+
+def test_the_import_contracts_hold() -> None:
+    told = lint(ROOT)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert f"{len(PROJECT['tool']['importlinter']['contracts'])} kept, 0 broken" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("core/audit/tree.py", "import cryptography.x509"),
+        ("core/keys/values.py", "import socket"),
+        ("core/models/values.py", "import pai.core.knowledge.values"),
+        ("core/policy/values.py", "import pai.adapters.policy.cedar"),
+        ("foundation/time.py", "import pai.settings.values"),
+        ("adapters/policy/cedar.py", "import pai.adapters.storage.cipher"),
+        ("adapters/policy/cedar.py", "from pai.core.identity import accounts"),
+        ("adapters/system/home.py", "import pai.settings"),
+        ("adapters/storage/cipher.py", "import cryptography"),
+        ("entrypoints/http/shapes.py", "import argon2"),
+        ("entrypoints/http/shapes.py", "import pai.entrypoints.web.markdown"),
+        ("entrypoints/cli/client.py", "from pai.settings import load"),
+        ("entrypoints/web/browser.py", "import pai.entrypoints.pai_api.routes"),
+    ],
+)
+def test_a_contract_notices(module: str, line: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text("utf-8"))
+    for path in (ROOT / "src" / "pai").rglob("*.py"):
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text("utf-8"))
+    changed = tmp_path / "src" / "pai" / module
+    changed.write_text(f"{changed.read_text('utf-8')}\n{line}\n")
+    told = lint(tmp_path)
+    assert told.returncode == 1
+    assert "BROKEN" in told.stdout, told.stdout + told.stderr
+
+
+def test_every_library_that_is_imported_is_declared_and_the_other_way_round() -> None:
+    imported = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+    imported -= {"pai", "__future__", *sys.stdlib_module_names}
+    ships = metadata.packages_distributions()
+    used = {name.lower().replace("_", "-") for module in imported for name in ships[module]}
+    declared = {re.split(r"[<>=]", text)[0].lower() for text in PROJECT["project"]["dependencies"]}
+    assert used == declared
