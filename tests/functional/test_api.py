@@ -196,6 +196,24 @@ def test_a_revoked_key_is_dead_at_once(served: Installation, http: httpx.Client)
     assert http.get("/pai/v1/me", headers=bearer(key["key"])).status_code == 401
 
 
+def test_a_key_is_bounded_as_asked_and_by_its_maker(http: httpx.Client, keys: dict[str, str]) -> None:
+    asked = {"name": "bounded", "scopes": ["admin"], "ceiling": "internal", "expires_at": "2126-01-31T09:00:00Z"}
+    made = http.post("/pai/v1/keys", json=asked, headers=bearer(keys["owner"]))
+    assert made.status_code == 201, made.text
+    assert made.json()["ceiling"] == "internal"
+    assert made.json()["expires_at"].startswith("2126-01-31T09:00")
+    assert http.get("/pai/v1/me", headers=bearer(made.json()["key"])).json()["ceiling"] == "internal"
+    higher = {"name": "higher", "scopes": ["admin"], "ceiling": "restricted"}
+    refused = http.post("/pai/v1/keys", json=higher, headers=bearer(made.json()["key"]))
+    assert refused.status_code == 403
+    assert "ceiling" in refused.json()["error"]["message"]
+
+
+def test_the_log_begins_with_the_installation(served: Installation) -> None:
+    events = served.ok("audit", "tail", "--limit", "100000")["events"]
+    assert "operations:installation:initialise" in [event["name"] for event in events]
+
+
 @pytest.mark.parametrize(
     "body",
     [

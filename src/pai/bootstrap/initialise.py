@@ -20,6 +20,7 @@ from pai.core.keys.ports import KeystoreAdministration
 from pai.core.models.events import ModelImported
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.values import Model, ModelFile, ModelRecord
+from pai.core.operations.events import Initialised
 from pai.foundation.actor import OPERATOR, Role
 from pai.foundation.errors import Invalid, Unauthenticated, Usage
 from pai.foundation.redaction import Secret
@@ -80,7 +81,7 @@ def run_init(
         seconds["models"] = time.monotonic() - began
         progress("making the first administrator ...")
         admin_code, token = asyncio.run(_administrator(settings, base, admin_email, admin_password))
-        base.storage.run_sync(lambda unit: unit.audit.checkpoint())
+        base.storage.run_sync(functools.partial(_complete, first=not done.exists()))
         shown = code.reveal().decode() if code else None
         if shown and not (confirm and _confirmed(process.client, shown, confirm, progress)):
             _keep_code(home.root / "recovery-code.txt", shown)
@@ -164,6 +165,12 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
         )
         base.storage.run_sync(functools.partial(_register, model=signed, event=event))
     return [model.name for model in wanted]
+
+
+def _complete(unit: ModelsUnit, *, first: bool) -> None:
+    if first:
+        unit.audit.record(OPERATOR, Initialised(resource=ResourceRef("installation", "pai")))
+    unit.audit.checkpoint()
 
 
 def _held(unit: ModelsUnit, name: str) -> Model | None:

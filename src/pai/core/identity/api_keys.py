@@ -94,7 +94,7 @@ class ApiKeys:
             user = unit.users.by_email(normal_email(owner))
             if user is None or user.disabled_at is not None:
                 raise NotFound(f"no active account has the address {owner}", hint="see `pai user list`")
-            self._may_create(actor, user, scopes)
+            self._may_create(actor, user, scopes, ceiling)
             now = self.clock.now()
             content = bool(scopes & CONTENT_SCOPES) or Scope.INFERENCE in scopes
             blob = (
@@ -111,13 +111,15 @@ class ApiKeys:
 
         return await self.work.run(write)
 
-    def _may_create(self, actor: Actor, owner: User, scopes: frozenset[Scope]) -> None:
+    def _may_create(self, actor: Actor, owner: User, scopes: frozenset[Scope], ceiling: Label) -> None:
         if actor.kind is ActorKind.OPERATOR:
             self.policy.decide(actor, Permission.USERS, ResourceRef("user", owner.id, owner.id))
             return
         self.policy.decide(actor, Permission.KEYS, ResourceRef("user", owner.id, owner.id))
         if actor.scopes is not None and not scopes <= actor.scopes:
             raise Denied("a key cannot make a key with more scopes than its own")
+        if ceiling.rank > actor.ceiling.rank:
+            raise Denied("a key cannot make a key with a higher label ceiling than its own", hint="name a ceiling")
 
     def _wrap(
         self, unit: IdentityUnit, actor: Actor, owner: User, text: KeyText, password: Secret | None, *, needed: bool

@@ -260,8 +260,9 @@ async def create_key(
 ) -> dict[str, Any]:
     """Make a key for oneself, with no more scopes than this credential has."""
     made = await services_of(request).keys.create(
-        actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes)
-    )
+        actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at,
+        ceiling=body.ceiling,
+    )  # fmt: skip
     return {**shapes.key(made.key, actor.name), "key": made.text}
 
 
