@@ -6,13 +6,14 @@ MODELS ?= $(or $(PAI_MODELS),starter)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check bench lock uninstall
+.PHONY: start test check docs bench lock uninstall
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make start      install, initialise and serve (the first run fetches a model)"
 	@echo "make test       everything the tests need, then all tests"
-	@echo "make check      quick and read-only: format, lint, types, import rules, fast tests"
+	@echo "make check      quick and read-only: format, lint, types, import contracts, reference, fast tests"
+	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
 	@echo "make lock       resolve the lock files anew"
 	@echo "make uninstall  remove what make start installed; asks before touching PAI_HOME"
@@ -55,7 +56,11 @@ check: $(VENV)/test.stamp
 	@$(BIN)/ruff check -q src tests
 	@$(BIN)/mypy -p pai
 	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python -m pai.bootstrap.reference --check
 	@$(BIN)/python -m pytest -m "not slow and not model and not browser and not namespace"
+
+docs: $(VENV)/default.stamp
+	@$(BIN)/python -m pai.bootstrap.reference
 
 bench: $(VENV)/test.stamp
 	@$(BIN)/python -m pai.bootstrap.fetch --models starter --cache .cache/models

@@ -37,7 +37,8 @@ PLAIN: Final = {
 """Plain names of settings without a section."""
 SHORT: Final = {"PAI_HOST": ("server", "host"), "PAI_PORT": ("server", "port")}
 """Short names of settings that have a section; they win over the long name."""
-_FILE_ONLY_REFUSED: Final = frozenset({"home", "api_key"})
+NEVER_IN_FILE: Final = frozenset({"home", "api_key"})
+"""Plain settings that ``pai.toml`` may not hold: where it lies itself, and a secret."""
 
 
 def known_names() -> dict[str, tuple[str, str]]:
@@ -65,7 +66,7 @@ def load(environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> 
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise Usage(_sentence(str(error)), code="bad_setting", hint="see docs/configuration.md") from None
+        raise Usage(_sentence(str(error)), code="bad_setting", hint="see docs/reference/settings.md") from None
     _check(settings)
     return settings
 
@@ -95,7 +96,7 @@ def _file(path: Path) -> dict[str, Any]:
         raise Usage(f"{path} is not valid TOML: {error}", hint="mend the file or move it away") from None
     except OSError as error:
         raise Usage(f"{path} cannot be read: {error.strerror}", hint="check its owner and mode") from None
-    top = [*SECTIONS, *(name for name in PLAIN.values() if name not in _FILE_ONLY_REFUSED)]
+    top = [*SECTIONS, *(name for name in PLAIN.values() if name not in NEVER_IN_FILE)]
     for name, value in values.items():
         if name not in top:
             raise _unknown(f"{name} in {path}", name, top)
@@ -112,7 +113,7 @@ def _file(path: Path) -> dict[str, Any]:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> Usage:
     close = difflib.get_close_matches(name, list(known), 1)
-    hint = f"did you mean {close[0]}?" if close else "see docs/configuration.md"
+    hint = f"did you mean {close[0]}?" if close else "see docs/reference/settings.md"
     return Usage(f"unknown setting {what}", code="unknown_setting", hint=hint)
 
 

@@ -1,6 +1,6 @@
 """Settings as frozen values. Field names are the names in ``pai.toml`` and, upper-cased, in ``PAI_SECTION__NAME``.
 
-Each description stands in ``docs/configuration.md``, which is generated from here.
+Names, defaults, bounds and descriptions stand in ``docs/reference/settings.md``, which is generated from here.
 """
 
 from __future__ import annotations
@@ -82,7 +82,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Days that each class of data is kept (GDPR art. 5(1)(e)); audit six years (45 CFR 164.316(b)(2)(i))."""
+    """Days that each class of data is to be kept (GDPR art. 5(1)(e)); audit six years (45 CFR 164.316(b)(2)(i)).
+
+    These are checked but not acted on yet: nothing is deleted by its age.
+    """
 
     content_days: Annotated[int, Meta(ge=1, description="Days that documents are kept")] = 3650
     output_days: Annotated[int, Meta(ge=1, description="Days that answers and conversations are kept")] = 365

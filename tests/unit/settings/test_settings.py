@@ -79,7 +79,7 @@ def test_every_section_and_plain_name_is_a_field() -> None:
     [
         ({"PAI_SERVER__PROT": "1"}, "PAI_SERVER__PORT"),
         ({"PAI_SERVR__PORT": "1"}, "PAI_SERVER__PORT"),
-        ({"PAI_XYZZY__Q": "1"}, "configuration.md"),
+        ({"PAI_XYZZY__Q": "1"}, "reference/settings.md"),
     ],
 )
 def test_an_unknown_variable_is_named_with_a_close_match(environ: dict[str, str], named: str) -> None:

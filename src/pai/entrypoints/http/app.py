@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pai import __version__
+from pai.entrypoints.http.description import DescribedApp
 from pai.entrypoints.http.routing import check_routes, permission_of
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.http.walls import BodyTooLarge, Walls
@@ -36,7 +37,7 @@ ErrorPage = Callable[[Request, PaiError], Response | None]
 
 def create_app(services: Services, routers: Sequence[APIRouter], error_page: ErrorPage | None = None) -> Walls:
     """Return the ASGI application. Raises RuntimeError for a route without a permission."""
-    app = FastAPI(
+    app = DescribedApp(
         title="PAI", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     app.state.services = services
@@ -57,14 +58,17 @@ def create_app(services: Services, routers: Sequence[APIRouter], error_page: Err
 
 
 async def _root() -> RedirectResponse:
+    """Send browsers on to the log-in."""
     return RedirectResponse("/login", 303)
 
 
 async def _healthz() -> dict[str, str]:
+    """Tell that the process answers."""
     return {"status": "ok"}
 
 
 async def _readyz(request: Request) -> JSONResponse:
+    """Tell whether PAI can work: unsealed, migrated, its default models loaded; 503 with the reason when not."""
     reason = request.app.state.services.ready()
     if reason:
         return JSONResponse({"ready": False, "reason": reason}, 503)
