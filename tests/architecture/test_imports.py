@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+HELPERS = {path.stem for path in [*(ROOT / "tests").iterdir(), *(ROOT / "tests").rglob("*.py")]}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
@@ -26,6 +27,26 @@ def test_the_import_contracts_hold() -> None:
     told = lint(ROOT)
     assert told.returncode == 0, told.stdout + told.stderr
     assert f"{len(PROJECT['tool']['importlinter']['contracts'])} kept, 0 broken" in told.stdout
+
+
+def used_by(folder: str) -> set[str]:
+    """Return the distributions whose modules are imported below a folder."""
+    imported = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.split(".")[0])
+    ours = {"pai", "__future__"} | HELPERS
+    ships = metadata.packages_distributions()
+    found = imported - ours - set(sys.stdlib_module_names)
+    return {name.lower().replace("_", "-") for module in found for name in ships[module]}
+
+
+def declared(requirements: list[str]) -> set[str]:
+    """Return the names of requirements."""
+    return {re.split(r"[<>=]", text)[0].lower() for text in requirements}
 
 
 @pytest.mark.parametrize(
@@ -60,15 +81,9 @@ def test_a_contract_notices(module: str, line: str, tmp_path: Path) -> None:
 
 
 def test_every_library_that_is_imported_is_declared_and_the_other_way_round() -> None:
-    imported = set()
-    for path in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                imported.add(node.module.split(".")[0])
-    imported -= {"pai", "__future__", *sys.stdlib_module_names}
-    ships = metadata.packages_distributions()
-    used = {name.lower().replace("_", "-") for module in imported for name in ships[module]}
-    declared = {re.split(r"[<>=]", text)[0].lower() for text in PROJECT["project"]["dependencies"]}
-    assert used == declared
+    assert used_by("src") == declared(PROJECT["project"]["dependencies"])
+
+
+def test_every_library_that_a_test_imports_is_declared() -> None:
+    every = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["test"]]
+    assert used_by("tests") <= declared(every)

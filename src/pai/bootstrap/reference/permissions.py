@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import Final
-
-import cedarpy
 
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.bootstrap.reference.markdown import code, document, table
@@ -27,7 +24,10 @@ _MATRIX = """
 Decided by the policies themselves for someone with a full session. **yes**: for everything there is of the kind; **own**: what is one's
 own; **own, shared**: also what its owner shared. The operator is whoever holds the console, and has no role.
 """
-_ID: Final = re.compile(r'@id\("([^"]+)"\)')
+_ONE: Final = re.compile(
+    r'(?://[^\n]*\n)*@id\("(?P<id>[^"]+)"\)\n(?P<effect>permit|forbid) \((?P<scope>[^)]*)\)\s*when \{[^}]*\};'
+)
+_ACTION: Final = re.compile(r'Action::"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +88,12 @@ def _decided(policy: CedarPolicy, actor: Actor, permission: Permission) -> str:
 
 def _policies() -> list[_Policy]:
     text = (resources.files("pai.adapters.policy") / "policies" / "pai.cedar").read_text("utf-8").strip()
-    pieces = {found[1]: piece.strip() for piece in re.split(r"\n\s*\n", text) if (found := _ID.search(piece))}
-    parsed = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"]
-    policies = [_policy(told, pieces) for _, told in sorted(parsed.items(), key=lambda item: int(item[0][6:]))]
-    if [policy.name for policy in policies] != list(pieces):
+    return [_policy(piece.strip()) for piece in re.split(r"\n\s*\n", text)]
+
+
+def _policy(text: str) -> _Policy:
+    """Return the policy of a piece of the file. Raises ValueError when the piece is not exactly one."""
+    found = _ONE.fullmatch(text)
+    if found is None:
         raise ValueError("in pai.cedar an empty line stands between policies, and each has an @id")
-    return policies
-
-
-def _policy(told: dict[str, dict[str, object]], pieces: dict[str, str]) -> _Policy:
-    name, action = str(told["annotations"]["id"]), json.loads(json.dumps(told["action"]))
-    entities = action.get("entities") or [action[key] for key in ("entity",) if key in action]
-    return _Policy(name, str(told["effect"]) == "forbid", frozenset(one["id"] for one in entities), pieces[name])
+    return _Policy(found["id"], found["effect"] == "forbid", frozenset(_ACTION.findall(found["scope"])), text)

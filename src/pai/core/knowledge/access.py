@@ -24,8 +24,9 @@ def context_of(collection_id: str) -> str:
 def ref_of(collection: Collection) -> ResourceRef:
     """Return the collection as policy sees it."""
     return ResourceRef(
-        "collection", collection.id, collection.owner_id, collection.label, collection.purpose, collection.shared_with
-    )
+        "collection", collection.id, collection.owner_id, collection.label, collection.purpose, collection.shared_with,
+        collection.restricted,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
