@@ -35,6 +35,10 @@ def code_of(text: str) -> Iterator[str]:
 
 def commands_named() -> list[tuple[str, str]]:
     found = set()
+    for path in sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("src/**/*.html"), *ROOT.glob("src/**/*.js")]):
+        # Hints and pages name commands too.
+        for call in re.findall(r"(?:`|<code>)pai ([a-z][a-z-]*(?: [^`<{]*)?)(?:`|</code>)", path.read_text("utf-8")):
+            found.add((path.relative_to(ROOT).as_posix(), call.strip()))
     for path in DOCUMENTS:
         for line in code_of(path.read_text("utf-8")):
             for call in re.findall(r"(?:^|[\s$(\"/])pai ([a-z][^#`)|&;\n]*)", line):

@@ -35,7 +35,7 @@ def error_page(request: Request, error: PaiError) -> Response | None:
         return page("login", 401, error=None, email="", back=back, ended=COOKIE in request.cookies)
     sealed = error.code == "sealed"
     title = "PAI is sealed" if sealed else _TITLES.get(error.status, "Something went wrong")
-    hint = error.hint or ("Whoever holds the console can open it with `pai keys unseal`." if sealed else "")
+    hint = error.hint or ("Whoever holds the console can start `pai serve` again." if sealed else "")
     back_to = (START, "Back to the start")
     if sealed or isinstance(error, Throttled):
         back_to = ("/login", "To log in")
