@@ -260,7 +260,12 @@ async def create_key(
 ) -> dict[str, Any]:
     """Make a key for oneself, with no more scopes than this credential has."""
     made = await services_of(request).keys.create(
-        actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes)
+        actor,
+        owner=actor.name,
+        name=body.name,
+        scopes=frozenset(body.scopes),
+        expires_at=body.expires_at,
+        ceiling=body.ceiling,
     )
     return {**shapes.key(made.key, actor.name), "key": made.text}
 
@@ -281,7 +286,7 @@ async def audit_events(
     name: str | None = None,
     resource: str | None = None,
     subject: str | None = None,
-    before: int | None = None,
+    before: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None,
     limit: Annotated[int, Field(ge=1, le=1000)] = 50,
 ) -> dict[str, Any]:
     """Read the audit log, newest first."""
