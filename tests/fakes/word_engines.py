@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from pai.core.knowledge.words import content_words
-from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings
+from pai.core.ports.engine import Capabilities, Capability, ChatDelta, ChatRequest, Embeddings
 from pai.foundation.refs import ModelRef
 
 DIMENSIONS = 64
@@ -29,7 +29,9 @@ class WordEngine:
     says: str = ""
     prompts: list[ChatRequest] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
-    capabilities: Capabilities = field(default_factory=lambda: Capabilities(frozenset(), 4096, DIMENSIONS))
+    capabilities: Capabilities = field(
+        default_factory=lambda: Capabilities(frozenset({Capability.CHAT, Capability.EMBED}), 4096, DIMENSIONS)
+    )
     model: ModelRef = field(default_factory=lambda: ModelRef("words", "00"))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:

@@ -15,12 +15,13 @@ class PaiError(Exception):
 
     status: ClassVar[int] = 500
     default_code: ClassVar[str] = "internal"
+    default_hint: ClassVar[str] = "see the messages of `pai serve`"
 
     def __init__(self, message: str, *, code: str | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
-        self.hint = hint
+        self.hint = hint or self.default_hint
 
 
 class Invalid(PaiError):
@@ -28,6 +29,7 @@ class Invalid(PaiError):
 
     status = 400
     default_code = "invalid"
+    default_hint = "correct it and try again"
 
 
 class Unauthenticated(PaiError):
@@ -35,6 +37,7 @@ class Unauthenticated(PaiError):
 
     status = 401
     default_code = "unauthenticated"
+    default_hint = "give a valid API key, or log in again"
 
 
 class Denied(PaiError):
@@ -42,6 +45,7 @@ class Denied(PaiError):
 
     status = 403
     default_code = "denied"
+    default_hint = "ask its owner or an administrator"
 
 
 class NotFound(PaiError):
@@ -49,6 +53,7 @@ class NotFound(PaiError):
 
     status = 404
     default_code = "not_found"
+    default_hint = "list what there is and check the name"
 
 
 class Conflict(PaiError):
@@ -56,6 +61,7 @@ class Conflict(PaiError):
 
     status = 409
     default_code = "conflict"
+    default_hint = "look at what exists first"
 
 
 class TooLarge(PaiError):
@@ -63,6 +69,7 @@ class TooLarge(PaiError):
 
     status = 413
     default_code = "too_large"
+    default_hint = "send less at once, or raise the limit in the settings"
 
 
 class Unsupported(PaiError):
@@ -70,6 +77,7 @@ class Unsupported(PaiError):
 
     status = 415
     default_code = "unsupported"
+    default_hint = "see the documentation for what is supported"
 
 
 class Throttled(PaiError):
@@ -77,6 +85,7 @@ class Throttled(PaiError):
 
     status = 429
     default_code = "throttled"
+    default_hint = "wait, then try again"
 
     def __init__(self, message: str, *, code: str | None = None, hint: str = "", retry_after: int = 1) -> None:
         super().__init__(message, code=code, hint=hint)
@@ -88,12 +97,14 @@ class Unavailable(PaiError):
 
     status = 503
     default_code = "unavailable"
+    default_hint = "try again in a moment; see `pai status`"
 
 
 class Sealed(Unavailable):
     """The keystore holds no root key."""
 
     default_code = "sealed"
+    default_hint = "start `pai serve` again with its passphrase"
 
 
 class Corrupt(PaiError):
@@ -101,6 +112,7 @@ class Corrupt(PaiError):
 
     status = 500
     default_code = "corrupt"
+    default_hint = "restore it from a backup"
 
 
 class Usage(PaiError):
@@ -108,3 +120,4 @@ class Usage(PaiError):
 
     status = 400
     default_code = "usage"
+    default_hint = "see --help"

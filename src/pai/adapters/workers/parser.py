@@ -17,7 +17,10 @@ Parse = Callable[[int, str, dict[str, int]], ParsedDocument]
 _OUT_OF_MEMORY: Final = {
     "class": "TooLarge", "code": "too_large", "message": "the document needs too much memory", "hint": "split the file",
 }  # fmt: skip
-_FAILED: Final = {"class": "Invalid", "code": "parser_failed", "message": "the file cannot be read", "hint": ""}
+_FAILED: Final = {
+    "class": "Invalid", "code": "parser_failed", "message": "the file cannot be read",
+    "hint": "open it in the program that made it and save it anew",
+}  # fmt: skip
 
 
 def serve_parser(channel: socket.socket, parse: Parse) -> None:

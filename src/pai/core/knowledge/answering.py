@@ -13,10 +13,10 @@ from pai.core.knowledge.ports import CollectionStore, KnowledgeUnit
 from pai.core.knowledge.retrieval import retrieve
 from pai.core.knowledge.values import Answer, Collection, Hit, Source
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import ChatMessage, ChatRequest, Engine, Engines
+from pai.core.ports.engine import Capability, ChatMessage, ChatRequest, Engine, Engines
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Invalid
+from pai.foundation.errors import Invalid, Unsupported
 from pai.foundation.refs import SubjectRef
 
 PASSAGES = 6
@@ -84,7 +84,7 @@ class Answering:
     ) -> Answer:
         """Return a cited answer, or one that abstains. Raises Invalid, NotFound, Denied, Unavailable."""
         text = _checked(question)
-        found, spans = await self._find(actor, name, text, purpose)
+        found, spans = await self._find(actor, name, text, purpose, model)
         return await self._answer(actor, text, found, spans, purpose, model)
 
     async def ask_stream(
@@ -93,15 +93,23 @@ class Answering:
         """Yield what is considered, then the answer in pieces, then the whole. A draft that has not been checked
         against its sources is never shown, so the pieces come at the end. Raises as ``ask``."""
         text = _checked(question)
-        found, spans = await self._find(actor, name, text, purpose)
+        found, spans = await self._find(actor, name, text, purpose, model)
         yield Considered(_sources(spans[:1], spans, found.names) if sufficient(spans) else ())
         answer = await self._answer(actor, text, found, spans, purpose, model)
         for piece in re.findall(r"\S+\s*", answer.text):
             yield TextDelta(piece)
         yield Finished(answer)
 
-    async def _find(self, actor: Actor, name: str, question: str, purpose: str | None) -> tuple[Retrieved, list[Span]]:
+    async def _find(
+        self, actor: Actor, name: str, question: str, purpose: str | None, model: str
+    ) -> tuple[Retrieved, list[Span]]:
         await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.ASK, purpose=purpose))
+        # Nothing is retrieved for a model that is not there or cannot answer.
+        answering = await self.engines.get(model)
+        if Capability.CHAT not in answering.capabilities.supports:
+            raise Unsupported(
+                f"{answering.model.name} cannot do chat", code="missing_capability", hint="see `pai models list`"
+            )
         embedder = await self.engines.get("default-embedding")
 
         async def embed(texts: Sequence[str]) -> Sequence[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -81,5 +82,23 @@ def run(context: Context) -> int:
         show_error(error, as_json=context.json)
         return 2 if isinstance(error, Usage) else 1
     except KeyboardInterrupt:
+        return 1
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does. What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except UnicodeEncodeError:
+        told = Usage("an argument holds bytes that are no UTF-8", code="not_utf8", hint="type it in a UTF-8 terminal")
+        show_error(told, as_json=context.json)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        show_error(
+            PaiError(
+                f"{where}{error.strerror or type(error).__name__}", code="system",
+                hint="check that the file is there, its mode, and that the disk is writable and not full",
+            ),
+            as_json=context.json,
+        )  # fmt: skip
         return 1
     return result if isinstance(result, int) else 0

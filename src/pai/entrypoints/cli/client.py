@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pai.entrypoints.cli.context import Context
@@ -37,7 +38,9 @@ def answer_of(response: Any) -> Any:
             f"the server answered {response.status_code} without JSON", hint="is this PAI's address?"
         ) from None
     if response.status_code >= 400:
-        error = told.get("error", {})
+        error = told.get("error") if isinstance(told, dict) else None
+        if not isinstance(error, dict):
+            raise Unavailable(f"the server answered {response.status_code}", hint="is this PAI's address?")
         raise PaiError(error.get("message", "refused"), code=error.get("code", "refused"), hint=error.get("hint", ""))
     return told
 
@@ -64,15 +67,32 @@ def connect(context: Context) -> Iterator[Client]:
             "an API key is needed", code="no_key",
             hint="make one with `pai key create --owner YOU --name cli --scopes inference,knowledge` and set PAI_API_KEY",
         )  # fmt: skip
+    if not (settings.api_key.isascii() and settings.api_key.isprintable()):
+        raise Usage(
+            "the API key holds characters that no key has", code="no_key", hint="copy it into PAI_API_KEY again"
+        )
     url = (settings.url or f"https://localhost:{settings.server.port}").rstrip("/")
     if not url.startswith("https://"):
-        raise Usage("PAI_URL must begin with https://", code="not_https")
-    ca = settings.ca_file or settings.home / "tls" / "ca.pem"
+        raise Usage("PAI_URL must begin with https://", code="not_https", hint="such as https://localhost:8443")
+    trusted = _trusted(settings.ca_file or settings.home / "tls" / "ca.pem")
+    headers = {"authorization": f"Bearer {settings.api_key}"}
+    try:
+        http = httpx.Client(base_url=url, verify=trusted, headers=headers, timeout=600, trust_env=False)
+    except httpx.InvalidURL as error:
+        raise Usage(f"PAI_URL is no address: {error}", code="bad_url", hint="such as https://localhost:8443") from None
+    with http:
+        yield Client(http)
+
+
+def _trusted(ca: Path) -> ssl.SSLContext:
     if not ca.exists():
         raise Usage(
             f"the certificate authority {ca} is not there", hint="set PAI_CA_FILE, or run `pai init` on this machine"
         )
-    trusted = ssl.create_default_context(cafile=str(ca))
-    headers = {"authorization": f"Bearer {settings.api_key}"}
-    with httpx.Client(base_url=url, verify=trusted, headers=headers, timeout=600, trust_env=False) as http:
-        yield Client(http)
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except OSError as error:  # ssl.SSLError, too, for a file that holds no certificate
+        raise Usage(
+            f"the certificate authority {ca} cannot be read ({error.strerror or type(error).__name__})",
+            hint="set PAI_CA_FILE to the server's tls/ca.pem",
+        ) from None

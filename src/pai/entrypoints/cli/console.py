@@ -47,7 +47,10 @@ def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:
         return None  # a socket that a killed server left behind
     except httpx.HTTPError as error:
         raise Unavailable(f"the server did not answer: {type(error).__name__}", hint="see its log") from None
-    told = response.json()
+    try:
+        told = response.json()
+    except ValueError:
+        raise Unavailable("the server did not answer as PAI does", hint="see the messages of `pai serve`") from None
     if response.status_code != 200:
         found = told["error"]
         raise PaiError(found["message"], code=found["code"], hint=found["hint"])

@@ -11,8 +11,14 @@ from pai.foundation.errors import PaiError
 
 def show_json(value: Any) -> None:
     """Print a value as JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    # File names may hold bytes that are no UTF-8; JSON may not (RFC 8259 section 8.1).
+    sys.stdout.write(utf8(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
     sys.stdout.flush()
+
+
+def utf8(text: str) -> str:
+    """Return a text from the file system or the command line with marks where its bytes were no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def say(text: str) -> None:
@@ -32,7 +38,9 @@ def show_error(error: PaiError, *, as_json: bool) -> None:
     """Print an error: one clear line, and what to do."""
     if as_json:
         told = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-        sys.stderr.write(json.dumps(told) + "\n")
+        sys.stderr.write(utf8(json.dumps(told, ensure_ascii=False)) + "\n")
     else:
-        sys.stderr.write(f"pai: {error.message}" + (f" ({error.hint})" if error.hint else "") + "\n")
+        line = utf8(f"pai: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        # One line, whatever a file is called.
+        sys.stderr.write("".join(c if c.isprintable() else " " for c in line) + "\n")
     sys.stderr.flush()

@@ -8,6 +8,7 @@ import msgspec
 
 from pai.entrypoints.console.commands import COMMANDS
 from pai.entrypoints.http.services import Services
+from pai.entrypoints.http.walls import log_surprise
 from pai.foundation.errors import Invalid, NotFound, PaiError
 
 MAX_BODY = 1 << 20
@@ -22,6 +23,10 @@ async def dispatch(services: Services, command: str, arguments: dict[str, Any]) 
         return await handler(services, arguments)
     except KeyError as error:
         raise Invalid(f"the argument {error.args[0]!r} is missing") from None
+
+
+def _told(error: PaiError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 
 def console_app(services: Services) -> Any:
@@ -40,9 +45,15 @@ def console_app(services: Services) -> Any:
             arguments = msgspec.json.decode(body[: MAX_BODY + 1] or b"{}", type=dict[str, Any])
             status, answer = 200, await dispatch(services, scope["path"].removeprefix("/console/"), arguments)
         except msgspec.MsgspecError:
-            status, answer = 400, {"error": {"code": "invalid", "message": "not a JSON object", "hint": ""}}
+            status, answer = (
+                400,
+                {"error": {"code": "invalid", "message": "not a JSON object", "hint": "send one JSON object"}},
+            )
         except PaiError as error:
-            status, answer = error.status, {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+            status, answer = error.status, _told(error)
+        except Exception as error:  # noqa: BLE001  the edge of the process: the caller gets a sentence, the log the place
+            log_surprise(error)
+            status, answer = 500, _told(PaiError("an unexpected error happened"))
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": msgspec.json.encode(answer)})

@@ -36,7 +36,7 @@ def _one_of(kind: type[Role | Scope], value: str) -> Any:
 def duration(text: str) -> timedelta:
     """Return the span of a text such as ``30d``, ``12h`` or ``15m``. Raises Invalid."""
     unit = _UNITS.get(text[-1:])
-    if unit is None or not text[:-1].isdecimal() or not 0 < int(text[:-1]) < 100_000:
+    if unit is None or len(text) > 6 or not text[:-1].isdecimal() or not int(text[:-1]):
         raise Invalid(f"{text!r} is not a span of time", hint="such as 30d, 12h or 15m")
     return timedelta(**{unit: int(text[:-1])})
 

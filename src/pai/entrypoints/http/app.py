@@ -114,8 +114,12 @@ async def _on_validation(request: Request, error: Exception) -> Response:
     if found["type"] == "extra_forbidden":
         refused = Invalid(f"{where} is not supported", code="unsupported_parameter", hint="leave it out")
         return _answer(request, refused, where)
+    if found["type"] == "json_invalid":
+        refused = Invalid("the body is not valid JSON", code="bad_json", hint="send one JSON value in UTF-8")
+        return _answer(request, refused)
     # The value is left out on purpose: an error text must not repeat content.
-    return _answer(request, Invalid(f"{where}: {found['msg']}"), where)
+    hint = "send the type that /pai/v1/openapi.json names"
+    return _answer(request, Invalid(f"{where}: {found['msg']}", hint=hint), where)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

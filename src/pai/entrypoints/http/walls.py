@@ -39,18 +39,20 @@ class Walls:
             return
         named = [value for name, value in scope["headers"] if name == b"host"]
         if len(named) != 1 or _name(named[0]) not in self._hosts:
-            await _refuse(send, 400, "bad_host", "this Host header is not one of PAI's names")
+            hint = "use https://localhost:PORT, or add the name to the setting server.names"
+            await _refuse(send, 400, "bad_host", "this Host header is not one of PAI's names", hint)
             return
         headers = dict(scope["headers"])
         limit = self._upload if _streamed(scope, headers) else self._json
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
-            await _refuse(send, 413, "too_large", f"the body is larger than {limit >> 20} MB")
+            hint = "send less at once, or raise the limit in the settings"
+            await _refuse(send, 413, "too_large", f"the body is larger than {limit >> 20} MB", hint)
             return
         try:
             await self.inner(scope, _bounded(receive, limit), _with_headers(send))
         except Exception as error:  # noqa: BLE001  the edge of the process: the client has its 500 already
-            _log.error("unexpected %s at %s", type(error).__name__, _where(error))
+            log_surprise(error)
 
 
 def _name(host: bytes) -> str:
@@ -65,8 +67,13 @@ def _streamed(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
     return multipart and scope["method"] == "POST" and scope["path"].endswith("/documents")
 
 
+def log_surprise(error: BaseException) -> None:
+    """Log an error that nobody foresaw: its kind and place. Never the message: it may hold content."""
+    _log.error("unexpected %s at %s", type(error).__name__, _where(error))
+
+
 def _where(error: BaseException) -> str:
-    """Return file and line of the last frames. Never the message: it may hold content."""
+    """Return file and line of the last frames."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
@@ -102,9 +109,9 @@ def _with_headers(send: Any) -> Any:
     return sender
 
 
-async def _refuse(send: Any, status: int, code: str, message: str) -> None:
+async def _refuse(send: Any, status: int, code: str, message: str, hint: str) -> None:
     body = msgspec.json.encode(
-        {"error": {"code": code, "message": message, "hint": "", "type": "invalid_request_error"}}
+        {"error": {"code": code, "message": message, "hint": hint, "type": "invalid_request_error"}}
     )
     headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *HEADERS]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -282,7 +282,7 @@ async def audit_events(
     name: str | None = None,
     resource: str | None = None,
     subject: str | None = None,
-    before: int | None = None,
+    before: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None,
     limit: Annotated[int, Field(ge=1, le=1000)] = 50,
 ) -> dict[str, Any]:
     """Read the audit log, newest first."""

@@ -18,11 +18,14 @@ from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import note, say
-from pai.foundation.errors import Usage
+from pai.entrypoints.cli.output import note, say, utf8
+from pai.foundation.errors import PaiError, Usage
 
 OPEN_STATES = ("queued", "running")
 FILES_PER_JOB = 50
+BYTES_PER_JOB = 256 << 20
+"""Well below what a server takes in one body, so that one large file does not turn the others away with it."""
+KINDS = ("accepted", "skipped", "refused")
 
 
 def _path(name: str) -> str:
@@ -194,18 +197,15 @@ def ingest(
         raise Usage("there are no files at " + ", ".join(paths), code="no_files")
     value: dict[str, Any] = {"collection": name, "accepted": [], "skipped": [], "refused": []}
     with connect(context) as client:
-        for start in range(0, len(files), FILES_PER_JOB):
-            batch = files[start : start + FILES_PER_JOB]
-            told = _wait(client, _submit(client, name, batch, subjects, subject_column), start, len(files))
-            for kind in ("accepted", "skipped", "refused"):
-                value[kind] += [
-                    {**{k: v for k, v in f.items() if k != "n"}, "path": str(batch[f["n"]])} for f in told[kind]
-                ]
-            done = {f["n"] for kind in ("accepted", "skipped", "refused") for f in told[kind]}
-            left = [n for n in range(len(batch)) if n not in done]
-            value["refused"] += [
-                {"path": str(batch[n]), "code": told["state"], "reason": told["error"] or "not reached"} for n in left
-            ]
+        about: dict[str, Any] = {"subject": list(subjects)} | (
+            {"subject_column": subject_column} if subject_column else {}
+        )
+        before = 0
+        for batch in _batches(files):
+            told = _take(client, name, batch, about, before, len(files))
+            before += len(batch)
+            for kind in KINDS:
+                value[kind] += told[kind]
     lines = [f"in       {f['path']} ({f['pages']} pages, {f['chunks']} passages)" for f in value["accepted"]]
     lines += [f"skipped  {f['path']}: {f['reason']}" for f in value["skipped"]]
     lines += [f"refused  {f['path']}: {f['reason']} [{f['code']}]" for f in value["refused"]]
@@ -231,22 +231,79 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _plain(path: Path) -> bool:
-    return stat.S_ISREG(path.stat().st_mode)
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True  # a broken link, say: told with the others when it cannot be opened
 
 
-def _submit(client: Client, name: str, batch: list[Path], subjects: tuple[str, ...], column: str | None) -> str:
+def _batches(files: list[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    size = 0
+    for file in files:
+        length = file.stat().st_size if file.exists() else 0
+        if batch and (len(batch) == FILES_PER_JOB or size + length > BYTES_PER_JOB):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += length
+    yield batch
+
+
+def _take(
+    client: Client, name: str, batch: list[Path], about: dict[str, Any], before: int, total: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Send some files and wait; return what became of each. Too much for the server at once is sent in halves."""
+    value: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    with contextlib.ExitStack() as stack:
+        opened = list(_opened(stack, batch, value["refused"]))
+        sent = [path for path, _ in opened]
+        if not sent:
+            return value
+        try:
+            found = _wait(client, _submit(client, name, [file for _, file in opened], about), before, total)
+        except PaiError as error:
+            if error.code != "too_large":
+                raise
+            if len(sent) == 1:
+                value["refused"].append(_refused(sent[0], error.code, error.message))
+                return value
+            middle = len(sent) // 2
+            one = _take(client, name, sent[:middle], about, before, total)
+            other = _take(client, name, sent[middle:], about, before + middle, total)
+            return {kind: value[kind] + one[kind] + other[kind] for kind in KINDS}
+    for kind in KINDS:
+        value[kind] += [{**{k: v for k, v in f.items() if k != "n"}, "path": str(sent[f["n"]])} for f in found[kind]]
+    done = {f["n"] for kind in KINDS for f in found[kind]}
+    left = [path for n, path in enumerate(sent) if n not in done]
+    value["refused"] += [_refused(path, found["state"], found["error"] or "not reached") for path in left]
+    return value
+
+
+def _opened(
+    stack: contextlib.ExitStack, batch: list[Path], refused: list[dict[str, Any]]
+) -> Iterator[tuple[Path, Any]]:
+    for path in batch:
+        try:
+            file = stack.enter_context(path.open("rb"))
+        except OSError as error:
+            refused.append(_refused(path, "unreadable", f"it cannot be read: {error.strerror}"))
+        else:
+            # The name is only shown: where its bytes are no UTF-8, it goes with marks instead of not at all.
+            yield path, ("file", (utf8(path.name), file))
+
+
+def _refused(path: Path, code: str, reason: str) -> dict[str, Any]:
+    return {"path": str(path), "code": code, "reason": reason}
+
+
+def _submit(client: Client, name: str, files: list[Any], about: dict[str, Any]) -> str:
     import httpx
 
-    with contextlib.ExitStack() as stack:
-        try:
-            files = [("file", (path.name, stack.enter_context(path.open("rb")))) for path in batch]
-        except OSError as error:
-            raise Usage(f"{error.filename} cannot be read: {error.strerror}", code="unreadable") from None
-        data: dict[str, Any] = {"subject": list(subjects)} | ({"subject_column": column} if column else {})
-        try:
-            response = client.http.post(f"/pai/v1/collections/{_path(name)}/documents", files=files, data=data)
-        except httpx.HTTPError as error:
-            raise unreachable(client.http.base_url, error) from None
+    try:
+        response = client.http.post(f"/pai/v1/collections/{_path(name)}/documents", files=files, data=about)
+    except httpx.HTTPError as error:
+        raise unreachable(client.http.base_url, error) from None
     return str(answer_of(response)["id"])
 
 
@@ -341,7 +398,8 @@ def demo(context: Context, json_: bool) -> int:
     answers = []
     with connect(context) as client, resources.as_file(folder) as files:
         client.call("POST", "/pai/v1/collections", json={"name": name, "label": "confidential", "purpose": "general"})
-        told = _wait(client, _submit(client, name, sorted(_files(files)), (), None), 0, len(list(_files(files))))
+        paths = sorted(_files(files))
+        told = _take(client, name, paths, {}, 0, len(paths))
         for question in asked:
             found = client.call("POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question})
             answers.append({"question": question, **found})

@@ -193,7 +193,7 @@ def audit() -> None:
 
 
 @audit.command("tail")
-@click.option("--limit", default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--subject", help="Only events that touched this data subject (id).")
 @as_json
 @click.pass_obj
