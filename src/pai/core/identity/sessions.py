@@ -130,7 +130,12 @@ class Sessions:
 
         def write(unit: IdentityUnit) -> None:
             current = unit.users.get(user.id)
-            if current is None or current.disabled_at is not None:
+            if (
+                current is None
+                or current.disabled_at is not None
+                or current.password_verifier != user.password_verifier
+            ):
+                # Disabled, or given another password, while this one was being checked.
                 raise Unauthenticated(_WRONG, code="wrong_login")
             forgive(unit.users, account, address)
             unit.users.add_session(session)

@@ -136,7 +136,8 @@ async def ingest(
     if not kind.lower().startswith("multipart/form-data"):
         raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
     async with request.app.state.uploads:
-        files = ArrivingFiles(kind, request.stream())
+        arriving = while_valid(request, actor, request.stream())
+        files = ArrivingFiles(kind, arriving)
         feeding = asyncio.create_task(files.feed())
         try:
             await files.begun()
@@ -145,6 +146,7 @@ async def ingest(
             feeding.cancel()
             files.fail(Invalid("the upload was given up", code="upload_cut_off"))
             await asyncio.gather(feeding, return_exceptions=True)
+            await arriving.aclose()
 
 
 @guarded(router, "GET", "/documents/{document}", Permission.COLLECTION_READ)
@@ -260,8 +262,9 @@ async def create_key(
 ) -> dict[str, Any]:
     """Make a key for oneself, with no more scopes than this credential has."""
     made = await services_of(request).keys.create(
-        actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes)
-    )
+        actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at,
+        ceiling=body.ceiling,
+    )  # fmt: skip
     return {**shapes.key(made.key, actor.name), "key": made.text}
 
 
