@@ -5,7 +5,8 @@ Chat, in this order:
 1. With a JSON schema: the smallest instance of it; texts are what rule 2 or 3 says, numbers 0, an enumeration's first.
 2. With numbered sources in the conversation (blocks that start ``[1] ...``): the sentence of the sources that shares
    most words with the last line that starts ``Question:`` (else with the last user message), then `` [n]``.
-3. Else ``Echo: `` and the last user message.
+3. Else ``Echo: `` and the last user message. One that starts ``Slowly:`` is answered at the pace of a large model on a small
+   machine (20 tokens a second), so that waiting and stopping can be tried.
 
 Embeddings are hashed bags of word stems (feature hashing, Weinberger et al. 2009): texts that share words are near each
 other. A token is a word with the space before it.
@@ -26,6 +27,8 @@ from typing import Any, Final
 from pai.adapters.workers.service import RefusedError, Routes
 
 DIMENSIONS: Final = 384
+SLOWLY: Final = "Slowly:"
+PACE: Final = 0.05
 _WORD: Final = re.compile(r"[^\W_]+")
 _TOKEN: Final = re.compile(r"\s*\S+")
 _SOURCE: Final = re.compile(r"^\[(\d+)\]\s*(.+?)(?=\n\s*\n|\n\[\d+\]|\nQuestion:|\Z)", re.MULTILINE | re.DOTALL)
@@ -120,14 +123,16 @@ def echo_routes(context_length: int) -> Routes:
                 "exceed_context_size_error",
             )
         schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
-        return _events(*_limited(answer(messages, schema), body), prompt)
+        told = answer(messages, schema)
+        pause = PACE if told.startswith(f"Echo: {SLOWLY}") else 0.0
+        return _events(*_limited(told, body), prompt, pause)
 
     return {"/v1/chat/completions": chat, "/v1/embeddings": embeddings, "/tokenize": tokenize}
 
 
-async def _events(pieces: Sequence[str], reason: str, prompt: int) -> AsyncIterator[dict[str, Any]]:
+async def _events(pieces: Sequence[str], reason: str, prompt: int, pause: float) -> AsyncIterator[dict[str, Any]]:
     for piece in pieces:
         yield {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]}
-        await asyncio.sleep(0)  # lets other connections have their turn
+        await asyncio.sleep(pause)  # even 0 lets other connections have their turn
     yield {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
     yield {"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": len(pieces)}}

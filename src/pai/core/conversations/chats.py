@@ -140,8 +140,9 @@ class Conversations:
         messages = await fitting(engine, SYSTEM, [*earlier, new])
         answer = await self.work.run(lambda unit: self._keep_question(unit, actor, engine, new, len(messages)))
         request = ChatRequest(messages, max_tokens=answer_tokens(engine), cache_key=actor.id)
-        yield Begun(answer.conversation, engine.model.name)
         try:
+            # Inside the try: a reader who leaves at the first event has the end recorded as well.
+            yield Begun(answer.conversation, engine.model.name)
             async with generation(engine, request) as deltas:
                 async for delta in deltas:
                     _take(answer, delta)

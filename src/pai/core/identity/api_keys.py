@@ -14,6 +14,7 @@ from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevok
 from pai.core.identity.key_text import KeyText, new_key_text, read_key_text
 from pai.core.identity.liveness import Liveness
 from pai.core.identity.ports import IdentityUnit
+from pai.core.identity.refusals import Refusals
 from pai.core.identity.values import ApiKey, User
 from pai.core.keys.ports import Keystore
 from pai.core.keys.values import Factor, MemberWrap
@@ -22,7 +23,7 @@ from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor, ActorKind, Scope
-from pai.foundation.errors import Conflict, Denied, NotFound, Unauthenticated
+from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
@@ -47,28 +48,6 @@ class _Open:
     used_at: datetime
 
 
-@dataclass(slots=True)
-class Refusals:
-    """How many refusals of one minute stand in the audit log, one by one: the rest are counted, so that a stranger who sends
-    nonsense all day can fill neither the disk nor the log that an auditor has to read."""
-
-    each_minute: int = 30
-    since: datetime | None = None
-    recorded: int = 0
-    left_out: int = 0
-
-    def admit(self, now: datetime) -> int | None:
-        """Return how many were left out since the last one that was recorded, None when this one is left out too."""
-        if self.since is None or now - self.since >= timedelta(minutes=1):
-            self.since, self.recorded = now, 0
-        if self.recorded >= self.each_minute:
-            self.left_out += 1
-            return None
-        self.recorded += 1
-        left_out, self.left_out = self.left_out, 0
-        return left_out
-
-
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
     """Use cases on API keys. ``opened`` maps key ids to member keys that the keystore holds open for them."""
@@ -86,7 +65,7 @@ class ApiKeys:
         ceiling: Label = Label.RESTRICTED, password: Secret | None = None,
     ) -> NewKey:  # fmt: skip
         """Make a key for an account. A key that is to open content needs what opens the owner's: their own unlocked credential,
-        their password, or (first administrator only) this server's wrap. Raises Denied, NotFound, Conflict."""
+        their password, or (first administrator only) this server's wrap. Raises Denied, NotFound, Conflict, Invalid."""
         key_id = new_id("key")
         text = new_key_text(key_id)
 
@@ -96,6 +75,8 @@ class ApiKeys:
                 raise NotFound(f"no active account has the address {owner}", hint="see `pai user list`")
             self._may_create(actor, user, scopes, ceiling)
             now = self.clock.now()
+            if expires_at is not None and expires_at <= now:
+                raise Invalid("the key would have expired already", code="bad_expiry", hint="give a moment to come")
             content = bool(scopes & CONTENT_SCOPES) or Scope.INFERENCE in scopes
             blob = (
                 self._wrap(unit, actor, user, text, password, needed=bool(scopes & CONTENT_SCOPES)) if content else None
@@ -118,7 +99,7 @@ class ApiKeys:
         self.policy.decide(actor, Permission.KEYS, ResourceRef("user", owner.id, owner.id))
         if actor.scopes is not None and not scopes <= actor.scopes:
             raise Denied("a key cannot make a key with more scopes than its own")
-        if ceiling.rank > actor.ceiling.rank:
+        if not actor.ceiling.covers(ceiling):
             raise Denied("a key cannot make a key with a higher label ceiling than its own", hint="name a ceiling")
 
     def _wrap(

@@ -60,10 +60,12 @@ class LoggedIn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginRefused(Event):
-    """A log-in failed. ``resource`` is the account if there is one; the address that was typed is not kept."""
+    """A log-in, a set-up link or a recovery code was refused. ``resource`` is the account if there is one; the email that was
+    typed is not kept. ``unrecorded`` counts the refused links since the last one that stands in the log."""
 
     name: ClassVar[str] = "identity:session:login-failed"
     address: str
+    unrecorded: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,21 +6,32 @@ import asyncio
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from pai.foundation.actor import Actor
+
+REMEMBERED: Final = 10_000
+"""Ended credentials that are kept in mind; each matters only as long as a request that came before its end is still read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Who watches which session or key (by id). Lives on the event loop; nothing here is thread-safe."""
+    """Who watches which session or key (by id), and which of them ended. Lives on the event loop; nothing here is thread-safe.
+
+    Ids are never used twice, so one that ended stays ended: a request whose credential was checked before its body came in
+    slowly must not outlive the credential.
+    """
 
     watchers: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    ended: dict[str, None] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def watch(self, actor: Actor) -> Iterator[asyncio.Event]:
         """Yield an event that is set once the actor's session or key has ended."""
-        name = actor.session_id or actor.key_id or ""
+        name = _name(actor)
         ended = asyncio.Event()
+        if name in self.ended:
+            ended.set()
         self.watchers.setdefault(name, set()).add(ended)
         try:
             yield ended
@@ -31,6 +42,17 @@ class Liveness:
                 self.watchers.pop(name, None)
 
     def end(self, credential_id: str) -> None:
-        """Tell everyone who watches this session or key."""
+        """Tell everyone who watches this session or key, now or later."""
+        self.ended[credential_id] = None
+        while len(self.ended) > REMEMBERED:
+            del self.ended[next(iter(self.ended))]
         for ended in self.watchers.get(credential_id, ()):
             ended.set()
+
+    def over(self, actor: Actor) -> bool:
+        """Tell whether the actor's session or key has ended since it was checked."""
+        return _name(actor) in self.ended
+
+
+def _name(actor: Actor) -> str:
+    return actor.session_id or actor.key_id or ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from pai.core.identity.accounts import INSTALLATION, Accounts, new_account, norm
 from pai.core.identity.events import LoginRefused, PasswordChosen, SetupLinkMade
 from pai.core.identity.passwords import check_password
 from pai.core.identity.ports import IdentityUnit
+from pai.core.identity.refusals import Refusals
 from pai.core.identity.sessions import RESET, Sessions
 from pai.core.identity.values import User
 from pai.core.keys.values import Factor, MemberWrap
@@ -37,6 +38,7 @@ class Setup:
 
     accounts: Accounts
     sessions: Sessions
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def link(self, actor: Actor, email: str) -> Secret:
         """Make a one-time token (30 minutes) to choose a password: for an account, or for the first administrator's address
@@ -66,12 +68,11 @@ class Setup:
         def write(unit: IdentityUnit) -> tuple[str, Secret | None] | None:
             email = unit.users.take_setup_token(_hash(token), self.accounts.clock.now())
             if email is None:
-                unit.audit.record(
-                    _ANONYMOUS, LoginRefused(address=address[:64], outcome=Outcome.REFUSED, reason="setup link")
-                )
                 return None
             check_password(password, email)
             user = unit.users.by_email(email)
+            if user is not None and user.disabled_at is not None:
+                return None  # disabled after the link was made
             if user is None:
                 if unit.users.list():
                     raise NotFound("this account is not there any more")
@@ -82,6 +83,7 @@ class Setup:
 
         done = await self.accounts.work.run(write)
         if done is None:
+            await self._refused(address)
             raise Unauthenticated(
                 "this link is used up or expired",
                 code="bad_setup_link",
@@ -91,6 +93,13 @@ class Setup:
         if code is None:
             await self.sessions.end_all(OPERATOR, email, "reset")
         return code
+
+    async def _refused(self, address: str) -> None:
+        unrecorded = self.refusals.admit(self.accounts.clock.now())
+        if unrecorded is None:
+            return
+        event = LoginRefused(address=address[:64], unrecorded=unrecorded, outcome=Outcome.REFUSED, reason="setup link")
+        await self.accounts.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
 
     def _set(self, unit: IdentityUnit, user: User, password: Secret) -> None:
         held = unit.wraps.member_wrap(user.id, Factor.CONSOLE)
@@ -143,7 +152,14 @@ class Setup:
             unit.audit.record(actor, PasswordChosen(resource=ResourceRef("user", user.id), content=True))
             return handle
 
-        handle = await self.accounts.work.run(write)
+        try:
+            handle = await self.accounts.work.run(write)
+        except Unauthenticated as error:
+            event = LoginRefused(
+                resource=ResourceRef("user", actor.id), address="", outcome=Outcome.REFUSED, reason=error.code
+            )
+            await self.accounts.work.run(lambda unit: unit.audit.record(actor, event))
+            raise
         await self.sessions.reopen(actor, handle)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pai import __version__
 from pai.core.audit.values import EventFilter
+from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
@@ -60,7 +61,7 @@ async def user_disable(services: Services, arguments: Arguments) -> Any:
     """Disable an account: its keys and sessions die at once."""
     user = await services.accounts.disable(OPERATOR, str(arguments["email"]))
     services.keys.close_owner([key.id for key in await services.keys.list(OPERATOR, user.id)])
-    services.sessions.close_owner(user.id)
+    await services.sessions.close_owner(user.id)
     return shapes.user(user)
 
 
@@ -78,7 +79,7 @@ async def session_list(services: Services, arguments: Arguments) -> Any:
     """List live browser sessions."""
     users = await _by_id(services)
     wanted = (
-        [user.id for user in users.values() if user.email == arguments.get("email")]
+        [user.id for user in users.values() if user.email == normal_email(str(arguments["email"]))]
         if arguments.get("email")
         else [None]
     )

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.responses import Response
 
+from pai.core.identity.liveness import Liveness
 from pai.core.identity.sessions import NewSession, csrf_matches, csrf_of
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import Actor
@@ -22,6 +23,7 @@ COOKIE: Final = "__Host-pai_session"
 """The prefix makes browsers demand Secure, Path=/ and no Domain (RFC 6265bis section 4.1.3.2)."""
 CSRF_HEADER: Final = "x-csrf-token"
 SAFE: Final = frozenset({"GET", "HEAD"})
+_OTHERS: Final = frozenset({"cross-site", "same-site"})
 _KEYS_ONLY: Final = ("/v1", "/api")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
@@ -34,11 +36,21 @@ async def authenticate(request: Request) -> Actor:
     token = session_token(request)
     if token is None or _keys_only(request.url.path):
         raise Unauthenticated("an API key is needed", hint="send the header: Authorization: Bearer KEY")
-    if request.method not in SAFE:
-        require_same_origin(request)
-        if not csrf_matches(token, request.headers.get(CSRF_HEADER, "")):
-            raise Denied("the CSRF token is missing or wrong", code="csrf", hint="reload the page")
+    _require_own_page(request)
+    if request.method not in SAFE and not csrf_matches(token, request.headers.get(CSRF_HEADER, "")):
+        raise Denied("the CSRF token is missing or wrong", code="csrf", hint="reload the page")
     return await services.sessions.authenticate(token)
+
+
+def liveness_of(request: Request, actor: Actor) -> Liveness:
+    """Return what tells when this actor's session or key ends."""
+    services: Services = request.app.state.services
+    return services.sessions.liveness if actor.session_id is not None else services.keys.liveness
+
+
+def ended() -> Unauthenticated:
+    """Return the error for a session or key that ended while it was being used."""
+    return Unauthenticated("the session or key has ended", code="session_ended", hint="log in again")
 
 
 def _keys_only(path: str) -> bool:
@@ -76,7 +88,24 @@ def require_same_origin(request: Request) -> None:
     own = f"{request.url.scheme}://{request.headers.get('host', '')}"
     same = site == "same-origin" if site is not None else _normal(request.headers.get("origin", "")) == _normal(own)
     if not same:
-        raise Denied("this request comes from another site", code="cross_site", hint="use PAI's own page")
+        raise _cross_site()
+
+
+def _require_own_page(request: Request) -> None:
+    """Refuse what another page makes the browser do with our cookie. Raises Denied.
+
+    SameSite does not look at the port, so whatever else runs on this machine's name is the same site: its page may send the
+    cookie along to read (as an image, a script). It cannot see the answer, but it would keep the session alive and fill the
+    audit log with reads. Following a link is left alone.
+    """
+    if request.method not in SAFE:
+        require_same_origin(request)
+    elif request.headers.get("sec-fetch-mode") != "navigate" and request.headers.get("sec-fetch-site") in _OTHERS:
+        raise _cross_site()
+
+
+def _cross_site() -> Denied:
+    return Denied("this request comes from another site", code="cross_site", hint="use PAI's own page")
 
 
 def _normal(origin: str) -> tuple[str, str, int | None]:

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from pai.core.policy.values import SCOPES, Permission
-from pai.entrypoints.http.authentication import authenticate
+from pai.entrypoints.http.authentication import authenticate, ended, liveness_of
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Denied
@@ -68,6 +68,9 @@ def requires(permission: Permission) -> Callable[[Request], Awaitable[Actor]]:
         actor: Actor | None = getattr(request.state, "actor", None)
         if actor is None:
             actor = request.state.actor = await authenticate(request)
+        elif liveness_of(request, actor).over(actor):
+            # Asked again once the body has been read, which a client can make last as long as it likes.
+            raise ended()
         needed = SCOPES[permission]
         if needed is not None and actor.scopes is not None and needed not in actor.scopes:
             raise Denied(f"the key lacks the scope {needed.value!r}", hint=f"make a key with --scopes {needed.value}")

@@ -11,9 +11,9 @@ from fastapi import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from pai.entrypoints.http.services import Services
+from pai.entrypoints.http.authentication import ended, liveness_of
 from pai.foundation.actor import Actor
-from pai.foundation.errors import PaiError, Unauthenticated
+from pai.foundation.errors import PaiError
 
 Piece = TypeVar("Piece")
 _closing: set[asyncio.Task[None]] = set()
@@ -34,11 +34,9 @@ async def while_valid(
     Raises Unauthenticated as soon as the actor's session or key ends, also while a piece is being waited for, and with
     ``watch_reader`` ReaderGone when the client goes away (streaming responses are told by the server instead).
     """
-    services: Services = request.app.state.services
-    liveness = services.sessions.liveness if actor.session_id is not None else services.keys.liveness
     coming: asyncio.Future[Piece] | None = None
-    with liveness.watch(actor) as ended:
-        over: list[asyncio.Task[Any]] = [asyncio.create_task(ended.wait())]
+    with liveness_of(request, actor).watch(actor) as over_now:
+        over: list[asyncio.Task[Any]] = [asyncio.create_task(over_now.wait())]
         if watch_reader:
             over.append(asyncio.create_task(_gone(request)))
         try:
@@ -46,7 +44,7 @@ async def while_valid(
                 coming = asyncio.ensure_future(anext(source))
                 await asyncio.wait([coming, *over], return_when=asyncio.FIRST_COMPLETED)
                 if over[0].done():
-                    raise Unauthenticated("the session or key has ended", code="session_ended", hint="log in again")
+                    raise ended()
                 if not coming.done():
                     raise ReaderGone("the client went away")
                 try:

@@ -10,8 +10,11 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 
+from pai.entrypoints.http.routing import PUBLIC
+
 _log = logging.getLogger("pai.http")
 
+PUBLIC_BYTES = 16 * 1024
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
     (b"x-content-type-options", b"nosniff"),
@@ -44,10 +47,13 @@ class Walls:
             return
         headers = dict(scope["headers"])
         limit = self._upload if _streamed(scope, headers) else self._json
+        if scope["path"] in PUBLIC:
+            limit = PUBLIC_BYTES  # strangers get no more parsed than a form needs
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
             hint = "send less at once, or raise the limit in the settings"
-            await _refuse(send, 413, "too_large", f"the body is larger than {limit >> 20} MB", hint)
+            size = f"{limit >> 20} MB" if limit >> 20 else f"{limit >> 10} KB"
+            await _refuse(send, 413, "too_large", f"the body is larger than {size}", hint)
             return
         try:
             await self.inner(scope, _bounded(receive, limit), _with_headers(send))

@@ -136,7 +136,8 @@ async def ingest(
     if not kind.lower().startswith("multipart/form-data"):
         raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
     async with request.app.state.uploads:
-        files = ArrivingFiles(kind, request.stream())
+        arriving = while_valid(request, actor, request.stream())
+        files = ArrivingFiles(kind, arriving)
         feeding = asyncio.create_task(files.feed())
         try:
             await files.begun()
@@ -145,6 +146,7 @@ async def ingest(
             feeding.cancel()
             files.fail(Invalid("the upload was given up", code="upload_cut_off"))
             await asyncio.gather(feeding, return_exceptions=True)
+            await arriving.aclose()
 
 
 @guarded(router, "GET", "/documents/{document}", Permission.COLLECTION_READ)

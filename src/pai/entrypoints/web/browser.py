@@ -39,7 +39,7 @@ def error_page(request: Request, error: PaiError) -> Response | None:
     back_to = (START, "Back to the start")
     if sealed or isinstance(error, Throttled):
         back_to = ("/login", "To log in")
-    elif error.code == "locked":
+    elif error.code == "locked" or request.url.path == START:  # the start itself is refused (an auditor keeps no chats)
         back_to = ("/account", "To your account")
     return page(
         "error", error.status, code=error.status, title=title, message=sentence(error.message), hint=sentence(hint),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -50,9 +52,17 @@ def add(router: APIRouter, services: Services) -> None:
             if isinstance(error, Throttled):
                 refused.headers["retry-after"] = str(error.retry_after)
             return refused
+        await _leave(services, session_token(request))
         answer = RedirectResponse(back, 303)
         set_session_cookie(answer, begun)
         return answer
+
+
+async def _leave(services: Services, earlier: Secret | None) -> None:
+    # The browser is about to lose this cookie: its session must not stay open behind it.
+    if earlier is not None:
+        with contextlib.suppress(Unauthenticated):
+            await services.sessions.logout(await services.sessions.authenticate(earlier))
 
 
 async def _fields(request: Request) -> tuple[str, str, str]:

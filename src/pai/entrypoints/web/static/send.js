@@ -19,8 +19,10 @@ export class Refused extends Error {
 
 export const headers = (more = {}) => (token ? { "X-CSRF-Token": token, ...more } : more);
 
-export function leaveIfEnded(status) {
-  if (status === 401 && location.pathname !== "/login") location.assign("/login");
+/** Only an ended (or missing) session leads to the log-in page: a mistyped recovery code and a used-up link are 401 too, and are told here. */
+export function leaveIfEnded(status, body) {
+  const ended = status === 401 && ["session_ended", "unauthenticated"].includes(body?.error?.code);
+  if (ended && location.pathname !== "/login") location.assign("/login");
 }
 
 /** Send JSON (or nothing) and return the JSON that comes back, null when the body is empty. */
@@ -44,7 +46,7 @@ export async function send(method, url, body, signal) {
     told = null;
   }
   if (!response.ok) {
-    leaveIfEnded(response.status);
+    leaveIfEnded(response.status, told);
     throw new Refused(response.status, told);
   }
   return told;
@@ -57,8 +59,9 @@ export async function* stream(url, body, signal) {
     headers: headers({ "Content-Type": "application/json", Accept: "application/x-ndjson" }), body: JSON.stringify(body),
   });
   if (!response.ok) {
-    leaveIfEnded(response.status);
-    throw new Refused(response.status, await response.json().catch(() => null));
+    const told = await response.json().catch(() => null);
+    leaveIfEnded(response.status, told);
+    throw new Refused(response.status, told);
   }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -41,7 +41,7 @@ function post(file, view) {
     });
     request.addEventListener("load", () => {
       if (request.status < 300) return resolve(request.response);
-      leaveIfEnded(request.status);
+      leaveIfEnded(request.status, request.response);
       return reject(new Refused(request.status, request.response));
     });
     request.addEventListener("error", () => reject(new Refused(0, { error: { message: "the connection to PAI broke off" } })));
