@@ -126,8 +126,8 @@ def _call(node: ast.Call, kinds: dict[str, tuple[int, str]], constants: dict[str
 
 
 def _refusal(node: ast.Call, room: str) -> _Site | None:
-    """Return what is refused before the application is asked: ``_refuse(send, status, code, message)``."""
-    if len(node.args) != 4 or not isinstance(node.args[1], ast.Constant):
+    """Return what is refused before the application is asked: ``_refuse(send, status, code, message, ...)``."""
+    if len(node.args) < 4 or not isinstance(node.args[1], ast.Constant):
         return None
     return _Site(_text(node.args[2]), "", int(str(node.args[1].value)), _text(node.args[3]), room)
 

@@ -150,9 +150,7 @@ async def test_settings_of_both_limits_are_obeyed(shared: tuple) -> None:
     people = People(*shared)
     user = (await people.add("ada")).user
     for limits in ({"idle": timedelta(minutes=1)}, {"absolute": timedelta(minutes=1), "idle": timedelta(hours=1)}):
-        sessions = type(people.sessions)(
-            people.storage, people.vault, people.accounts.policy, people.clock, **limits
-        )
+        sessions = type(people.sessions)(people.storage, people.vault, people.accounts.policy, people.clock, **limits)
         begun = await sessions.login(user.email, PASSWORD, address="a", agent="b")
         people.clock.later(seconds=59)
         await sessions.authenticate(begun.token)

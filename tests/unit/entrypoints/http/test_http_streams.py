@@ -1,0 +1,125 @@
+"""Open streams end with the credential they were opened with, on every way in that streams."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from fastapi import Request
+
+import pai
+from pai.core.identity.liveness import Liveness
+from pai.core.ports.engine import ChatDelta
+from pai.entrypoints.http.streams import PieceResponse, while_valid
+from pai.entrypoints.openai_api.routes import chat_completions
+from pai.entrypoints.openai_api.schemas import ChatCompletion
+from pai.foundation.actor import Actor, ActorKind, Role
+from pai.foundation.errors import Unauthenticated
+from pai.foundation.refs import ModelRef
+
+KEY = Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, key_id="key_1")
+SESSION = Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, session_id="ses_1")
+
+
+class Endless:
+    """An answer that gives one piece, then waits. ``closed`` tells that the model was stopped."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    async def pieces(self) -> AsyncGenerator[ChatDelta, None]:
+        try:
+            yield ChatDelta("one ")
+            await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+def request_with(answer: Endless) -> tuple[Request, SimpleNamespace]:
+    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+        return SimpleNamespace(model=ModelRef("echo", "")), answer.pieces()
+
+    services = SimpleNamespace(
+        keys=SimpleNamespace(liveness=Liveness()), sessions=SimpleNamespace(liveness=Liveness()),
+        inference=SimpleNamespace(start_chat=start_chat),
+    )  # fmt: skip
+    state = SimpleNamespace(services=services)
+    found = SimpleNamespace(app=SimpleNamespace(state=state), url=SimpleNamespace(path="/v1/chat/completions"))
+    return cast("Request", found), services
+
+
+@pytest.mark.parametrize("actor", [KEY, SESSION])
+async def test_a_piece_that_is_waited_for_ends_with_the_credential(actor: Actor) -> None:
+    answer = Endless()
+    request, services = request_with(answer)
+    pieces = while_valid(request, actor, answer.pieces())
+    assert (await anext(pieces)).text == "one "
+    waiting = asyncio.ensure_future(anext(pieces))
+    await asyncio.sleep(0)
+    services.keys.liveness.end("key_2")
+    services.sessions.liveness.end("ses_2")
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    services.keys.liveness.end("key_1")
+    services.sessions.liveness.end("ses_1")
+    with pytest.raises(Unauthenticated):
+        await asyncio.wait_for(waiting, 5)
+    assert answer.closed
+
+
+async def test_a_reader_who_goes_away_stops_the_model() -> None:
+    answer = Endless()
+    request, _ = request_with(answer)
+    pieces = while_valid(request, KEY, answer.pieces())
+    await anext(pieces)
+    await pieces.aclose()
+    assert answer.closed
+
+
+async def test_a_revoked_key_ends_its_streams_in_openais_dialect() -> None:
+    answer = Endless()
+    request, services = request_with(answer)
+    body = ChatCompletion.model_validate(
+        {"model": "default", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    )
+    response = await chat_completions(request, body, KEY)
+    assert isinstance(response, PieceResponse)
+    events = cast("AsyncGenerator[bytes, None]", response.body_iterator)
+    assert b"assistant" in await anext(events)
+    assert b"one " in await anext(events)
+    services.keys.liveness.end("key_1")
+    last = await asyncio.wait_for(anext(events), 5)
+    assert b"session_ended" in last
+    assert answer.closed
+
+
+async def test_a_revoked_key_ends_a_whole_answer_too() -> None:
+    answer = Endless()
+    request, services = request_with(answer)
+    request.is_disconnected = _still_there  # type: ignore[method-assign]
+    body = ChatCompletion.model_validate({"model": "default", "messages": [{"role": "user", "content": "x"}]})
+    coming = asyncio.ensure_future(chat_completions(request, body, KEY))
+    await asyncio.sleep(0.01)
+    services.keys.liveness.end("key_1")
+    with pytest.raises(Unauthenticated):
+        await asyncio.wait_for(coming, 5)
+    assert answer.closed
+
+
+async def _still_there() -> bool:
+    return False
+
+
+def test_no_way_in_streams_past_the_credential() -> None:
+    folder = Path(pai.__file__).parent / "entrypoints"
+    for path in folder.rglob("*.py"):
+        if path.name == "streams.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            assert called not in {"StreamingResponse", "EventSourceResponse"}, path
