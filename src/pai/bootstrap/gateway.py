@@ -21,7 +21,8 @@ from pai.foundation.errors import PaiError
 if TYPE_CHECKING:
     from pai.bootstrap.compose import Base
 
-DRAIN_SECONDS = 10
+DRAIN_SECONDS = 9
+CLOSE_SECONDS = 1
 CHECKPOINT_SECONDS = 300
 SWEEP_SECONDS = 20
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -122,7 +123,14 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, jobs, *rounds, return_exceptions=True)
-        await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
+        # Answers that the drain cut short still have their end to write down.
+        if cut := [task for server in servers for task in server.server_state.tasks]:
+            await asyncio.wait(cut, timeout=CLOSE_SECONDS)
+        try:
+            await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
+        except PaiError as error:
+            # Sealed, or no room: the log cannot tell of this stop, so the terminal does.
+            print(f"the stop is not in the audit log: {error.message} ({error.hint})", file=sys.stderr, flush=True)
         await asyncio.to_thread(base.storage.close)
 
 

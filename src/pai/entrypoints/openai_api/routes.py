@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 
 from pai.core.models.values import Model
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, Usage
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.openai_api.schemas import ChatCompletion, EmbeddingRequest
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, PaiError, Unsupported
@@ -65,15 +66,12 @@ async def chat_completions(
     """Answer a chat, whole or as a stream of events."""
     engine, deltas = await services_of(request).inference.start_chat(actor, body.model, _request(body, actor))
     head = {"id": new_id("chat"), "created": int(time.time()), "model": engine.model.name}
-    try:
-        first = await anext(deltas, None)  # errors of the prompt become a status, not a broken stream
-    except BaseException:
-        await deltas.aclose()  # type: ignore[attr-defined]
-        raise
+    pieces = while_valid(request, actor, deltas, watch_reader=True)
+    first = await first_of(pieces)  # errors of the prompt become a status, not a broken stream
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
-        return StreamingResponse(_events(request, head, first, deltas, usage=usage), media_type="text/event-stream")
-    return await _whole(request, head, first, deltas)
+        return PieceResponse(_events(request, head, first, pieces, usage=usage), media_type="text/event-stream")
+    return await _whole(head, first, pieces)
 
 
 def _request(body: ChatCompletion, actor: Actor) -> ChatRequest:
@@ -103,7 +101,7 @@ def _usage(usage: Usage | None) -> dict[str, int]:
 
 
 async def _whole(
-    request: Request, head: dict[str, Any], first: ChatDelta | None, deltas: AsyncIterator[ChatDelta]
+    head: dict[str, Any], first: ChatDelta | None, deltas: AsyncGenerator[ChatDelta, None]
 ) -> JSONResponse:
     text, reason, usage = "", "stop", None
     delta = first
@@ -111,18 +109,21 @@ async def _whole(
         while delta is not None:
             text += delta.text
             reason, usage = delta.finish_reason or reason, delta.usage or usage
-            if await request.is_disconnected():
-                break
             delta = await anext(deltas, None)
     finally:
-        await deltas.aclose()  # type: ignore[attr-defined]
+        await deltas.aclose()
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "logprobs": None, "finish_reason": reason}
     return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": _usage(usage)})
 
 
 async def _events(
-    request: Request, head: dict[str, Any], first: ChatDelta | None, deltas: AsyncIterator[ChatDelta], *, usage: bool
-) -> AsyncIterator[bytes]:
+    request: Request,
+    head: dict[str, Any],
+    first: ChatDelta | None,
+    deltas: AsyncGenerator[ChatDelta, None],
+    *,
+    usage: bool,
+) -> AsyncGenerator[bytes, None]:
     def event(delta: dict[str, Any], reason: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         return _data({**head, "object": "chat.completion.chunk", "choices": [choice]})
@@ -145,7 +146,7 @@ async def _events(
         yield _data(error_body(request, error))
     finally:
         # Reached also when the client goes away: closing the iterator stops the generation in the worker.
-        await deltas.aclose()  # type: ignore[attr-defined]
+        await deltas.aclose()
 
 
 def _data(value: dict[str, Any]) -> bytes:
