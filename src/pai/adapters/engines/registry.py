@@ -155,7 +155,7 @@ class EngineRegistry:
                     raise Corrupt(
                         f"{file.path} of {model.name} is not the file that was signed",
                         code="model_changed",
-                        hint="remove the model and import it again",
+                        hint="import the model again with `pai init`",
                     )
             worker = await self._launcher.start(kind, _ordered(model, fds), self._options_of(kind, model))
         finally:
