@@ -380,14 +380,10 @@ def test_a_wrong_address_key_or_authority_gets_a_sentence(served: Installation, 
         (1, {"PAI_URL": "https://localhost:1"}),
         (2, {"PAI_CA_FILE": str(no_ca)}),
         (2, {"PAI_CA_FILE": str(tmp_path / "missing.pem")}),
-        (2, {"PAI_CA_FILE": str(tmp_path)}),
         (1, {"PAI_CA_FILE": str(other_ca)}),
         (1, {"PAI_API_KEY": "pai_wrong"}),
         (2, {"PAI_API_KEY": "schlüssel"}),
-        (2, {"PAI_API_KEY": "two\nlines"}),
-        (2, {"PAI_API_KEY": ""}),
         (2, {"PAI_PORT": "eighty"}),
-        (2, {"PAI_LIMITS__UPLOAD_MB": "-3"}),
     ):
         line = one_line(served.run("collection", "list", **{"PAI_API_KEY": key, **env}), code)
         assert key not in line

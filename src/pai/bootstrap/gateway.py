@@ -12,13 +12,17 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pai.foundation.errors import PaiError
 
-DRAIN_SECONDS = 10
+if TYPE_CHECKING:
+    from pai.bootstrap.compose import Base
+
+DRAIN_SECONDS = 9
+CLOSE_SECONDS = 1
 CHECKPOINT_SECONDS = 300
 SWEEP_SECONDS = 20
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -77,7 +81,8 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     launcher = Launcher(socket.socket(fileno=start.launcher_fd))
     engines = engines_for(settings, base, launcher)
     state = {"reason": "starting"}
-    services = services_for(settings, base, launcher, engines, lambda: state["reason"])
+    services = services_for(settings, base, launcher, engines, lambda: "sealed" if keystore.gone() else state["reason"])
+    await asyncio.to_thread(_tidy, base)
     await base.storage.run(
         lambda unit: (
             unit.users.end_sessions(base.clock.now()),
@@ -91,7 +96,7 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     ]
     sockets = [socket.socket(fileno=start.listener_fd), socket.socket(fileno=start.control_fd)]
     tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
-    jobs = asyncio.create_task(services.ingest.run_forever())
+    jobs = asyncio.create_task(_lasting(services.ingest.run_forever))
     rounds = [
         asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
         asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
@@ -118,8 +123,34 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, jobs, *rounds, return_exceptions=True)
-        await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
+        # Answers that the drain cut short still have their end to write down.
+        if cut := [task for server in servers for task in server.server_state.tasks]:
+            await asyncio.wait(cut, timeout=CLOSE_SECONDS)
+        try:
+            await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
+        except PaiError as error:
+            # Sealed, or no room: the log cannot tell of this stop, so the terminal does.
+            print(f"the stop is not in the audit log: {error.message} ({error.hint})", file=sys.stderr, flush=True)
         await asyncio.to_thread(base.storage.close)
+
+
+def _tidy(base: Base) -> None:
+    """Remove what a crash left: folders of collections that are deleted, halves of uploads."""
+    from pai.adapters.cryptography.originals import SealedOriginals
+
+    base.storage.remove_leftovers()
+    SealedOriginals(base.home.root).sweep_all()
+
+
+async def _lasting(work: Callable[[], Awaitable[None]]) -> None:
+    from pai.entrypoints.http.walls import log_surprise
+
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001  an error nobody foresaw must not end all ingestion without a word
+            log_surprise(error)
+            await asyncio.sleep(1)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

@@ -104,8 +104,9 @@ def _run_gateway(
     gateway = start_python("pai.bootstrap.gateway", [str(told)], environment=child_environment(), pass_fds=passed)
     os.close(told)
     os.close(status_write)
-    keystore.close()
-    launcher.close()
+    # Whatever stays open here stays open when the gateway closes it: clients would connect to a server that drains.
+    for handed in (keystore, launcher, listener, control):
+        handed.close()
     stop = _Stop(gateway)
     try:
         return _watch(settings, gateway, status_read, stop, began=began, unsealed=unsealed)

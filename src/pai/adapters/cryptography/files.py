@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pai.foundation.errors import Unavailable
+
 MARK = ".tmp-"
+
+
+@contextlib.contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn what the disk refuses into an error that a person can act on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Unavailable(
+                "the disk is full", code="disk_full", hint="free some space; nothing acknowledged was lost"
+            ) from error
+        raise Unavailable(
+            f"{what} cannot be used: {error.strerror}", code="storage", hint="check the mode of the home and its disk"
+        ) from error
 
 
 def write_whole(path: Path, pieces: Iterable[bytes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 from collections.abc import Sequence
@@ -46,6 +47,15 @@ class KeystoreClient:
         self._gone = False
         self._last_id = 0
         self._answers: dict[int, Response | None] = {}
+
+    def gone(self) -> bool:
+        """Return whether the keystore process has ended, without asking it anything."""
+        with self._turn:
+            if self._gone:
+                return True
+            poll = select.poll()
+            poll.register(self._connection, 0)  # hang-up and errors are always told
+            return any(events & select.POLLHUP for _, events in poll.poll(0))
 
     def release_socket(self) -> socket.socket:
         """Give the socket up, in blocking mode, so that it can be handed to another process. Call only while idle."""

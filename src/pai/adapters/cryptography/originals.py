@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from pai.adapters.cryptography.files import MARK, sweep, sync_folder, write_whole
+from pai.adapters.cryptography.files import MARK, disk_errors, sweep, sync_folder, write_whole
 from pai.adapters.cryptography.segments import decrypt_segments, encrypt_segments
 from pai.foundation.errors import Invalid, NotFound
 from pai.foundation.redaction import Secret
@@ -26,10 +26,9 @@ class SealedOriginals:
     def write(self, collection_id: str, blob_id: str, key: Secret, data: Iterable[bytes]) -> tuple[int, str]:
         """Encrypt a stream; return (bytes, SHA-256 hex of the plaintext).
 
-        The final name appears only when all is on disk.
+        The final name appears only when all is on disk. Raises Unavailable when the disk is full (``disk_full``) or fails.
         """
         path = self._path(collection_id, blob_id)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         count = 0
         digest = hashlib.sha256()
 
@@ -40,7 +39,9 @@ class SealedOriginals:
                 digest.update(piece)
                 yield piece
 
-        write_whole(path, encrypt_segments(key.reveal(), counted(), context=_context(collection_id, blob_id)))
+        with disk_errors("the store of originals"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(path, encrypt_segments(key.reveal(), counted(), context=_context(collection_id, blob_id)))
         return count, digest.hexdigest()
 
     def read(self, collection_id: str, blob_id: str, key: Secret) -> Iterator[bytes]:
@@ -49,18 +50,20 @@ class SealedOriginals:
         Raises NotFound at once, Corrupt on truncation, reordering or any flipped bit before the end is reached.
         """
         path = self._path(collection_id, blob_id)
-        try:
-            source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
-        except FileNotFoundError:
-            raise NotFound("the original of this document is not there", hint="restore it from a backup") from None
+        with disk_errors("the original of this document"):
+            try:
+                source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+            except FileNotFoundError:
+                raise NotFound("the original of this document is not there", hint="restore it from a backup") from None
         return _read(source, key, _context(collection_id, blob_id))
 
     def remove(self, collection_id: str, blob_id: str) -> None:
         """Delete a blob; one that is not there is no error."""
         path = self._path(collection_id, blob_id)
-        if path.exists():
-            path.unlink(missing_ok=True)
-            sync_folder(path.parent)
+        with disk_errors("the store of originals"):
+            if path.exists():
+                path.unlink(missing_ok=True)
+                sync_folder(path.parent)
 
     def blob_ids(self, collection_id: str) -> Sequence[str]:
         """Return the ids of all whole blobs, sorted; temporary files are not listed."""
@@ -75,6 +78,11 @@ class SealedOriginals:
         if folder.is_dir():
             sweep(folder)
 
+    def sweep_all(self) -> None:
+        """As ``sweep``, for every collection: at the start of the one process that writes here."""
+        for folder in self._collections.glob("*/blobs"):
+            sweep(folder)
+
     def _folder(self, collection_id: str) -> Path:
         return self._collections / _checked(collection_id) / "blobs"
 
@@ -83,7 +91,7 @@ class SealedOriginals:
 
 
 def _read(source: BinaryIO, key: Secret, context: str) -> Iterator[bytes]:
-    with source:
+    with source, disk_errors("the original of this document"):
         yield from decrypt_segments(key.reveal(), source, context=context)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import math
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class EngineRegistry:
         wait = place.not_before - _now()
         if wait > 0:
             raise Unavailable(
-                f"the worker of {model.name} keeps stopping; it is started again in {wait:.0f} s",
+                f"the worker of {model.name} keeps stopping; it is started again in {math.ceil(wait)} s",
                 code="worker_died",
                 hint="the machine may be short of memory: see `pai doctor`",
             )
@@ -154,7 +155,7 @@ class EngineRegistry:
                     raise Corrupt(
                         f"{file.path} of {model.name} is not the file that was signed",
                         code="model_changed",
-                        hint="remove the model and import it again",
+                        hint="import the model again with `pai init`",
                     )
             worker = await self._launcher.start(kind, _ordered(model, fds), self._options_of(kind, model))
         finally:

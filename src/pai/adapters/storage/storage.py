@@ -246,6 +246,13 @@ class Storage:
         rows = self.read_sync(lambda unit: {path.name: unit.collections.get(path.name) for path in self._folders()})
         return sorted(name for name, row in rows.items() if row is None)
 
+    def remove_leftovers(self) -> list[str]:
+        """Remove the folders that ``leftover_collections`` names, and return their ids. Call before anything is served."""
+        left = self.leftover_collections()
+        for name in left:
+            shutil.rmtree(self.home / "collections" / name, ignore_errors=True)
+        return left
+
     def _folders(self) -> list[Path]:
         return [path for path in (self.home / "collections").glob("*") if is_id(path.name, "col")]
 

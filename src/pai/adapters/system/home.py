@@ -55,10 +55,7 @@ class Home:
             for folder in FOLDERS:
                 (self.root / folder).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise HomeError(
-                f"the home {self.root} cannot be written: {error.strerror}",
-                hint="set PAI_HOME to a folder of your own on a disk that is writable and not full",
-            ) from error
+            raise _unwritable(self.root, error) from error
 
     def _check(self) -> None:
         found = self.root.stat()
@@ -75,6 +72,13 @@ class Home:
             self.root.chmod(0o700)
 
 
+def _unwritable(root: Path, error: OSError) -> HomeError:
+    return HomeError(
+        f"the home {root} cannot be written: {error.strerror}",
+        hint="set PAI_HOME to a folder of your own on a disk that is writable and not full",
+    )
+
+
 class HomeLock:
     """An advisory lock on the home. The kernel frees it when the holder dies, however it dies."""
 
@@ -83,8 +87,11 @@ class HomeLock:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises Conflict when another PAI process works on this home."""
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        """Take the lock. Raises Conflict when another PAI process works on this home, HomeError when it cannot be written."""
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise _unwritable(self._path.parents[1], error) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -21,7 +21,7 @@ from pai.core.ports.engine import Engines
 from pai.core.ports.work import Work
 from pai.core.privacy.values import LinkOrigin, Subject, SubjectLink
 from pai.foundation.actor import SYSTEM, Actor
-from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Unavailable
+from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Sealed, Unavailable
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef, SubjectRef
@@ -29,6 +29,11 @@ from pai.foundation.refs import ResourceRef, SubjectRef
 GRANT = timedelta(hours=24)
 EMBED_BATCH = 32
 MAX_FILES = 10_000
+PASSING = frozenset({"worker_died", "worker_not_started", "engine_failed", "load_timeout"})
+ATTEMPTS = 4
+"""How often a file is tried whose workers died: waiting 1, 2 and 4 seconds, after which an engine has been started anew."""
+PAUSE = 10.0
+"""Seconds until jobs are looked at again that could neither go on nor be given up (sealed, disk full)."""
 OPEN_STATES = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -186,23 +191,48 @@ class Ingest:
         """Work off queued jobs, oldest first, beginning with those that an earlier process left."""
         while True:
             self.wake.clear()
-            for job in reversed(await self.work.read(lambda unit: unit.collections.jobs(states=OPEN_STATES))):
-                await self._work_off(job)
-            await self.wake.wait()
+            try:
+                for job in reversed(await self.work.read(lambda unit: unit.collections.jobs(states=OPEN_STATES))):
+                    await self._work_off(job)
+            except PaiError:
+                # Not even the failure could be written: the jobs stay as they are and are taken up again.
+                await asyncio.sleep(PAUSE)
+            else:
+                await self.wake.wait()
 
     async def _work_off(self, job: Job) -> None:
         try:
             items = await self.work.read(lambda unit: self._store(unit, job)[1].items(job.id))
             for item in items:
-                if item.state is ItemState.WAITING and not await self._one(job, item):
+                if item.state is ItemState.WAITING and not await self._patiently(job, item):
                     return
             done = await self.work.run(lambda unit: self._finish(unit, job))
             await asyncio.to_thread(self._drop, job.collection_id, done)
+        except Sealed:
+            raise  # nothing is wrong with the job: it goes on once PAI is unsealed
         except PaiError as error:
-            # One job that cannot go on (grant expired, collection gone, keystore sealed, disk full) must not stop the
-            # others.
-            message = error.message
-            await self.work.run(lambda unit: self._fail(unit, job, message))
+            # One job that cannot go on (grant expired, collection gone, disk full) must not stop the others.
+            await self._give_up(job, error.message)
+        except Exception:
+            await self._give_up(job, "an unexpected error happened")
+            raise
+
+    async def _give_up(self, job: Job, reason: str) -> None:
+        left = await self.work.run(lambda unit: self._fail(unit, job, reason))
+        await asyncio.to_thread(self._drop, job.collection_id, left)
+
+    async def _patiently(self, job: Job, item: JobItem) -> bool:
+        """Take one file in. A worker that dies is started anew, so the file is tried again before it is refused."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._one(job, item)
+            except Unavailable as error:
+                if error.code not in PASSING:
+                    raise
+                refused = dataclasses.replace(item, state=ItemState.REFUSED, code=error.code, reason=error.message)
+            if attempt < ATTEMPTS - 1:
+                await asyncio.sleep(2.0**attempt)
+        return await self.work.run(lambda unit: self._close_item(unit, job, refused))
 
     def _store(self, unit: KnowledgeUnit, job: Job) -> tuple[Secret, CollectionStore]:
         context = context_of(job.collection_id)
@@ -331,10 +361,17 @@ class Ingest:
         unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
         return items
 
-    def _fail(self, unit: KnowledgeUnit, job: Job, reason: str) -> None:
+    def _fail(self, unit: KnowledgeUnit, job: Job, reason: str) -> Sequence[JobItem]:
+        """Close a job that cannot go on; return its files, whose originals nobody will ask for any more."""
         present = unit.collections.job(job.id)
-        if present is not None and present.state in OPEN_STATES:
-            unit.collections.update_job(
-                dataclasses.replace(present, state=JobState.FAILED, error=reason, updated_at=self.clock.now())
-            )
-            unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
+        if present is None or present.state not in OPEN_STATES:
+            return ()
+        try:
+            items = self._store(unit, job)[1].items(job.id)
+        except PaiError:  # its grant or its collection is gone, which may be why it failed
+            items = ()
+        unit.collections.update_job(
+            dataclasses.replace(present, state=JobState.FAILED, error=reason, updated_at=self.clock.now())
+        )
+        unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
+        return items

@@ -32,7 +32,7 @@ async def while_valid(
     """Yield the pieces of ``source``, and close it (which stops the model) however this ends.
 
     Raises Unauthenticated as soon as the actor's session or key ends, also while a piece is being waited for, and with
-    ``watch_reader`` ReaderGone when the client goes away (streaming responses are told by the server instead).
+    ``watch_reader`` ReaderGone when the client goes away (once a streaming response has begun, the server tells it too).
     """
     coming: asyncio.Future[Piece] | None = None
     with liveness_of(request, actor).watch(actor) as over_now:

@@ -64,14 +64,14 @@ async def chat_completions(
     request: Request, body: ChatCompletion, actor: Annotated[Actor, Depends(requires(Permission.CHAT))]
 ) -> Any:
     """Answer a chat, whole or as a stream of events."""
-    engine, generated = await services_of(request).inference.start_chat(actor, body.model, _request(body, actor))
+    engine, deltas = await services_of(request).inference.start_chat(actor, body.model, _request(body, actor))
     head = {"id": new_id("chat"), "created": int(time.time()), "model": engine.model.name}
-    deltas = while_valid(request, actor, generated)
-    first = await first_of(deltas)  # errors of the prompt become a status, not a broken stream
+    pieces = while_valid(request, actor, deltas, watch_reader=True)
+    first = await first_of(pieces)  # errors of the prompt become a status, not a broken stream
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
-        return PieceResponse(_events(request, head, first, deltas, usage=usage), media_type="text/event-stream")
-    return await _whole(request, head, first, deltas)
+        return PieceResponse(_events(request, head, first, pieces, usage=usage), media_type="text/event-stream")
+    return await _whole(head, first, pieces)
 
 
 def _request(body: ChatCompletion, actor: Actor) -> ChatRequest:
@@ -101,7 +101,7 @@ def _usage(usage: Usage | None) -> dict[str, int]:
 
 
 async def _whole(
-    request: Request, head: dict[str, Any], first: ChatDelta | None, deltas: AsyncGenerator[ChatDelta, None]
+    head: dict[str, Any], first: ChatDelta | None, deltas: AsyncGenerator[ChatDelta, None]
 ) -> JSONResponse:
     text, reason, usage = "", "stop", None
     delta = first
@@ -109,8 +109,6 @@ async def _whole(
         while delta is not None:
             text += delta.text
             reason, usage = delta.finish_reason or reason, delta.usage or usage
-            if await request.is_disconnected():
-                break
             delta = await anext(deltas, None)
     finally:
         await deltas.aclose()

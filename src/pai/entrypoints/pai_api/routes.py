@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import msgspec
@@ -199,9 +200,13 @@ async def ask(
     """Answer a question from a collection, with quotes; with ``stream`` as events ``considered``, ``text``, ``answer``."""
     service = services_of(request).answering
     options: dict[str, Any] = {"purpose": body.purpose, "model": body.model}
+    asked = service.ask_stream(actor, collection, body.question, **options)
+    events = while_valid(request, actor, asked, watch_reader=True)
     if not body.stream:
-        return shapes.answer(await service.ask(actor, collection, body.question, **options))
-    events = while_valid(request, actor, service.ask_stream(actor, collection, body.question, **options))
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Finished):
+                    return shapes.answer(event.answer)
     first = await first_of(events)  # what is refused before the first event gets its status
     return PieceResponse(_told(request, first, events), media_type="text/event-stream")
 

@@ -262,13 +262,16 @@ def test_a_unit_over_many_collections_keeps_all_of_them_open(storage: Storage) -
     assert all(len(state(storage, collection, key)[1]) == 1 for collection in collections)
 
 
-def test_a_folder_without_a_row_is_reported(home: StorageHome, storage: Storage) -> None:
+def test_a_folder_without_a_row_is_reported_and_removed(home: StorageHome, storage: Storage) -> None:
     key = a_key()
     kept = new_collection(storage, key)
     left = new_id("col")
     storage.run_sync(lambda unit: unit.open_collection(left, key))
     assert storage.leftover_collections() == [left]
+    assert storage.remove_leftovers() == [left]
+    assert not (home.root / "collections" / left).exists()
     assert (home.root / "collections" / kept.id).is_dir()
+    assert storage.remove_leftovers() == []
 
 
 def test_older_code_refuses_a_newer_sealed_file(tmp_path: Path) -> None:
