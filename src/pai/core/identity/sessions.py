@@ -206,10 +206,11 @@ class Sessions:
             raise NotFound(f"no account has the address {email}", hint="see `pai user list`")
         return await self._end(actor, how, user_id=user.id)
 
-    def close_owner(self, user_id: str) -> None:
+    async def close_owner(self, user_id: str) -> None:
         """Forget what is open for this person (the account was disabled; the rows are ended already)."""
         for key in [key for key, held in self.opened.items() if held.user_id == user_id]:
             self._close(key)
+        await self._purge({user_id})
 
     async def _end(self, actor: Actor, how: str, *, session_id: str | None = None, user_id: str | None = None) -> int:
         def write(unit: IdentityUnit) -> int:

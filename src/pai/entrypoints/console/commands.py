@@ -61,7 +61,7 @@ async def user_disable(services: Services, arguments: Arguments) -> Any:
     """Disable an account: its keys and sessions die at once."""
     user = await services.accounts.disable(OPERATOR, str(arguments["email"]))
     services.keys.close_owner([key.id for key in await services.keys.list(OPERATOR, user.id)])
-    services.sessions.close_owner(user.id)
+    await services.sessions.close_owner(user.id)
     return shapes.user(user)
 
 

@@ -1,0 +1,85 @@
+"""Accounts, sessions, links and keys on a real storage, keystore and policy; only the clock is ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pai.adapters.cryptography import keystore
+from pai.adapters.cryptography.keystore import KeyVault
+from pai.adapters.cryptography.passphrase import Profile
+from pai.adapters.policy.cedar import CedarPolicy
+from pai.adapters.storage.storage import Storage
+from pai.core.audit.values import EventFilter, RecordedEvent
+from pai.core.identity.accounts import Accounts, AddedUser
+from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.sessions import NewSession, Sessions
+from pai.core.identity.setup import Setup
+from pai.foundation.actor import OPERATOR, Role
+from pai.foundation.redaction import Secret
+from storage_home import NOW, StorageHome
+
+PASSWORD = Secret(b"violet tractor under nine lamps")
+OTHER = Secret(b"seven green kettles in the attic")
+WRONG = Secret(b"wrong tractor under nine lamps")
+
+
+@dataclass
+class SetClock:
+    moment: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def later(self, **span: float) -> None:
+        self.moment += timedelta(**span)
+
+
+@dataclass
+class CountingCaches:
+    """Notes whose prompts the engines were told to drop."""
+
+    forgotten: list[str] = field(default_factory=list)
+
+    async def forget(self, cache_key: str) -> None:
+        self.forgotten.append(cache_key)
+
+
+class People:
+    """The identity room as composition makes it. Each instance is a process of its own over the same storage."""
+
+    def __init__(self, storage: Storage, vault: KeyVault, clock: SetClock | None = None) -> None:
+        self.storage, self.vault, self.clock = storage, vault, clock or SetClock()
+        policy = CedarPolicy()
+        self.caches = CountingCaches()
+        self.accounts = Accounts(storage, vault, policy, self.clock)
+        self.sessions = Sessions(storage, vault, policy, self.clock, caches=self.caches)
+        self.setup = Setup(self.accounts, self.sessions)
+        self.keys = ApiKeys(storage, vault, policy, self.clock)
+
+    async def add(self, name: str, role: Role = Role.MEMBER, password: Secret = PASSWORD) -> AddedUser:
+        address = f"{name}-{os.urandom(4).hex()}@pai.test"
+        return await self.accounts.add(OPERATOR, address, role, password)
+
+    async def log_in(self, email: str, password: Secret = PASSWORD, address: str = "127.0.0.1") -> NewSession:
+        return await self.sessions.login(email, password, address=address, agent="Mozilla/5.0 Firefox/140.0")
+
+    async def events(self, name: str, resource: str | None = None) -> list[RecordedEvent]:
+        wanted = EventFilter(name=name, resource=resource, limit=1000)
+        return list(await self.storage.read(lambda unit: unit.audit.events(wanted)))
+
+
+@contextmanager
+def identity_home(root: Path) -> Iterator[tuple[Storage, KeyVault]]:
+    home = StorageHome.create(root)
+    with pytest.MonkeyPatch.context() as patch:
+        # The real Argon2id, with little memory: its cost is measured where the keystore is tested.
+        patch.setattr(keystore, "PASSWORD_PROFILE", Profile("cheap", memory=64, passes=1, lanes=1))
+        yield home.open(), home.vault
+    home.close()

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from identity_home import PASSWORD, People, identity_home
+from pai.core.identity.key_text import new_key_text
+from pai.core.identity.liveness import REMEMBERED, Liveness
+from pai.core.identity.refusals import Refusals
+from pai.foundation.actor import OPERATOR, Actor, ActorKind, Scope
+from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
+from pai.foundation.ids import new_id
+from pai.foundation.labels import Label
+from storage_home import NOW
+
+INFERENCE = frozenset({Scope.INFERENCE})
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    with identity_home(tmp_path_factory.mktemp("keys")) as parts:
+        yield parts
+
+
+@pytest.fixture
+def people(shared: tuple) -> People:
+    return People(*shared)
+
+
+async def session(people: People) -> Actor:
+    user = (await people.add("ada")).user
+    return await people.sessions.authenticate((await people.log_in(user.email)).token)
+
+
+async def test_a_key_is_its_owner_within_scopes_ceiling_and_time(people: People) -> None:
+    owner = await session(people)
+    made = await people.keys.create(
+        owner, owner=owner.name, name="n", scopes=frozenset({Scope.KNOWLEDGE}), ceiling=Label.INTERNAL,
+        expires_at=NOW + timedelta(days=1),
+    )  # fmt: skip
+    actor = await people.keys.authenticate(made.text)
+    assert (actor.id, actor.scopes, actor.ceiling) == (owner.id, frozenset({Scope.KNOWLEDGE}), Label.INTERNAL)
+    assert actor.unlocked is not None
+    people.clock.later(days=1)
+    with pytest.raises(Unauthenticated):
+        await people.keys.authenticate(made.text)
+    with pytest.raises(Invalid) as past:
+        await people.keys.create(owner, owner=owner.name, name="n", scopes=INFERENCE, expires_at=people.clock.now())
+    assert past.value.code == "bad_expiry"
+
+
+async def test_a_key_makes_no_key_that_may_more(people: People) -> None:
+    owner = await session(people)
+    narrow = replace(owner, session_id=None, key_id="key_x", scopes=frozenset({Scope.ADMIN}), ceiling=Label.INTERNAL)
+    with pytest.raises(Denied, match="scopes"):
+        await people.keys.create(narrow, owner=owner.name, name="n", scopes=INFERENCE, ceiling=Label.INTERNAL)
+    with pytest.raises(Denied, match="ceiling"):
+        await people.keys.create(narrow, owner=owner.name, name="n", scopes=frozenset({Scope.ADMIN}))
+    made = await people.keys.create(
+        narrow, owner=owner.name, name="n", scopes=frozenset({Scope.ADMIN}), ceiling=Label.PUBLIC
+    )
+    assert made.key.ceiling is Label.PUBLIC
+
+
+async def test_the_console_makes_no_key_to_a_members_content(people: People) -> None:
+    owner = await session(people)
+    with pytest.raises(Conflict) as refused:
+        await people.keys.create(OPERATOR, owner=owner.name, name="n", scopes=frozenset({Scope.KNOWLEDGE}))
+    assert refused.value.code == "owner_password_needed"
+    made = await people.keys.create(OPERATOR, owner=owner.name, name="n", scopes=INFERENCE)
+    assert (await people.keys.authenticate(made.text)).unlocked is None
+    with_password = await people.keys.create(
+        OPERATOR, owner=owner.name, name="n", scopes=frozenset({Scope.KNOWLEDGE}), password=PASSWORD
+    )
+    assert (await people.keys.authenticate(with_password.text)).unlocked is not None
+
+
+async def test_a_revoked_key_ends_its_streams_and_stays_dead(people: People) -> None:
+    owner, other = await session(people), await session(people)
+    made = await people.keys.create(owner, owner=owner.name, name="n", scopes=INFERENCE)
+    actor = await people.keys.authenticate(made.text)
+    with pytest.raises(NotFound):
+        await people.keys.revoke(other, made.key.id)
+    with people.keys.liveness.watch(actor) as ended:
+        await people.keys.revoke(owner, made.key.id)
+        assert ended.is_set()
+    with people.keys.liveness.watch(actor) as later:
+        assert later.is_set()
+    with pytest.raises(Unauthenticated):
+        await people.keys.authenticate(made.text)
+
+
+async def test_a_flood_of_wrong_keys_does_not_fill_the_log(people: People) -> None:
+    guesses = ["nonsense", new_key_text(new_id("key")).text()]
+    before = len(await people.events("identity:credential:refuse"))
+    for n in range(200):
+        with pytest.raises(Unauthenticated):
+            await people.keys.authenticate(guesses[n % 2])
+    found = await people.events("identity:credential:refuse")
+    assert len(found) - before == 30
+    assert {event.body["credential"] for event in found[:2]} == {"", guesses[1].split("_")[1].join(("key_", ""))}
+    people.clock.later(minutes=1)
+    with pytest.raises(Unauthenticated):
+        await people.keys.authenticate("nonsense")
+    assert (await people.events("identity:credential:refuse"))[0].body["unrecorded"] == 170
+
+
+def test_refusals_are_counted_by_the_minute() -> None:
+    refusals = Refusals(each_minute=2)
+    assert [refusals.admit(NOW) for _ in range(5)] == [0, 0, None, None, None]
+    assert refusals.admit(NOW + timedelta(seconds=59)) is None
+    assert [refusals.admit(NOW + timedelta(seconds=60)) for _ in range(3)] == [4, 0, None]
+
+
+def test_what_ended_is_remembered_within_bounds() -> None:
+    liveness = Liveness()
+    actor = Actor("usr_x", "x", ActorKind.PERSON, session_id="ses_first")
+    liveness.end("ses_first")
+    assert liveness.over(actor)
+    for n in range(REMEMBERED):
+        liveness.end(f"ses_{n}")
+    assert len(liveness.ended) == REMEMBERED
+    assert not liveness.over(actor)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from identity_home import OTHER, PASSWORD, WRONG, People, identity_home
+from pai.core.identity.setup import LIFE
+from pai.foundation.actor import OPERATOR, Role
+from pai.foundation.errors import Denied, Invalid, NotFound, Unauthenticated
+from pai.foundation.redaction import Secret
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    with identity_home(tmp_path_factory.mktemp("setup")) as parts:
+        yield parts
+
+
+@pytest.fixture
+def people(shared: tuple) -> People:
+    return People(*shared)
+
+
+async def test_the_first_administrator_is_made_once_by_whoever_holds_the_link(tmp_path: Path) -> None:
+    with identity_home(tmp_path) as parts:
+        people = People(*parts)
+        mistyped = await people.setup.link(OPERATOR, "onwer@pai.test")
+        token = await people.setup.link(OPERATOR, "Owner@pai.test")
+        with pytest.raises(Invalid) as weak:
+            await people.setup.choose(token, Secret(b"password1234"))
+        assert weak.value.code == "weak_password"
+        code = await people.setup.choose(token, PASSWORD)
+        assert code is not None
+        actor = await people.sessions.authenticate((await people.log_in("owner@pai.test")).token)
+        assert actor.role is Role.ADMINISTRATOR
+        # Neither the used link nor one for another address makes a second administrator.
+        with pytest.raises(Unauthenticated):
+            await people.setup.choose(token, OTHER)
+        with pytest.raises((NotFound, Unauthenticated)):
+            await people.setup.choose(mistyped, OTHER)
+        with pytest.raises(NotFound):
+            await people.setup.link(OPERATOR, "second@pai.test")
+        assert [user.email for user in await people.accounts.list(OPERATOR)] == ["owner@pai.test"]
+        [made] = await people.events("identity:user:add")
+        assert made.body["role"] == "administrator"
+
+
+async def test_only_the_console_and_administrators_make_links(people: People) -> None:
+    user = (await people.add("ada")).user
+    actor = await people.sessions.authenticate((await people.log_in(user.email)).token)
+    with pytest.raises(Denied):
+        await people.setup.link(actor, user.email)
+
+
+async def test_a_link_ends_by_time_by_use_by_a_newer_one_and_with_the_account(people: People) -> None:
+    user = (await people.add("ada")).user
+
+    async def refused(token: Secret) -> None:
+        with pytest.raises(Unauthenticated) as error:
+            await people.setup.choose(token, OTHER)
+        assert error.value.code == "bad_setup_link"
+
+    first = await people.setup.link(OPERATOR, user.email)
+    second = await people.setup.link(OPERATOR, user.email)
+    await refused(first)
+    await people.setup.choose(second, OTHER)
+    await refused(second)
+    late = await people.setup.link(OPERATOR, user.email)
+    people.clock.later(seconds=LIFE.total_seconds())
+    await refused(late)
+    gone = await people.setup.link(OPERATOR, user.email)
+    await people.accounts.disable(OPERATOR, user.email)
+    await refused(gone)
+    with pytest.raises(NotFound):
+        await people.setup.link(OPERATOR, user.email)
+    await refused(Secret(b""))
+
+
+async def test_a_chosen_password_ends_all_sessions(people: People) -> None:
+    user = (await people.add("ada")).user
+    begun = await people.log_in(user.email)
+    actor = await people.sessions.authenticate(begun.token)
+    with people.sessions.liveness.watch(actor) as ended:
+        await people.setup.choose(await people.setup.link(OPERATOR, user.email), OTHER)
+        assert ended.is_set()
+    with pytest.raises(Unauthenticated):
+        await people.sessions.authenticate(begun.token)
+    with pytest.raises(Unauthenticated):
+        await people.log_in(user.email, PASSWORD)
+
+
+async def test_a_reset_of_login_is_no_reset_of_content(people: People) -> None:
+    added = await people.add("ada")
+    user, secret = added.user, people.vault.new_data_key("collection:x", [added.user.public_key])
+    await people.setup.choose(await people.setup.link(OPERATOR, user.email), OTHER)
+    begun = await people.log_in(user.email, OTHER)
+    actor = await people.sessions.authenticate(begun.token)
+    assert actor.unlocked is None
+    for code, password, kind in (
+        (added.recovery_code, WRONG, Unauthenticated),
+        (Secret(b"not a code"), OTHER, Invalid),
+        ((await people.add("bea")).recovery_code, OTHER, Unauthenticated),
+    ):
+        with pytest.raises(kind):
+            await people.setup.recover(actor, code, password)
+        assert (await people.sessions.authenticate(begun.token)).unlocked is None
+    refused = await people.events("identity:session:login-failed", user.id)
+    assert [event.body["reason"] for event in refused] == ["wrong_recovery", "wrong_password"]
+
+    await people.setup.recover(actor, added.recovery_code, OTHER)
+    opened = await people.sessions.authenticate(begun.token)
+    assert opened.unlocked is not None
+    assert people.vault.open_data_key(opened.unlocked, "collection:x", secret.wraps[0]).reveal() == secret.key.reveal()
+    again = await people.sessions.authenticate((await people.log_in(user.email, OTHER)).token)
+    assert again.unlocked is not None
+    with pytest.raises(Invalid) as not_locked:
+        await people.setup.recover(opened, added.recovery_code, OTHER)
+    assert not_locked.value.code == "not_locked"
+    set_ = [event.body["content"] for event in await people.events("identity:password:set", user.id)]
+    assert set_ == [True, False]
+
+
+async def test_recovery_needs_a_session(people: People) -> None:
+    added = await people.add("ada")
+    actor = await people.sessions.authenticate((await people.log_in(added.user.email)).token)
+    key = type(actor)(actor.id, actor.name, actor.kind, actor.role, key_id="key_x")
+    with pytest.raises(Denied):
+        await people.setup.recover(key, added.recovery_code, PASSWORD)
+
+
+async def test_this_server_opens_the_first_administrators_content_with_a_new_password(tmp_path: Path) -> None:
+    with identity_home(tmp_path) as parts:
+        people = People(*parts)
+        await people.setup.choose(await people.setup.link(OPERATOR, "owner@pai.test"), PASSWORD)
+        await people.setup.choose(await people.setup.link(OPERATOR, "owner@pai.test"), OTHER)
+        actor = await people.sessions.authenticate((await people.log_in("owner@pai.test", OTHER)).token)
+        assert actor.unlocked is not None
+
+
+async def test_a_flood_of_wrong_links_does_not_fill_the_log(people: People) -> None:
+    before = len(await people.events("identity:session:login-failed"))
+    for _ in range(100):
+        with pytest.raises(Unauthenticated):
+            await people.setup.choose(Secret(b"guess"), OTHER, address="192.0.2.9")
+    found = await people.events("identity:session:login-failed")
+    assert len(found) - before == 30
+    assert found[0].body["address"] == "192.0.2.9"
+    people.clock.later(minutes=1)
+    with pytest.raises(Unauthenticated):
+        await people.setup.choose(Secret(b"guess"), OTHER)
+    assert (await people.events("identity:session:login-failed"))[0].body["unrecorded"] == 70
