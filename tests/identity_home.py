@@ -71,7 +71,7 @@ class People:
         return await self.sessions.login(email, password, address=address, agent="Mozilla/5.0 Firefox/140.0")
 
     async def events(self, name: str, resource: str | None = None) -> list[RecordedEvent]:
-        wanted = EventFilter(name=name, resource=resource, limit=1000)
+        wanted = EventFilter(name=name or None, resource=resource, limit=1000)
         return list(await self.storage.read(lambda unit: unit.audit.events(wanted)))
 
 
