@@ -176,7 +176,7 @@ async def test_a_worker_that_dies_leaves_what_it_said_and_its_reason(people: Peo
     events = []
     with pytest.raises(Unavailable):
         async for event in chats.say(ada, "count"):
-            events.append(event)
+            events += [event]
     messages = (await chats.get(ada, events[0].conversation.id))[1]
     assert [message.content for message in messages] == ["count", "one two "]
     [ended] = await people.events("conversations:message:answer", events[0].conversation.id)
