@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -16,11 +18,12 @@ NAVIGATION = {**HTML, "sec-fetch-site": "none"}
 
 
 class BrowserClient:
-    """One browser. ``csrf`` is what the last page held."""
+    """One browser. ``csrf`` is what the last page held; ``address`` is the loopback address that it comes from."""
 
-    def __init__(self, served: Installation) -> None:
+    def __init__(self, served: Installation, address: str | None = None) -> None:
         trusted = ssl.create_default_context(cafile=str(served.ca))
-        self.http = httpx.Client(base_url=served.url, verify=trusted, timeout=60, trust_env=False)
+        transport = httpx.HTTPTransport(verify=trusted, local_address=address)
+        self.http = httpx.Client(base_url=served.url, transport=transport, timeout=60, trust_env=False)
         self.csrf = ""
 
     def close(self) -> None:
@@ -52,6 +55,14 @@ class BrowserClient:
         answer = self.send("POST", path, body)
         assert answer.status_code == 200, answer.text
         return [json.loads(line) for line in answer.text.splitlines()]
+
+    @contextmanager
+    def stream(self, path: str, body: Any) -> Iterator[Iterator[dict[str, Any]]]:
+        """The events of an answer as they come; leaving it closes the connection."""
+        own = {"x-csrf-token": self.csrf, "sec-fetch-site": "same-origin"}
+        with self.http.stream("POST", path, json=body, headers=own) as answer:
+            assert answer.status_code == 200, answer.read()
+            yield (json.loads(line) for line in answer.iter_lines())
 
     def say(self, text: str, conversation: str = "") -> list[dict[str, Any]]:
         return self.events("/chat/messages", {"conversation": conversation, "text": text})

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from pai.adapters.cryptography import keystore
 from pai.adapters.cryptography.keystore import KeyVault
+from pai.adapters.cryptography.passphrase import Profile
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.storage import Storage
 from pai.core.audit.values import EventFilter, RecordedEvent
@@ -67,12 +71,15 @@ class People:
         return await self.sessions.login(email, password, address=address, agent="Mozilla/5.0 Firefox/140.0")
 
     async def events(self, name: str, resource: str | None = None) -> list[RecordedEvent]:
-        wanted = EventFilter(name=name, resource=resource, limit=1000)
+        wanted = EventFilter(name=name or None, resource=resource, limit=1000)
         return list(await self.storage.read(lambda unit: unit.audit.events(wanted)))
 
 
 @contextmanager
 def identity_home(root: Path) -> Iterator[tuple[Storage, KeyVault]]:
     home = StorageHome.create(root)
-    yield home.open(), home.vault
+    with pytest.MonkeyPatch.context() as patch:
+        # The real Argon2id, with little memory: its cost is measured where the keystore is tested.
+        patch.setattr(keystore, "PASSWORD_PROFILE", Profile("cheap", memory=64, passes=1, lanes=1))
+        yield home.open(), home.vault
     home.close()

@@ -7,20 +7,14 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import httpx
 import openai
 import pytest
-from fastapi.routing import APIRoute
-from starlette.routing import Route
 
 from browser_client import BrowserClient
 from installation import Installation
-from pai.bootstrap.application import application
-from pai.entrypoints.http.routing import routes_of
-from pai.entrypoints.http.services import Services
+from registered import all_routes
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +104,6 @@ def browser_made(served: Installation, made: dict[str, str]) -> Iterator[dict[st
     still = browser.http.get(f"/chat/{conversation}", headers={"accept": "text/html"})
     assert "a secret of the archive" in still.text
     browser.close()
-
-
-def all_routes() -> list[tuple[str, str]]:
-    """Every route that is registered, pages included; not what some description says of them."""
-    services = SimpleNamespace(json_bytes=1, upload_bytes=1, hosts=frozenset())
-    app = application(cast("Services", services))
-    found = [route for route in routes_of(app.inner) if isinstance(route, Route | APIRoute)]
-    return sorted({(method, route.path) for route in found for method in route.methods or () if method != "HEAD"})
 
 
 PUBLIC = {"/healthz", "/readyz", "/login", "/setup", "/", "/static/{name}"}

@@ -53,7 +53,7 @@ def admit(users: UserRepository, account: str, address: str, now: datetime) -> N
     wait = timedelta(0)
     for count in counts:
         failures = held[count.key]
-        if failures is not None and now - failures.last_at < FORGET:
+        if failures is not None and _fresh(failures, now):
             wait = max(wait, failures.last_at + count.pause(failures.count) - now)
     if wait > timedelta(0):
         seconds = int(wait.total_seconds()) + 1
@@ -62,8 +62,13 @@ def admit(users: UserRepository, account: str, address: str, now: datetime) -> N
         )
     for count in counts:
         failures = held[count.key]
-        fresh = failures is None or now - failures.last_at >= FORGET
-        users.set_failures(FailureCount(count.key, 1 if fresh or failures is None else failures.count + 1, now))
+        before = failures.count if failures is not None and _fresh(failures, now) else 0
+        users.set_failures(FailureCount(count.key, before + 1, now))
+
+
+def _fresh(failures: FailureCount, now: datetime) -> bool:
+    # A failure that is yet to come was counted before the clock was set back; waiting for it would keep everybody out.
+    return timedelta(0) <= now - failures.last_at < FORGET
 
 
 def forgive(users: UserRepository, account: str, address: str) -> None:

@@ -47,6 +47,7 @@ def create_app(services: Services, routers: Sequence[APIRouter], error_page: Err
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(BodyTooLarge, _on_too_large)
+    app.add_exception_handler(UnicodeEncodeError, _on_no_text)
     app.add_exception_handler(Exception, _on_surprise)
     app.add_api_route("/", _root, methods=["GET"], include_in_schema=False)
     app.add_api_route("/healthz", _healthz, methods=["GET"])
@@ -133,6 +134,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_too_large(request: Request, _error: Exception) -> Response:
     return _answer(request, TooLarge("the body is too large"))
+
+
+async def _on_no_text(request: Request, _error: Exception) -> Response:
+    # JSON can name half of a surrogate pair (RFC 8259 section 8.2), which no storage, engine or hash can take; nothing was committed.
+    return _answer(request, Invalid("a text holds a character that does not exist", code="bad_text"))
 
 
 async def _on_surprise(request: Request, _error: Exception) -> Response:

@@ -8,6 +8,7 @@ import pytest
 
 from identity_home import OTHER, PASSWORD, WRONG, People, identity_home
 from pai.core.identity.sessions import csrf_matches, csrf_of, hash_of
+from pai.core.keys.values import Factor
 from pai.foundation.actor import OPERATOR, Role
 from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Throttled, Unauthenticated
 from pai.foundation.redaction import Secret
@@ -60,7 +61,7 @@ async def test_every_failed_login_says_the_same_and_is_recorded(people: People, 
     elif case == "disabled":
         await people.accounts.disable(OPERATOR, user.email)
     elif case == "no password":
-        await people.storage.run(lambda unit: unit.wraps.remove_member_wraps(user.id, "password"))
+        await people.storage.run(lambda unit: unit.wraps.remove_member_wraps(user.id, Factor.PASSWORD))
     else:
         password = Secret(b"x" * 5000)
     before = len(await people.events("identity:session:login-failed"))
@@ -265,7 +266,8 @@ async def test_a_password_that_changes_while_it_is_checked_does_not_let_in(peopl
 
     slow = type(people.sessions)(people.storage, Slow(), people.accounts.policy, people.clock)  # type: ignore[arg-type]
     attempt = asyncio.create_task(slow.login(user.email, PASSWORD, address="a", agent="b"))
-    await checking.wait()
+    await asyncio.wait({attempt, asyncio.create_task(checking.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    assert not attempt.done(), attempt.exception()
     await people.setup.choose(token, OTHER)
     go_on.set()
     with pytest.raises(Unauthenticated):

@@ -99,6 +99,15 @@ def test_an_hour_later_all_is_forgotten(storage: Storage) -> None:
     assert [door.attempt() for _ in range(5)] == [0] * 5
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_out(storage: Storage) -> None:
+    door = Door(storage, "clock")
+    for _ in range(4):
+        door.attempt()
+    door.later(-DAY)
+    assert [door.attempt() for _ in range(5)] == [0] * 5
+    assert door.attempt() > 0
+
+
 def test_a_right_login_clears_the_pair_but_not_what_the_address_did_to_others(storage: Storage) -> None:
     door = Door(storage, "forgiving")
     for n in range(29):
