@@ -213,7 +213,8 @@ async def test_what_cannot_be_answered_leaves_nothing(people: People) -> None:
         with pytest.raises(Invalid):
             await say(chats, ada, text)
     with pytest.raises(Unsupported):
-        await say(room(people, WordEngine("yes")), ada, "hello")
+        silent = WordEngine("yes", capabilities=Capabilities(frozenset({Capability.EMBED}), 4096, 64))
+        await say(room(people, silent), ada, "hello")
     assert list(await chats.list(ada)) == []
 
 
