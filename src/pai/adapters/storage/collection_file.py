@@ -86,11 +86,23 @@ class CollectionFile:
         """Take a document out: nothing finds it any more; its bytes go right after the unit has committed."""
         self._hidden.add(document_id)
         self._leaving.append(document_id)
+        # Taken out on purpose: ``recover`` must not take it for one that a crash lost.
+        self._file.db.execute("UPDATE items SET document_id = '' WHERE document_id = ?", (document_id,))
 
     def purge(self, document_ids: Iterable[str]) -> None:
         """Delete documents at once, inside this unit."""
         for document_id in document_ids:
             self._delete(document_id)
+
+    def recover(self, document_ids: Iterable[str]) -> None:
+        """Delete documents whose row in the main database was never committed. Their job said that they were in, in this
+        file only: it takes them up again."""
+        for document_id in document_ids:
+            self._delete(document_id)
+            self._file.db.execute(
+                "UPDATE items SET state = 'waiting', document_id = '', pages = 0, chunks = 0 WHERE document_id = ?",
+                (document_id,),
+            )
 
     def settle(self) -> None:
         """Delete what was taken out, in a transaction of its own, and leave no copy in the write-ahead log."""

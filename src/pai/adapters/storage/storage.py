@@ -115,7 +115,7 @@ class UnitOfWork:
             hidden = set(stored_ids(file)) - self.collections.document_ids(collection_id)
         store = CollectionFile(file, self._storage.indexes, self.collections.get(collection_id), hidden)
         if recover:
-            store.purge(hidden)
+            store.recover(hidden)
             hidden.clear()
             self._storage.recovered.add(collection_id)
         self._stores[collection_id] = store

@@ -202,7 +202,8 @@ class Ingest:
 
     async def _work_off(self, job: Job) -> None:
         try:
-            items = await self.work.read(lambda unit: self._store(unit, job)[1].items(job.id))
+            # A writing unit: it first puts right what a crash between two commits left, also in the states of the files.
+            items = await self.work.run(lambda unit: self._store(unit, job)[1].items(job.id))
             for item in items:
                 if item.state is ItemState.WAITING and not await self._patiently(job, item):
                     return

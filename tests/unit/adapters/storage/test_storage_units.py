@@ -16,6 +16,7 @@ from sqlalchemy import exc
 from pai.adapters.storage.sealed_files import SealedFile
 from pai.adapters.storage.storage import Storage
 from pai.core.conversations.values import Conversation
+from pai.core.knowledge.values import ItemState, JobItem
 from pai.foundation.actor import SYSTEM
 from pai.foundation.errors import PaiError, Unavailable
 from pai.foundation.ids import new_id
@@ -123,6 +124,46 @@ def test_a_main_database_that_does_not_commit_leaves_no_document(
         lambda unit: unit.open_collection(collection.id, key)._file.rows("SELECT count(*) FROM documents")
     )
     assert raw[0][0] == 2, "the orphan was deleted from the file"
+
+
+def test_a_file_of_a_job_whose_document_was_lost_waits_again_and_one_that_was_deleted_does_not(
+    home: StorageHome, storage: Storage
+) -> None:
+    """Its job would else end as done, with a document that is nowhere."""
+    key = a_key()
+    collection = new_collection(storage, key)
+
+    def take_in(unit: Any, n: int) -> str:
+        document = put(unit, collection, key, f"text {n}")
+        item = JobItem("job_1", n, f"{n}.txt", f"blb_{n}", 9, "00", ItemState.ACCEPTED, document_id=document)
+        unit.open_collection(collection.id, key).update_item(item)
+        return document
+
+    deleted = storage.run_sync(lambda unit: take_in(unit, 0))
+    storage.run_sync(lambda unit: take_in(unit, 1))
+
+    def lose(unit: Any) -> None:
+        take_in(unit, 2)
+        inner = unit.commit_files
+
+        def commit_files() -> None:
+            inner()
+            raise exc.OperationalError("COMMIT", {}, sqlcipher.OperationalError("database or disk is full"))
+
+        unit.commit_files = commit_files
+
+    def remove(unit: Any) -> None:
+        store = unit.open_collection(collection.id, key)
+        store.remove_document(deleted)
+        unit.collections.remove_document(deleted)
+        store.settle = lambda: None  # as if killed right after the commit
+
+    storage.run_sync(remove)
+    with pytest.raises(Unavailable):
+        storage.run_sync(lose)
+    home.close()
+    items = home.open().run_sync(lambda unit: unit.open_collection(collection.id, key).items("job_1"))
+    assert [item.state for item in items] == [ItemState.ACCEPTED, ItemState.ACCEPTED, ItemState.WAITING]
 
 
 def test_a_removal_that_did_not_reach_the_file_is_finished_at_the_next_start(
