@@ -91,7 +91,7 @@ def test_nobody_sees_or_ends_the_session_of_another(served: Installation, browse
 
 
 def test_a_setup_link_works_once_ends_sessions_and_opens_no_content(served: Installation) -> None:
-    email = "reset@pai.test"
+    email = "setup-link@pai.test"
     served.member(email)
     before = BrowserClient(served)
     assert before.log_in(email, PASSWORD + email).status_code == 303
