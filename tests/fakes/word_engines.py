@@ -46,10 +46,13 @@ class WordEngine:
     async def count_tokens(self, text: str) -> int:
         return len(text.split())
 
+    async def count_prompt(self, request: ChatRequest) -> int:
+        return sum(len(message.content.split()) for message in request.messages)
+
 
 @dataclass
 class OneEngine:
     engine: WordEngine
 
-    async def get(self, name: str) -> WordEngine:
+    async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> WordEngine:
         return self.engine

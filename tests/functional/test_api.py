@@ -209,8 +209,9 @@ def test_the_log_begins_with_the_installation(http: httpx.Client, keys: dict[str
         {"model": "default", "messages": [{"role": "wizard", "content": "x"}]},
         {"model": "default", "messages": [{"role": "user", "content": "x"}], "temperature": "hot"},
         {"model": "default", "messages": [{"role": "user", "content": "x"}], "max_tokens": -1},
-        {"model": "default", "messages": [{"role": "user", "content": "x"}], "tools": []},
-        {"model": "default", "messages": [{"role": "user", "content": "x"}], "n": 3},
+        {"model": "default", "messages": [{"role": "user", "content": "x"}], "tools": {}},
+        {"model": "default", "messages": [{"role": "user", "content": "x"}], "n": 300},
+        {"model": "default", "messages": [{"role": "user", "content": "x"}], "tool_choice": "required"},
         {"model": ["default"], "messages": [{"role": "user", "content": {"a": 1}}]},
     ],
 )

@@ -31,7 +31,7 @@ from pai.core.models.inference import Inference
 from pai.core.models.values import Model
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
-from pai.core.ports.engine import Engine
+from pai.core.ports.engine import Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.errors import Unavailable
 from pai.settings import Settings
@@ -53,7 +53,7 @@ class Base:
 class NoEngines:
     """Host commands without a server run no models, and keep no prompts."""
 
-    async def get(self, name: str) -> Engine:
+    async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> Engine:  # noqa: ARG002
         """Always raises Unavailable."""
         raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
 

@@ -14,7 +14,6 @@ from pai.foundation.refs import ModelRef
 
 _USUAL_ANSWER: Final = 1024  # tokens reserved for an answer without a limit
 _BYTES_PER_TOKEN: Final = 3  # a low estimate: reserves rather too much
-_TURN: Final = 8  # tokens that a chat template adds to each message
 
 
 class LlamaEngine(SocketEngine):
@@ -43,7 +42,8 @@ class LlamaEngine(SocketEngine):
 
     @asynccontextmanager
     async def _in_slot(self, request_: ChatRequest, body: dict[str, Any]) -> AsyncIterator[None]:
-        size = sum(len(message.content.encode()) // _BYTES_PER_TOKEN + _TURN for message in request_.messages)
+        prompt = body["prompt"]
+        size = len(prompt.encode()) // _BYTES_PER_TOKEN if isinstance(prompt, str) else len(prompt)
         tokens = min(size + (request_.max_tokens or _USUAL_ANSWER), self.capabilities.context_length)
         async with self._slots.take(request_.cache_key, tokens) as (number, reuse):
             body["id_slot"] = number

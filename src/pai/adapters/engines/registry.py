@@ -16,7 +16,7 @@ from pai.adapters.engines.llama_cpp import LlamaEngine
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.core.models.values import Model
 from pai.core.ports.engine import Capabilities, Capability
-from pai.foundation.errors import Corrupt, NotFound, Unavailable
+from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
 from pai.foundation.refs import ModelRef
 
 _POLL_SECONDS: Final = 0.02
@@ -84,8 +84,19 @@ class EngineRegistry:
         self._load_seconds = load_seconds
         self._places: dict[str, _Place] = {}
 
-    async def get(self, name: str) -> SocketEngine:
-        """Return the engine of a model or alias. Raises NotFound, Corrupt (hash or signature) or Unavailable."""
+    async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> SocketEngine:
+        """Return the engine of a model or alias. Raises NotFound, Unsupported, Corrupt (hash or signature) or Unavailable."""
+        engine = await self._running(name)
+        missing = sorted(capability.value for capability in needs - engine.capabilities.supports)
+        if missing:
+            raise Unsupported(
+                f"{engine.model.name} cannot do: {', '.join(missing)}",
+                code="missing_capability",
+                hint="see `pai models list` for what each model can do",
+            )
+        return engine
+
+    async def _running(self, name: str) -> SocketEngine:
         model = await self._find(name)
         if model is None or not model.active:
             raise NotFound(
@@ -266,7 +277,11 @@ def _ordered(model: Model, fds: Sequence[int]) -> list[int]:
 
 
 def _capabilities(model: Model, context: int) -> Capabilities:
-    chat = {Capability.CHAT, Capability.TOKENISE, Capability.JSON_SCHEMA}
+    chat = {
+        Capability.CHAT, Capability.COMPLETE, Capability.TOKENISE, Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS,
+    }  # fmt: skip
+    if model.engine != "echo":
+        chat.add(Capability.LOGIT_BIAS)
     embedding = {Capability.EMBED, Capability.TOKENISE}
     by_task = {"chat": chat, "embedding": embedding}
     supports = chat | embedding if model.engine == "echo" else by_task[model.task]

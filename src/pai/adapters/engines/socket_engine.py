@@ -7,14 +7,17 @@ import binascii
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from pai.adapters.engines.bodies import completion_body, logprobs_of, template_body
 from pai.adapters.engines.connection import Response, WorkerGoneError, request
 from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Usage
 from pai.foundation.errors import Invalid, PaiError, Unavailable
 from pai.foundation.refs import ModelRef
+
+_THINK: Final = "<think>"
 
 
 class SocketEngine:
@@ -48,21 +51,24 @@ class SocketEngine:
 
     async def chat(self, request_: ChatRequest) -> AsyncIterator[ChatDelta]:
         """Generate; leaving the iterator closes the connection, which stops the worker's generation."""
-        body = _body(request_)
+        body = completion_body(request_)
+        prompt = body["prompt"] = await self._prompt(request_)
+        if isinstance(prompt, str) and request_.prompt is None and prompt.rstrip().endswith(_THINK):
+            yield ChatDelta(_THINK)  # the template has opened the thoughts already; who reads the answer has to know
         try:
             async with (
                 self._placed(request_, body),
-                request(self._socket_path, "POST", "/v1/chat/completions", body) as response,
+                request(self._socket_path, "POST", "/completion", body) as response,
             ):
                 if response.status != 200:
                     raise self._refused(response.status, await response.whole())
-                async with aclosing(self._deltas(response)) as deltas:
+                async with aclosing(self._deltas(response, request_.top_logprobs or 0)) as deltas:
                     async for delta in deltas:
                         yield delta
         except WorkerGoneError as error:
             raise self._gone() from error
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:
+    async def embed(self, texts: Sequence[str | Sequence[int]]) -> Embeddings:
         """Return unit vectors."""
         told = await self._post("/v1/embeddings", {"input": list(texts), "encoding_format": "base64"})
         try:
@@ -78,8 +84,26 @@ class SocketEngine:
 
     async def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has."""
-        told = await self._post("/tokenize", {"content": text})
+        return await self._count(text, special=False)
+
+    async def count_prompt(self, request_: ChatRequest) -> int:
+        """Return how many tokens the prompt of a request has."""
+        prompt = await self._prompt(request_)
+        return await self._count(prompt, special=True) if isinstance(prompt, str) else len(prompt)
+
+    async def _count(self, text: str, *, special: bool) -> int:
+        told = await self._post("/tokenize", {"content": text, "add_special": special, "parse_special": special})
         return int(told["count"]) if "count" in told else len(told.get("tokens", ()))
+
+    async def _prompt(self, request_: ChatRequest) -> str | list[int]:
+        """Return the text that the model continues: its own chat template, filled in inside the worker."""
+        if request_.prompt is not None:
+            return request_.prompt if isinstance(request_.prompt, str) else list(request_.prompt)
+        told = await self._post("/apply-template", template_body(request_))
+        prompt = told.get("prompt")
+        if not isinstance(prompt, str):
+            raise self._nonsense()
+        return prompt
 
     async def forget(self, cache_key: str) -> None:
         """Drop what is cached for this user. Engines without prompt caches have nothing to drop."""
@@ -102,22 +126,23 @@ class SocketEngine:
             raise self._refused(response.status, content)
         return self._decoded(content)
 
-    async def _deltas(self, response: Response) -> AsyncGenerator[ChatDelta, None]:
-        reason: str | None = None
+    async def _deltas(self, response: Response, alternatives: int) -> AsyncGenerator[ChatDelta, None]:
         async for data in response.events():
             told = self._decoded(data)
-            if "error" in told or "choices" not in told:
+            if "content" not in told:
                 raise Unavailable("the engine failed while it answered", code="engine_failed", hint="ask again")
-            for choice in told["choices"]:
-                reason = choice.get("finish_reason") or reason
-                text = choice.get("delta", {}).get("content")
-                if text:
-                    yield ChatDelta(text)
-            usage = told.get("usage")
-            if usage and reason:
-                cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-                yield ChatDelta("", reason, Usage(usage["prompt_tokens"], usage["completion_tokens"], cached))
-                return
+            text, logprobs = str(told["content"]), logprobs_of(told.get("completion_probabilities") or (), alternatives)
+            if not told.get("stop"):
+                if text or logprobs:
+                    yield ChatDelta(text, logprobs=logprobs)
+                continue
+            reason = "length" if told.get("stop_type") == "limit" else "stop"
+            cached = (told.get("timings") or {}).get("cache_n", 0)
+            usage = Usage(told["tokens_evaluated"], told["tokens_predicted"], cached)
+            if text:
+                yield ChatDelta(text)
+            yield ChatDelta("", reason, usage, stop=str(told.get("stopping_word") or ""))
+            return
         raise self._gone()  # it ended without saying so
 
     def _decoded(self, data: bytes) -> dict[str, Any]:
@@ -154,25 +179,3 @@ class SocketEngine:
                 f"the engine failed: {message[:200]}", code="engine_failed", hint="ask again in a moment"
             )
         return Invalid(f"the engine refused the request: {message[:200]}", code="engine_refused")
-
-
-def _body(request_: ChatRequest) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "messages": [{"role": message.role, "content": message.content} for message in request_.messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "temperature": request_.temperature,
-        "top_p": request_.top_p,
-        "frequency_penalty": request_.frequency_penalty,
-        "presence_penalty": request_.presence_penalty,
-    }
-    if request_.max_tokens is not None:
-        body["max_tokens"] = request_.max_tokens
-    if request_.stop:
-        body["stop"] = list(request_.stop)
-    if request_.seed is not None:
-        body["seed"] = request_.seed
-    if request_.json_schema is not None:
-        schema = {"name": "answer", "schema": dict(request_.json_schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return body

@@ -13,7 +13,7 @@ from pai.core.conversations.ports import ConversationStore, ConversationsUnit
 from pai.core.conversations.values import Conversation, Message
 from pai.core.keys.ports import Keystore
 from pai.core.keys.values import KeyWrap
-from pai.core.models.inference import generation
+from pai.core.models.generation import generation
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock

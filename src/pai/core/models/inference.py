@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from pai.core.audit.values import Outcome
 from pai.core.models.events import ChatEnded, ChatStarted, TextsEmbedded
+from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
+from pai.core.models.tools import checked_tools
 from pai.core.models.values import Model
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import Capability, ChatDelta, ChatRequest, Embeddings, Engine, Engines, Usage
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import NotFound, PaiError, Unsupported
+from pai.foundation.errors import NotFound, PaiError
 from pai.foundation.refs import ResourceRef
-
-
-@contextlib.asynccontextmanager
-async def generation(engine: Engine, request: ChatRequest) -> AsyncIterator[AsyncIterator[ChatDelta]]:
-    """Hold an answer that is being generated. Leaving it stops the model, then and there."""
-    deltas = engine.chat(request)
-    try:
-        yield deltas
-    finally:
-        if isinstance(deltas, AsyncGenerator):
-            await deltas.aclose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +45,13 @@ class Inference:
         self, actor: Actor, name: str, request: ChatRequest
     ) -> tuple[Engine, AsyncIterator[ChatDelta]]:
         """Return the engine and its answer as it comes. The start is durable in the audit log before the model is asked; the end is
-        recorded however the answer ends, also when its reader goes away."""
-        engine = await self._engine(actor, Permission.CHAT, name, Capability.CHAT)
+        recorded however the answer ends, also when its reader goes away.
+
+        Raises Invalid, Denied, NotFound, Unsupported (another model may be able to), Unavailable.
+        """
+        self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
+        checked_tools(request)
+        engine = await self.engines.get(name, request.needs)
         resource = ResourceRef("model", engine.model.name)
         event = ChatStarted(
             resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages)
@@ -65,11 +61,11 @@ class Inference:
 
     async def _answer(
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int
-    ) -> AsyncIterator[ChatDelta]:
+    ) -> AsyncGenerator[ChatDelta, None]:
         usage = Usage(0, 0)
         outcome, reason, pieces = Outcome.FAILED, "stopped by its reader", 0
         try:
-            async with generation(engine, request) as deltas:
+            async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
                     pieces += 1
                     if delta.usage is not None:
@@ -85,18 +81,17 @@ class Inference:
             )  # fmt: skip
             await self.work.run(lambda unit: unit.audit.record(actor, event))
 
-    async def embed(self, actor: Actor, name: str, texts: Sequence[str]) -> tuple[Engine, Embeddings]:
-        """Return one vector per text."""
-        engine = await self._engine(actor, Permission.EMBED, name, Capability.EMBED)
+    async def count_prompt(self, actor: Actor, name: str, request: ChatRequest) -> tuple[Engine, int]:
+        """Return the engine and how many tokens the prompt of a request takes, template and tools included. Raises as ``start_chat``."""
+        self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
+        checked_tools(request)
+        engine = await self.engines.get(name, request.needs)
+        return engine, await engine.count_prompt(request)
+
+    async def embed(self, actor: Actor, name: str, texts: Sequence[str | Sequence[int]]) -> tuple[Engine, Embeddings]:
+        """Return one vector per text, each a text or token ids of the model. Raises as ``start_chat``."""
+        self.policy.decide(actor, Permission.EMBED, ResourceRef("model", name))
+        engine = await self.engines.get(name, frozenset({Capability.EMBED}))
         event = TextsEmbedded(resource=ResourceRef("model", engine.model.name), model=engine.model, texts=len(texts))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, await engine.embed(texts)
-
-    async def _engine(self, actor: Actor, permission: Permission, name: str, needed: Capability) -> Engine:
-        self.policy.decide(actor, permission, ResourceRef("model", name))
-        engine = await self.engines.get(name)
-        if needed not in engine.capabilities.supports:
-            raise Unsupported(
-                f"{engine.model.name} cannot do {needed.value}", code="missing_capability", hint="see `pai models list`"
-            )
-        return engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -60,6 +60,25 @@ async def while_valid(
             _closing.add(closing)
             closing.add_done_callback(_closing.discard)
             await asyncio.shield(closing)
+
+
+async def together(sources: Sequence[AsyncIterator[Piece]]) -> AsyncGenerator[tuple[int, Piece], None]:
+    """Yield (number of its source, piece) from all sources as they come, and close them all however this ends."""
+    coming = {asyncio.ensure_future(anext(source)): number for number, source in enumerate(sources)}
+    try:
+        while coming:
+            done, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+            for ready in sorted(done, key=coming.__getitem__):
+                number = coming.pop(ready)
+                try:
+                    piece = ready.result()
+                except StopAsyncIteration:
+                    continue
+                yield number, piece
+                coming[asyncio.ensure_future(anext(sources[number]))] = number
+    finally:
+        waiting = {number: future for future, number in coming.items()}
+        await asyncio.gather(*(_close(waiting.get(number), source) for number, source in enumerate(sources)))
 
 
 async def first_of(pieces: AsyncGenerator[Piece, None]) -> Piece | None:

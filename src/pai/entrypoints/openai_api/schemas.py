@@ -1,49 +1,136 @@
-"""Requests in OpenAI's shape. Fields that PAI cannot honour are refused, not ignored."""
+"""Requests in OpenAI's shape.
+
+Fields that PAI cannot honour are refused, not ignored: a client would take the answer for what it asked for. Fields that only say how
+OpenAI's own service is to bill, store or route a request (``_HARMLESS``) mean nothing here and are left aside.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pai.core.ports.engine import MOST_LOGPROBS
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Limit = Annotated[int, Field(ge=1, le=1_000_000)]
+MOST_IMAGE_BYTES = 20 << 20
 
 
-class Part(BaseModel):
-    """A text part of a message."""
+class Body(BaseModel):
+    """A body whose fields are all known. An explicit null is as good as nothing, as OpenAI's own clients send it."""
 
-    type: Literal["text"]
-    text: str
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, given: Any) -> Any:
+        return {k: v for k, v in given.items() if v is not None} if isinstance(given, dict) else given
 
 
-class Message(BaseModel):
+class Open(BaseModel):
+    """A part of a body that may hold more than is read, as newer clients send it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ImageUrl(Open):
+    """A picture as a ``data:`` URI; nothing is ever fetched."""
+
+    url: str
+
+    def data(self) -> bytes:
+        """Return the encoded picture. Raises ValueError for anything but a data URI in base64."""
+        head, _, rest = self.url.partition(",")
+        if not (head.startswith("data:image/") and head.endswith(";base64")) or len(rest) > MOST_IMAGE_BYTES * 4 // 3:
+            raise ValueError("an image is a data: URI in base64 of at most 20 MB; addresses are never fetched")
+        try:
+            return base64.b64decode(rest, validate=True)
+        except binascii.Error:
+            raise ValueError("the image is not valid base64") from None
+
+
+class Part(Open):
+    """A part of a message: a text, a refusal that was said earlier, or a picture."""
+
+    type: Literal["text", "refusal", "image_url", "input_text", "output_text"]
+    text: str = ""
+    refusal: str = ""
+    image_url: ImageUrl | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.type == "image_url":
+            if self.image_url is None:
+                raise ValueError("image_url is missing")
+            self.image_url.data()
+        return self
+
+
+class Function(Open):
+    """A call that the model asked for earlier."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    arguments: str = "{}"
+
+
+class Call(Open):
+    """A tool call of an assistant's turn."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: Function
+
+
+class Message(Open):
     """One turn."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[Part] | None = None
     name: str | None = None
+    tool_calls: Annotated[list[Call], Field(max_length=128)] | None = None
+    tool_call_id: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.role == "tool" and not self.tool_call_id:
+            raise ValueError("a tool's message needs tool_call_id")
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            raise ValueError("content is missing")
+        return self
 
     def text(self) -> str:
         """Return the content as one text."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        if isinstance(self.content, list):
+            return "".join(part.text or part.refusal for part in self.content)
+        return self.content or ""
+
+    def images(self) -> tuple[bytes, ...]:
+        """Return the pictures of the message, encoded as they came."""
+        parts = self.content if isinstance(self.content, list) else []
+        return tuple(part.image_url.data() for part in parts if part.image_url is not None)
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Open):
     """Options of a stream."""
 
     include_usage: bool = False
 
 
-class JsonSchema(BaseModel):
+class JsonSchema(Open):
     """A schema that the answer must follow."""
 
     name: str = ""
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
     strict: bool | None = None
     description: str | None = None
 
 
-class ResponseFormat(BaseModel):
+class ResponseFormat(Open):
     """How the answer is to be formed."""
 
     type: Literal["text", "json_schema", "json_object"]
@@ -55,37 +142,146 @@ class ResponseFormat(BaseModel):
             raise ValueError("json_schema is missing")
         return self
 
+    def schema_of(self) -> dict[str, Any] | None:
+        """Return the schema that the answer is held to, None for free text."""
+        if self.type == "json_object":
+            return {"type": "object"}
+        return self.json_schema.schema_ if self.json_schema is not None and self.type == "json_schema" else None
 
-class ChatCompletion(BaseModel):
-    """POST /v1/chat/completions."""
 
-    model_config = ConfigDict(extra="forbid")
+class FunctionTool(Open):
+    """A function that the model may ask for."""
 
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    messages: Annotated[list[Message], Field(min_length=1, max_length=1000)]
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    description: Annotated[str, Field(max_length=20_000)] | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ToolSpec(Open):
+    """A tool of a chat."""
+
+    type: Literal["function"]
+    function: FunctionTool
+
+
+class NamedFunction(Open):
+    """The function that must be called."""
+
+    name: str
+
+
+class NamedTool(Open):
+    """The tool that must be called."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class Sampled(Body):
+    """What chats and completions share."""
+
+    model: Name
     stream: bool = False
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    n: Annotated[int, Field(ge=1, le=1)] = 1
+    temperature: Annotated[Number, Field(ge=0, le=2)] = 0.7
+    top_p: Annotated[Number, Field(ge=0, le=1)] = 1.0
+    stop: Annotated[list[str], Field(max_length=4)] = []
+    seed: Seed | None = None
+    n: Annotated[int, Field(ge=1, le=8)] = 1
     frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
     presence_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
-    response_format: ResponseFormat | None = None
+    logit_bias: Annotated[
+        dict[Annotated[int, Field(ge=0, lt=2**31)], Annotated[Number, Field(ge=-100, le=100)]], Field(max_length=1024)
+    ] = {}
     user: str | None = None
-    store: Literal[False] | None = None
-    metadata: dict[str, str] | None = None
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_more(cls, given: Any) -> Any:
+        return [given] if isinstance(given, str) else given
+
+    @field_validator("stop")
+    @classmethod
+    def _not_empty(cls, given: list[str]) -> list[str]:
+        if not all(given):
+            raise ValueError("a stop text is not empty")
+        return given
 
 
-class EmbeddingRequest(BaseModel):
+_HARMLESS = "read by OpenAI's service only: billing, routing, storage there"
+
+
+class ChatCompletion(Sampled):
+    """POST /v1/chat/completions."""
+
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    response_format: ResponseFormat | None = None
+    tools: Annotated[list[ToolSpec], Field(max_length=128)] = []
+    tool_choice: Literal["none", "auto", "required"] | NamedTool = "auto"
+    parallel_tool_calls: bool = True
+    logprobs: bool = False
+    top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] = 0
+    modalities: list[Literal["text"]] | None = None
+    store: Annotated[bool | None, Field(description=_HARMLESS)] = None
+    metadata: Annotated[dict[str, str] | None, Field(description=_HARMLESS)] = None
+    service_tier: Annotated[str | None, Field(description=_HARMLESS)] = None
+    safety_identifier: Annotated[str | None, Field(description=_HARMLESS)] = None
+    prompt_cache_key: Annotated[str | None, Field(description=_HARMLESS)] = None
+    prompt_cache_retention: Annotated[str | None, Field(description=_HARMLESS)] = None
+    verbosity: Annotated[str | None, Field(description="a wish that these models do not know")] = None
+    reasoning_effort: Annotated[str | None, Field(description="a wish that these models do not know")] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("top_logprobs needs logprobs")
+        return self
+
+
+class Completion(Sampled):
+    """POST /v1/completions."""
+
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=16)] | list[int] | list[list[int]]
+    max_tokens: Limit = 16
+    logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
+    echo: bool = False
+    suffix: Literal[""] | None = None
+    best_of: Literal[1] | None = None
+
+    def prompts(self) -> list[str | tuple[int, ...]]:
+        """Return each prompt, a text or token ids."""
+        given = self.prompt
+        if isinstance(given, str):
+            return [given]
+        if given and isinstance(given[0], int):
+            return [tuple(given)]
+        return [one if isinstance(one, str) else tuple(one) for one in given]  # type: ignore[arg-type]
+
+
+TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=100_000)]
+
+
+class EmbeddingRequest(Body):
     """POST /v1/embeddings."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    model: Annotated[str, Field(min_length=1, max_length=200)]
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    model: Name
+    input: (
+        str
+        | Annotated[list[str], Field(min_length=1, max_length=2048)]
+        | TokenIds
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=2048)]
+    )
     encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1, le=65536)] | None = None
     user: str | None = None
+
+    def texts(self) -> list[str | list[int]]:
+        """Return each text, or its token ids."""
+        if isinstance(self.input, str):
+            return [self.input]
+        if self.input and isinstance(self.input[0], int):
+            return [self.input]
+        return list(self.input)  # type: ignore[arg-type]

@@ -1,0 +1,95 @@
+"""Tool calls from any model that can write JSON: the schema of a call, and how a model that begins one is recognised.
+
+Models are told of tools by their own chat template, and mark calls in as many ways as there are makers. What a call looks like is
+settled here instead: a model that must call, or that begins to, is constrained to the schema of the calls, so that a name
+exists and arguments match their schema, whichever engine runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from pai.core.ports.engine import ChatRequest, Tool, ToolCall
+from pai.foundation.errors import Invalid
+from pai.foundation.ids import new_id
+
+MOST_CALLS: Final = 8
+"""Calls in one answer."""
+MOST_TOOLS: Final = 128
+NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
+_OPENERS: Final = tuple(
+    opener + bracket + '{"name":"' for opener in ("<tool_call>", "```json", "```", "") for bracket in ("", "[")
+)
+
+
+class Beginning(StrEnum):
+    """What the first words of an answer are."""
+
+    TEXT = "text"
+    CALL = "call"
+    OPEN = "open"
+
+
+def checked_tools(request: ChatRequest) -> None:
+    """Raise Invalid (code ``bad_tool``) for tools that cannot be offered: too many, a name twice or malformed, a chosen one not there."""
+    names = [tool.name for tool in request.tools]
+    if len(names) > MOST_TOOLS:
+        raise Invalid(f"at most {MOST_TOOLS} tools can be offered", code="bad_tool", hint="send fewer")
+    if len(set(names)) != len(names) or not all(NAME.match(name) for name in names):
+        hint = "give each tool a name of its own, of 1 to 64 letters, digits, '_', '-' and '.'"
+        raise Invalid("a tool's name is missing, malformed or used twice", code="bad_tool", hint=hint)
+    if request.tool and request.tool not in names:
+        raise Invalid("the tool that must be called is not among the tools", code="bad_tool")
+    if request.must_call and not names:
+        raise Invalid("a tool must be called and none was given", code="bad_tool", hint="send tools")
+
+
+def calls_schema(request: ChatRequest) -> dict[str, Any]:
+    """Return the JSON schema of the calls that the request allows: an array of them, or one."""
+    chosen = [tool for tool in request.tools if request.tool in ("", tool.name)]
+    one = {"anyOf": [_call(tool) for tool in chosen]} if len(chosen) > 1 else _call(chosen[0])
+    if not request.parallel_tool_calls or request.tool:
+        return one
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_CALLS}
+
+
+def _call(tool: Tool) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"name": {"const": tool.name}, "arguments": {"type": "object", **tool.parameters}},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+
+
+def beginning(text: str, tools: tuple[Tool, ...]) -> Beginning:
+    """Tell whether an answer that begins so calls one of the tools; ``OPEN`` while more has to be seen."""
+    told = re.sub(r"\s+", "", text)
+    for opener in _OPENERS:
+        if not told.startswith(opener):
+            if opener.startswith(told):
+                return Beginning.OPEN
+            continue
+        name, closed, _ = told.removeprefix(opener).partition('"')
+        if closed:
+            return Beginning.CALL if any(name == tool.name for tool in tools) else Beginning.TEXT
+        return Beginning.OPEN if any(tool.name.startswith(name) for tool in tools) else Beginning.TEXT
+    return Beginning.TEXT
+
+
+def calls_of(text: str) -> tuple[ToolCall, ...]:
+    """Return the calls that a constrained answer makes; empty when it was cut off before its end."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return ()
+    rows = told if isinstance(told, list) else [told]
+    return tuple(_call_of(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("name"), str))
+
+
+def _call_of(row: Mapping[str, Any]) -> ToolCall:
+    return ToolCall(new_id("call"), row["name"], json.dumps(row.get("arguments") or {}, ensure_ascii=False))

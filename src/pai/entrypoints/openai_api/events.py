@@ -1,0 +1,14 @@
+"""Server-sent events (WHATWG HTML, section 9.2) as OpenAI sends them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+DONE: Final = b"data: [DONE]\n\n"
+
+
+def data(value: Any) -> bytes:
+    """Return one event without a name."""
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"
