@@ -1,6 +1,7 @@
 """Writes the lock files: exact versions with SHA-256, no addresses. Run with the Python of an empty environment: ``make lock``.
 
 The downloader that ``tokenizers`` names as a dependency is left out on purpose (docs/decisions/0002): PAI loads no model by network.
+So is OpenVINO's package of usage data (docs/decisions/0011).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LEFT_OUT = {
     "huggingface-hub", "hf-xet", "tqdm", "fsspec", "filelock", "pyyaml", "typer", "typer-slim", "shellingham", "httpx2", "httpcore2",
-    "truststore",
+    "truststore", "openvino-telemetry",
 }  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from pai.adapters.models.openvino_conversion import FILES, convert_gguf
 from pai.core.models.values import Model, ModelFile, ModelRecord
+from tiny_models import tiny_gguf
 
 RECORD = ModelRecord("tests", "none", "none", "made for tests")
 CHAT_MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -67,6 +69,23 @@ def tiny_onnx(folder: Path) -> Model:
     made.ir_version = 8
     save(made, str(home / "model.onnx"))
     return model_of(folder, "tiny", "embedding", "onnxruntime", ("model.onnx", "tokenizer.json"), 16, 8)
+
+
+def tiny_llama(folder: Path) -> Model:
+    """A model of random weights, on llama.cpp."""
+    home = folder / "tiny-chat"
+    home.mkdir(parents=True)
+    tiny_gguf(home / "model.gguf")
+    return model_of(folder, "tiny-chat", "chat", "llama.cpp", ("model.gguf",), 1024, None)
+
+
+def tiny_openvino(folder: Path) -> Model:
+    """The same model, converted as `pai models convert` does it."""
+    source = tiny_llama(folder)
+    home = folder / "tiny-chat-openvino"
+    home.mkdir()
+    convert_gguf(os.open(folder / source.name / "model.gguf", os.O_RDONLY), home, 1)
+    return model_of(folder, "tiny-chat-openvino", "chat", "openvino", FILES, 1024, None)
 
 
 def _real(folder: Path, name: str, files: tuple[str, ...]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import re
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -17,12 +19,15 @@ from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.workers.launcher import LocalLauncher
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.values import Model
-from pai.core.ports.engine import Capability, ChatDelta, ChatMessage, ChatRequest, Engine
+from pai.core.ports.engine import Capability, ChatDelta, ChatMessage, ChatRequest, Engine, Tool, ToolCall
 from pai.foundation.errors import Invalid, Unavailable
+from tiny_models import letters
 
 OPTIONS = {"context_length": 512, "parallel": 2, "threads": 2}
 CHAT = [
     pytest.param(engine_models.echo, id="echo"),
+    pytest.param(engine_models.tiny_llama, id="tiny-llama"),
+    pytest.param(engine_models.tiny_openvino, id="tiny-openvino"),
     pytest.param(engine_models.llama, id="llama", marks=pytest.mark.model),
 ]
 EMBEDDING = [
@@ -83,7 +88,7 @@ async def test_chat(make: Callable[[Path], Model], tmp_path: Path) -> None:
         assert cut.usage is not None
         assert cut.usage.completion_tokens == 3
 
-        first = text.split()[0]
+        first = (re.search(r"[!-~]{1,4}", text) or re.match(".", text))[0]  # type: ignore[index]  # noise may hold half letters
         stopped, last = await whole(engine, asking("Say hello to the world", stop=(first,)))
         assert first not in stopped
         assert last.finish_reason == "stop"
@@ -91,7 +96,12 @@ async def test_chat(make: Callable[[Path], Model], tmp_path: Path) -> None:
         schema = {"type": "object", "properties": {"city": {"enum": ["Paris"]}}, "required": ["city"]}
         text, _ = await whole(engine, asking("The capital of France, as JSON", json_schema=schema, max_tokens=40))
         assert json.loads(text)["city"] == "Paris"
-        assert await engine.count_tokens("one two three") == 3
+        assert await engine.count_tokens("one two three") in {
+            3,
+            4,
+            5,
+        }  # a small vocabulary has no tokens for spaces before words
+        assert await engine.count_prompt(asking("one two three")) >= 3
 
 
 @pytest.mark.parametrize("make", CHAT)
@@ -156,11 +166,61 @@ async def test_embeddings(make: Callable[[Path], Model], tmp_path: Path) -> None
         assert len((await engine.embed(["word " * 5000])).vectors) == 1  # cut to the model's length
 
 
-@pytest.mark.model
-async def test_no_prompt_cache_crosses_users(tmp_path: Path) -> None:
-    shared = ChatMessage("system", "The secret of this house is that the key lies below the third stone. " * 6)
+@pytest.mark.parametrize("make", CHAT)
+async def test_prompts_as_they_are_and_what_each_token_is_worth(make: Callable[[Path], Model], tmp_path: Path) -> None:
+    async with running(make, tmp_path) as engine:
+        assert {Capability.COMPLETE, Capability.LOGPROBS} <= engine.capabilities.supports
+        request = ChatRequest(prompt="one two three", max_tokens=5, temperature=0.0, top_logprobs=2)
+        deltas = [delta async for delta in engine.chat(request)]
+        told = [one for delta in deltas for one in delta.logprobs]
+        assert deltas[-1].usage is not None
+        assert len(told) == deltas[-1].usage.completion_tokens
+        assert all(one.logprob <= 0 and len(one.top) <= 2 for one in told)
+        assert "".join(one.token for one in told).startswith(told[0].token)
+        for one in told:  # greedy: what was said is the likeliest
+            assert one.top[0].logprob == pytest.approx(one.logprob, abs=0.05)
 
-    async with running(engine_models.llama, tmp_path) as engine:
+
+@pytest.mark.parametrize("make", [engine_models.tiny_llama, engine_models.tiny_openvino])
+async def test_a_bias_forces_and_forbids(make: Callable[[Path], Model], tmp_path: Path) -> None:
+    async with running(make, tmp_path) as engine:
+        assert Capability.LOGIT_BIAS in engine.capabilities.supports
+        (forced, _) = await whole(engine, asking("Say something", max_tokens=3, logit_bias={40: 100.0}))
+        assert forced == letters()[40] * 3
+        (other, _) = await whole(
+            engine, asking("Say something", max_tokens=3, logit_bias={40: 100.0, 41: 100.0, 42: -100.0})
+        )
+        assert letters()[42] not in other
+        _, last = await whole(engine, ChatRequest(prompt=(40, 41), max_tokens=2, temperature=0.0))
+        assert last.usage is not None
+        assert last.usage.prompt_tokens == 2
+
+
+@pytest.mark.parametrize("make", CHAT)
+async def test_tools_reach_the_prompt(make: Callable[[Path], Model], tmp_path: Path) -> None:
+    tool = Tool("weather", "Weather of a city", {"type": "object", "properties": {"city": {"type": "string"}}})
+    called = ChatMessage("assistant", "", (ToolCall("c1", "weather", '{"city": "Oslo"}'),))
+    told = (ChatMessage("user", "And in Oslo?"), called, ChatMessage("tool", "rain", tool_call_id="c1"))
+    async with running(make, tmp_path) as engine:
+        assert Capability.TOOLS in engine.capabilities.supports
+        plain, with_tools = ChatRequest(told, max_tokens=2), ChatRequest(told, max_tokens=2, tools=(tool,))
+        if make is not engine_models.echo:  # whose template counts words of messages only
+            assert await engine.count_prompt(with_tools) > await engine.count_prompt(plain)
+        assert (await whole(engine, with_tools))[1].finish_reason in {"stop", "length"}
+
+
+CACHING = [
+    pytest.param(engine_models.tiny_llama, id="tiny-llama"),
+    pytest.param(engine_models.tiny_openvino, id="tiny-openvino"),
+    pytest.param(engine_models.llama, id="llama", marks=pytest.mark.model),
+]
+
+
+@pytest.mark.parametrize("make", CACHING)
+async def test_no_prompt_cache_crosses_users(make: Callable[[Path], Model], tmp_path: Path) -> None:
+    shared = ChatMessage("system", "The secret of this house is that the key lies below the third stone. " * 4)
+
+    async with running(make, tmp_path) as engine:
 
         async def cached(user: str) -> int:
             request = ChatRequest((shared, ChatMessage("user", "hi")), max_tokens=1, temperature=0.0, cache_key=user)
@@ -179,6 +239,56 @@ async def test_no_prompt_cache_crosses_users(tmp_path: Path) -> None:
         assert await cached("") == 0
 
 
+@pytest.mark.parametrize("make", CACHING[:2])
+async def test_a_cached_beginning_changes_no_answer(make: Callable[[Path], Model], tmp_path: Path) -> None:
+    story = ChatMessage("user", "one two three and the one and the two. " * 12)
+    async with running(make, tmp_path) as engine:
+        request = ChatRequest((story,), max_tokens=12, temperature=0.0, cache_key="alice")
+        cold, last = await whole(engine, request)
+        warm, again = await whole(engine, request)
+        assert last.usage is not None
+        assert again.usage is not None
+        assert again.usage.cached_tokens > 0 == last.usage.cached_tokens
+        assert (warm, again.usage.prompt_tokens) == (cold, last.usage.prompt_tokens)
+
+
+@pytest.mark.parametrize("make", CACHING[:2])
+@pytest.mark.parametrize("size", [1, 10], ids=["short", "long"])
+async def test_what_was_typed_is_not_in_the_workers_memory_afterwards(
+    make: Callable[[Path], Model], size: int, tmp_path: Path
+) -> None:
+    secret = "the-zebra-sleeps-in-room-ninetyfour-"
+    async with registry_for(make(tmp_path / "models"), tmp_path) as (registry, launcher):
+        engine = await registry.get("default")
+        folder = launcher.workers[0].socket_path.parent
+        answer = engine.chat(ChatRequest((ChatMessage("user", secret * size),), max_tokens=60, cache_key="alice"))
+        await anext(aiter(answer))
+        assert _in_memory(folder, secret) > 0  # the search finds it while it is there
+        async for _ in answer:
+            pass
+        await registry.forget("alice")
+        other = ChatRequest((ChatMessage("user", "hello there"),), max_tokens=3, cache_key="bob")
+        engine = await registry.get("default")  # of another process, where the first could not forget
+        await whole(engine, other)
+        assert _in_memory(launcher.workers[0].socket_path.parent, secret) == 0
+
+
+def _in_memory(folder: Path, text: str) -> int:
+    """Count a text in the writable memory of the worker that runs in ``folder``."""
+    process = _process_of(folder)
+    found = 0
+    with (process / "mem").open("rb", 0) as memory:
+        for line in (process / "maps").read_text().splitlines():
+            place, rights = line.split()[:2]
+            if "w" not in rights:
+                continue
+            start, end = (int(part, 16) for part in place.split("-"))
+            with contextlib.suppress(OSError):
+                memory.seek(start)
+                found += memory.read(end - start).count(text.encode())
+    return found
+
+
 @pytest.mark.model
 async def test_a_cancelled_answer_really_stops(tmp_path: Path) -> None:
     async with registry_for(engine_models.llama(tmp_path / "models"), tmp_path) as (registry, launcher):
@@ -192,13 +302,15 @@ async def test_a_cancelled_answer_really_stops(tmp_path: Path) -> None:
         assert _cpu_ticks(folder) - before <= 5  # of about 200
 
 
-def _cpu_ticks(folder: Path) -> int:
+def _process_of(folder: Path) -> Path:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
+            with contextlib.suppress(OSError):
                 if f"--run={folder}" in (entry / "cmdline").read_text():
-                    fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                    return int(fields[11]) + int(fields[12])
-            except OSError:
-                continue
+                    return entry
     raise AssertionError("no such worker")
+
+
+def _cpu_ticks(folder: Path) -> int:
+    fields = (_process_of(folder) / "stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])

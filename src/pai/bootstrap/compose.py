@@ -10,12 +10,14 @@ from pai.adapters.cryptography.keystore_client import KeystoreClient
 from pai.adapters.cryptography.model_signatures import ModelSigner
 from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
+from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
 from pai.adapters.system.home import FreeSpace, Home
+from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.core.conversations.chats import Conversations
@@ -27,8 +29,9 @@ from pai.core.knowledge.access import Access
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
+from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
-from pai.core.models.values import Model
+from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 from pai.core.ports.engine import Capability, Engine
@@ -61,6 +64,14 @@ class NoEngines:
         """There is nothing to drop."""
 
 
+class NoConverter:
+    """Host commands without a server convert no models."""
+
+    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:  # noqa: ARG002
+        """Always raises Unavailable."""
+        raise Unavailable(f"{model.name} cannot be converted now", code="not_serving", hint="start `pai serve` first")
+
+
 def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
     """Open and migrate storage. The caller holds the home's lock."""
     home = Home(settings.home)
@@ -82,7 +93,17 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
         "parallel": settings.models.parallel,
         "threads": settings.models.threads,
     }
-    return EngineRegistry(launcher, base.home.models, find, ModelSigner(base.keystore).verify, options)
+    memory = settings.models.memory_mb * MB or total_memory() * 7 // 10
+    return EngineRegistry(launcher, base.home.models, find, ModelSigner(base.keystore).verify, options, memory=memory)
+
+
+def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegistry | NoEngines) -> Conversions:
+    """Return the use cases on formats of models; without a launcher they convert nothing."""
+    signer = ModelSigner(base.keystore)
+    converter = (
+        WorkerConverter(launcher, base.home.models, signer.verify, available_memory) if launcher else NoConverter()
+    )
+    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, engines)
 
 
 def services_for(
@@ -114,6 +135,7 @@ def services_for(
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         inference=Inference(storage, base.policy, engines),
+        conversions=conversions_for(base, launcher, engines),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
         answering=Answering(storage, access, engines),

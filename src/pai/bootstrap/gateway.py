@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -100,6 +101,9 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     rounds = [
         asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
         asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
+        asyncio.create_task(
+            _every(SWEEP_SECONDS, lambda: engines.unload_idle(settings.models.idle_minutes * 60 or math.inf))
+        ),
     ]
 
     def drain() -> None:

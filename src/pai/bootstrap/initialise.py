@@ -15,6 +15,7 @@ from pathlib import Path
 from pai.adapters.models.catalogue import CHOICES, catalogue
 from pai.adapters.models.files import bring
 from pai.adapters.system.home import Home, HomeLock
+from pai.bootstrap.fast_form import make_fast_form
 from pai.bootstrap.telemetry import child_environment
 from pai.core.keys.ports import KeystoreAdministration
 from pai.core.models.events import ModelImported
@@ -79,6 +80,8 @@ def run_init(
         began = time.monotonic()
         names = _models(base, models, cache, progress)
         seconds["models"] = time.monotonic() - began
+        if models == "starter":
+            seconds["fast form"] = make_fast_form(base, progress)
         progress("making the first administrator ...")
         admin_code, token = asyncio.run(_administrator(settings, base, admin_email, admin_password))
         base.storage.run_sync(functools.partial(_complete, first=not done.exists()))

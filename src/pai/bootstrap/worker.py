@@ -98,6 +98,47 @@ def _llama(given: Given) -> Prepared:
     return profile, lambda: serve_llama(model, given.options)
 
 
+def _openvino(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        from pai.adapters.workers.paged.routes import PagedFiles, paged_routes
+
+        weights, *others = given.fds
+        graph, tokenizer, chat = (_whole(fd) for fd in others)
+        serve(listener, paged_routes(PagedFiles(weights, graph, tokenizer, chat), given.options))
+
+    listener = listen()
+    # Mapped weights, the form laid out for this processor, the cache, and what compiling takes for a while.
+    memory = 5 * os.fstat(given.fds[0]).st_size + given.options["pool"] * (1 << 18) + 8 * _GB
+    return SandboxProfile(readable=runtime_paths(), memory=memory), run
+
+
+def _converter(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        from pai.adapters.models.openvino_conversion import FILES, convert_gguf
+        from pai.adapters.workers.converter import converter_routes
+
+        serve(
+            listener, converter_routes(lambda: convert_gguf(given.fds[0], given.run, given.options["threads"]), FILES)
+        )
+
+    listener = listen()
+    memory = 8 * os.fstat(given.fds[0]).st_size + 8 * _GB
+    profile = SandboxProfile(readable=runtime_paths(), writable=(given.run,), memory=memory, cpu_seconds=3600)
+    return profile, run
+
+
+def _whole(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)  # whoever hashed the file has moved the offset that descriptors share
+        return file.read()
+
+
 def _onnx_embedding(given: Given) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.service import listen, serve
@@ -144,6 +185,8 @@ def _parser(given: Given) -> Prepared:
 
 _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "llama": _llama,
+    "openvino": _openvino,
+    "converter": _converter,
     "onnx-embedding": _onnx_embedding,
     "echo": _echo,
     "parser": _parser,

@@ -67,6 +67,12 @@ class Models(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 8192
     parallel: Annotated[int, Meta(ge=1, le=64, description="Answers generated at once")] = 8
     threads: Annotated[int, Meta(ge=0, le=1024, description="Threads of an engine; 0 means all cores")] = 0
+    memory_mb: Annotated[
+        int, Meta(ge=0, description="Memory (MB) for all loaded models together; 0 means 70 % of this machine's")
+    ] = 0
+    idle_minutes: Annotated[
+        int, Meta(ge=0, le=100_000, description="Minutes until a model that nobody uses is unloaded; 0 means never")
+    ] = 60
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

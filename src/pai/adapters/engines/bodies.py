@@ -12,6 +12,12 @@ _MARKS: Final = re.compile(r"<(?=\|[\w .-]{1,40}\|>)|<(?=/?(?:start_of_turn|end_
 """Where a text holds what chat templates mark turns with."""
 
 
+_GUIDANCE: Final = {
+    "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "},
+}
+"""How both engines write JSON: a small model left to its own white space may write nothing else (llguidance, JsonCompileOptions)."""
+
+
 def plain(content: str) -> str:
     """Return the content with marks of turns taken apart: a document that holds them must not begin a turn of its own."""
     return _MARKS.sub("< ", content)
@@ -59,7 +65,7 @@ def completion_body(request_: ChatRequest) -> dict[str, Any]:
     if request_.seed is not None:
         body["seed"] = request_.seed
     if request_.json_schema is not None:
-        body["json_schema"] = dict(request_.json_schema)
+        body["json_schema"] = {**request_.json_schema, **_GUIDANCE}
     if request_.top_logprobs is not None:
         body["n_probs"] = max(1, request_.top_logprobs)
     if request_.logit_bias:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
-from pai.adapters.engines.llama_cpp import LlamaEngine
 from pai.adapters.engines.socket_engine import SocketEngine
+from pai.adapters.engines.text_engine import LlamaEngine, TextEngine
 from pai.core.models.values import Model
 from pai.core.ports.engine import Capabilities, Capability
 from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
@@ -21,11 +21,22 @@ from pai.foundation.refs import ModelRef
 
 _POLL_SECONDS: Final = 0.02
 _END_SECONDS: Final = 1.0
+_GIVEN_SECONDS: Final = 1.0
+_ROOM_SECONDS: Final = 60.0
 _STABLE_SECONDS: Final = 60.0
 _LONGEST_PAUSE: Final = 30.0
 _EMBEDDING_THREADS: Final = 2
+_BYTES_PER_TOKEN: Final = 1 << 15  # keys and values of one token, for models of up to some billions of weights
 _POOL_FACTOR: Final = 2  # context shared by all requests of a model, as a multiple of one request's
-_KINDS: Final = {"llama.cpp": "llama", "onnxruntime": "onnx-embedding", "echo": "echo"}
+_KINDS: Final = {"llama.cpp": "llama", "openvino": "openvino", "onnxruntime": "onnx-embedding", "echo": "echo"}
+_TAKES: Final = {
+    "llama.cpp": ("model.gguf",),
+    "openvino": ("openvino_model.bin", "openvino_model.xml", "tokenizer.json", "chat.json"),
+    "onnxruntime": ("model.onnx", "tokenizer.json"),
+    "echo": (),
+}
+"""Files that an engine's worker takes, by name and in this order."""
+_TEXT_ENGINES: Final[Mapping[str, type[TextEngine]]] = {"llama": LlamaEngine, "openvino": TextEngine}
 
 
 class Worker(Protocol):
@@ -57,13 +68,36 @@ class _Place:
     started: float = 0.0
     failures: int = 0
     not_before: float = 0.0
+    used: float = 0.0
+    memory: int = 0
+    tainted: bool = False
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a worker holds the model."""
+        return self.worker is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is loaded, and nobody uses it or has just been given it to use."""
+        engine = self.engine
+        return engine is not None and not (engine.busy or self.lock.locked() or _now() - self.used < _GIVEN_SECONDS)
+
+
+def memory_of(model: Model, pool: int) -> int:
+    """Return the bytes that a loaded model takes, about: its files as mapped, the form its engine lays them out in, the contexts of
+    ``pool`` tokens, and what the engine itself takes.
+    """
+    factor, engine = {"llama.cpp": (1.6, 300 << 20), "openvino": (2.4, 500 << 20)}.get(model.engine, (3.0, 150 << 20))
+    return int(model.size * factor) + engine + pool * _BYTES_PER_TOKEN
 
 
 class EngineRegistry:
     """Implements ``core.ports.engine.Engines``.
 
     ``find`` looks a model up by name or alias. ``verify`` raises unless the model's manifest is signed by this
-    installation. ``options``: ``context_length``, ``parallel``, ``threads``. ``load_seconds`` bounds one load.
+    installation. ``options``: ``context_length``, ``parallel``, ``threads``. ``load_seconds`` bounds one load, ``memory``
+    the bytes that all loaded models may take together: what has not been used for longest makes room, never one that answers.
     """
 
     def __init__(
@@ -75,6 +109,7 @@ class EngineRegistry:
         options: Mapping[str, int],
         *,
         load_seconds: float = 180.0,
+        memory: int | None = None,
     ) -> None:
         self._launcher = launcher
         self._folder = folder
@@ -82,6 +117,8 @@ class EngineRegistry:
         self._verify = verify
         self._options = dict(options)
         self._load_seconds = load_seconds
+        self._memory = memory
+        self._room = asyncio.Lock()  # one at a time makes room and loads: two would both see the same room
         self._places: dict[str, _Place] = {}
 
     async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> SocketEngine:
@@ -107,15 +144,20 @@ class EngineRegistry:
             hashes = tuple(file.sha256 for file in model.files)
             if place.engine is not None and place.worker is not None:
                 if place.files == hashes and await _alive(place.engine, place.worker):
+                    place.used = _now()
                     return place.engine
                 await self._unload(place)
             return await self._reload(model, place, hashes)
 
     async def forget(self, cache_key: str) -> None:
-        """Drop what engines cached of this user's prompts."""
+        """Drop what engines cached of this user's prompts. A worker that cannot forget whole ends as soon as it is idle."""
         for place in self._places.values():
-            if place.engine is not None and place.worker is not None and not place.worker.died.is_set():
-                await place.engine.forget(cache_key)
+            if place.engine is None or place.worker is None or place.worker.died.is_set():
+                continue
+            await place.engine.forget(cache_key)
+            if isinstance(place.engine, TextEngine) and cache_key in place.engine.served:
+                place.tainted = not place.engine.forgets_whole
+        await self.unload_idle(math.inf)
 
     async def close(self) -> None:
         """Stop all workers of this registry."""
@@ -124,7 +166,7 @@ class EngineRegistry:
                 await self._unload(place)
 
     async def _unload(self, place: _Place) -> None:
-        worker, place.engine, place.worker = place.worker, None, None
+        worker, place.engine, place.worker, place.tainted = place.worker, None, None, False
         if worker is None:
             return
         if not worker.died.is_set():
@@ -142,13 +184,58 @@ class EngineRegistry:
                 code="worker_died",
                 hint="the machine may be short of memory: see `pai doctor`",
             )
-        try:
-            place.worker, place.engine = await self._load(model)
-        except Unavailable:
-            _put_off(place)
-            raise
-        place.files, place.started = hashes, _now()
+        async with self._room:
+            place.memory = await self._make_room(model)
+            try:
+                place.worker, place.engine = await self._load(model)
+            except Unavailable:
+                _put_off(place)
+                raise
+        place.files, place.started, place.used = hashes, _now(), _now()
         return place.engine
+
+    async def _make_room(self, model: Model) -> int:
+        """Unload what has not been used for longest until the model fits; return the bytes it takes. Raises Unavailable."""
+        needed = memory_of(model, self._options_of(_KINDS.get(model.engine, ""), model).get("pool", 0))
+        patience = _now() + _ROOM_SECONDS
+        while self._memory is not None:
+            loaded = [place for place in self._places.values() if place.loaded]
+            if sum(place.memory for place in loaded) + needed <= self._memory:
+                break
+            idle = [place for place in loaded if place.idle]
+            if not idle and loaded and needed <= self._memory and _now() < patience:
+                await asyncio.sleep(_POLL_SECONDS * 10)
+                continue
+            if not idle:
+                beside = " beside what is answering now" if loaded else ""
+                raise Unavailable(
+                    f"{model.name} needs about {needed >> 20} MB, which do not fit{beside} (all models: {self._memory >> 20} MB)",
+                    code="no_memory",
+                    hint="wait and try again, take a smaller model or fewer bits, or raise models.memory_mb",
+                )
+            await self._unload(min(idle, key=lambda place: place.used))
+        return needed
+
+    async def unload_idle(self, seconds: float) -> None:
+        """Unload models that nobody has used for so long, and those that hold what is to be forgotten."""
+        for place in list(self._places.values()):
+            free = place.engine is not None and not (place.engine.busy or place.lock.locked())
+            if (free and place.tainted) or (place.idle and _now() - place.used >= seconds):
+                async with place.lock:
+                    await self._unload(place)
+
+    def resident(self) -> list[dict[str, object]]:
+        """Return what is loaded: ``model``, ``memory`` (bytes, about), ``busy`` (requests), ``idle_seconds``."""
+        return [
+            {
+                "model": place.engine.model.name,
+                "memory": place.memory,
+                "busy": place.engine.busy,
+                "idle_seconds": round(_now() - place.used, 1),
+            }
+            for place in self._places.values()
+            if place.engine is not None
+        ]
 
     async def _load(self, model: Model) -> tuple[Worker, SocketEngine]:
         kind = _KINDS.get(model.engine)
@@ -159,10 +246,10 @@ class EngineRegistry:
         try:
             # ``append`` in a loop: what was opened before a failure is closed below.
             for file in model.files:
-                fds.append(_open(self._folder, model.name, file.path))  # noqa: PERF401
+                fds.append(open_file(self._folder, model.name, file.path))  # noqa: PERF401
             for fd, file in zip(fds, model.files, strict=True):
                 # The worker gets the very descriptors hashed here, not names that could come to mean other files.
-                if await asyncio.to_thread(_sha256, fd) != file.sha256:
+                if await asyncio.to_thread(sha256_of_fd, fd) != file.sha256:
                     raise Corrupt(
                         f"{file.path} of {model.name} is not the file that was signed",
                         code="model_changed",
@@ -196,7 +283,7 @@ class EngineRegistry:
     def _options_of(self, kind: str, model: Model) -> dict[str, int]:
         context = min(self._options.get("context_length", model.context_length), model.context_length)
         match kind:
-            case "llama":
+            case "llama" | "openvino":
                 threads = self._options.get("threads", 0)
                 parallel = self._options.get("parallel", 8)
                 pool = context * (_POOL_FACTOR if parallel > 1 else 1)
@@ -211,9 +298,9 @@ class EngineRegistry:
         context = options.get("context_length", model.context_length)
         reference = ModelRef(model.name, model.sha256)
         capabilities = _capabilities(model, context)
-        if kind == "llama":
-            parallel, pool = options["parallel"], options["pool"]
-            return LlamaEngine(worker.socket_path, reference, capabilities, parallel=parallel, pool=pool)
+        if kind in _TEXT_ENGINES:
+            make, parallel, pool = _TEXT_ENGINES[kind], options["parallel"], options["pool"]
+            return make(worker.socket_path, reference, capabilities, parallel=parallel, pool=pool)
         return SocketEngine(worker.socket_path, reference, capabilities)
 
 
@@ -236,7 +323,7 @@ def _put_off(place: _Place) -> None:
     place.not_before = _now() + (min(2.0 ** (place.failures - 2), _LONGEST_PAUSE) if place.failures > 1 else 0.0)
 
 
-def _open(folder: Path, name: str, path: str) -> int:
+def open_file(folder: Path, name: str, path: str) -> int:
     """Open a model's file below ``folder``; no part of the way may be a symbolic link."""
     parts = (name, *PurePosixPath(path).parts)
     if any(part in {"", ".", "..", "/"} or "/" in part for part in parts):
@@ -258,22 +345,20 @@ def _open(folder: Path, name: str, path: str) -> int:
         os.close(at)
 
 
-def _sha256(fd: int) -> str:
+def sha256_of_fd(fd: int) -> str:
+    """Return the SHA-256 of an open file, hex; its own offset moves to the end."""
     with os.fdopen(os.dup(fd), "rb") as file:
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _ordered(model: Model, fds: Sequence[int]) -> list[int]:
-    """Return the descriptors a worker takes: the weights, then for embeddings the tokeniser."""
-    if model.engine == "echo":
-        return []
-    if model.engine != "onnxruntime":
-        return [fds[0]]
-    for fd, file in zip(fds, model.files, strict=True):
-        if PurePosixPath(file.path).name == "tokenizer.json":
-            return [fds[0], fd]
-    raise Corrupt(f"{model.name} has no tokenizer.json", code="model_changed", hint="import the model again")
+    """Return the descriptors that the worker takes, in its order. Raises Corrupt when the model lacks one."""
+    named = {PurePosixPath(file.path).name: fd for fd, file in zip(fds, model.files, strict=True)}
+    missing = [name for name in _TAKES[model.engine] if name not in named]
+    if missing:
+        raise Corrupt(f"{model.name} has no {missing[0]}", code="model_changed", hint="import the model again")
+    return [named[name] for name in _TAKES[model.engine]]
 
 
 def _capabilities(model: Model, context: int) -> Capabilities:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
+
+from pai.foundation.errors import Throttled
+
+MOST_WAITING: Final = 128
+"""Requests of one owner that may wait; what comes then is refused at once."""
 
 
 @dataclass(slots=True)
@@ -28,13 +34,29 @@ class _Waiting:
 
 
 class Slots:
-    """``count`` slots that share a pool of ``pool`` tokens of context. First come, first served."""
+    """``count`` slots that share a pool of ``pool`` tokens of context.
 
-    def __init__(self, count: int, pool: int) -> None:
+    The next turn belongs to the owner who has the fewest under way, among those to who has waited longest: whoever sends a
+    hundred requests at once keeps nobody else waiting for more than one of them. ``wait_seconds`` bounds the wait.
+    """
+
+    def __init__(self, count: int, pool: int, *, wait_seconds: float = 600.0) -> None:
         self._slots = [Slot(number) for number in range(count)]
         self._pool = pool
-        self._waiting: deque[_Waiting] = deque()
+        self._wait_seconds = wait_seconds
+        self._waiting: list[_Waiting] = []
+        self._running: Counter[str] = Counter()
         self._clock = 0
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return len(self._waiting)
+
+    @property
+    def busy(self) -> int:
+        """Requests under way."""
+        return sum(slot.busy for slot in self._slots)
 
     @asynccontextmanager
     async def take(self, owner: str, tokens: int) -> AsyncIterator[tuple[int, bool]]:
@@ -42,24 +64,32 @@ class Slots:
 
         Gives the slot's number and whether its cache may be used.
 
-        An empty ``owner`` never shares a cache, not even with itself.
+        An empty ``owner`` never shares a cache, not even with itself. Raises Throttled when too many wait already, or
+        when the turn does not come in time.
         """
+        if sum(one.owner == owner for one in self._waiting) >= MOST_WAITING:
+            raise Throttled(
+                "too many requests are waiting", code="queue_full", hint="send fewer at once", retry_after=5
+            )
         waiting = _Waiting(owner, min(tokens, self._pool), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._serve()
         try:
-            slot, reuse = await waiting.turn
-        except asyncio.CancelledError:
+            slot, reuse = await asyncio.wait_for(asyncio.shield(waiting.turn), self._wait_seconds)
+        except BaseException as error:
             if waiting.turn.done() and not waiting.turn.cancelled():
-                self._release(waiting.turn.result()[0])
+                self._release(waiting.turn.result()[0], owner)
             elif waiting in self._waiting:
                 self._waiting.remove(waiting)
                 self._serve()
+            if isinstance(error, TimeoutError):
+                hint = "the machine has more to do than it can: ask for less at once"
+                raise Throttled("no turn came in time", code="queue_timeout", hint=hint, retry_after=30) from error
             raise
         try:
             yield slot.number, reuse
         finally:
-            self._release(slot)
+            self._release(slot, owner)
 
     def forget(self, owner: str) -> list[int]:
         """Let nobody use the caches of ``owner`` again; return the numbers of all its slots, busy ones too."""
@@ -70,23 +100,27 @@ class Slots:
 
     def _serve(self) -> None:
         while self._waiting:
-            waiting = self._waiting[0]
+            # min takes the first of equals: the list is in order of arrival.
+            waiting = min(self._waiting, key=lambda one: self._running[one.owner])
             free = [slot for slot in self._slots if not slot.busy]
             if not free or self._reserved() + waiting.tokens > self._pool:
-                return
-            self._waiting.popleft()
-            if not waiting.turn.cancelled():
-                waiting.turn.set_result(self._give(waiting, free))
+                return  # nobody overtakes: a long request would wait for ever behind short ones
+            self._waiting.remove(waiting)
+            waiting.turn.set_result(self._give(waiting, free))
 
     def _give(self, waiting: _Waiting, free: list[Slot]) -> tuple[Slot, bool]:
         own = [slot for slot in free if waiting.owner and slot.owner == waiting.owner]
         slot = max(own, key=lambda s: s.used) if own else min(free, key=lambda s: (s.owner is not None, s.used))
         self._clock += 1
+        self._running[waiting.owner] += 1
         slot.owner, slot.busy, slot.used, slot.reserved = waiting.owner or None, True, self._clock, waiting.tokens
         return slot, bool(own)
 
-    def _release(self, slot: Slot) -> None:
+    def _release(self, slot: Slot, owner: str) -> None:
         slot.busy, slot.reserved = False, 0
+        self._running[owner] -= 1
+        if not self._running[owner]:
+            del self._running[owner]
         self._serve()
 
     def _reserved(self) -> int:

@@ -27,6 +27,7 @@ class SocketEngine:
         self._socket_path = socket_path
         self._model = model
         self._capabilities = capabilities
+        self._open = 0
         self.lost = False
         """Whether a request found the worker gone; the registry looks into it before the next one."""
 
@@ -40,6 +41,11 @@ class SocketEngine:
         """What this engine can do."""
         return self._capabilities
 
+    @property
+    def busy(self) -> int:
+        """Requests that are under way or wait."""
+        return self._open
+
     async def healthy(self) -> bool:
         """Return whether the worker answers and its model is loaded."""
         try:
@@ -51,6 +57,15 @@ class SocketEngine:
 
     async def chat(self, request_: ChatRequest) -> AsyncIterator[ChatDelta]:
         """Generate; leaving the iterator closes the connection, which stops the worker's generation."""
+        self._open += 1
+        try:
+            async with aclosing(self._generated(request_)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        finally:
+            self._open -= 1
+
+    async def _generated(self, request_: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         body = completion_body(request_)
         prompt = body["prompt"] = await self._prompt(request_)
         if isinstance(prompt, str) and request_.prompt is None and prompt.rstrip().endswith(_THINK):
@@ -117,11 +132,14 @@ class SocketEngine:
         return nullcontext()
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        self._open += 1
         try:
             async with request(self._socket_path, "POST", path, body) as response:
                 content = await response.whole()
         except WorkerGoneError as error:
             raise self._gone() from error
+        finally:
+            self._open -= 1
         if response.status != 200:
             raise self._refused(response.status, content)
         return self._decoded(content)

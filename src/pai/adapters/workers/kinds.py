@@ -47,6 +47,17 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
         "onnx-embedding": WorkerKind(
             descriptors=2, nice=5, options={"max_tokens": Range(8, 8192, 256), "threads": Range(0, 256, 2)}
         ),
+        "openvino": WorkerKind(
+            descriptors=4,
+            nice=0,
+            options={
+                "context_length": Range(256, 1 << 20, 8192),
+                "pool": Range(256, 1 << 22, 16384),
+                "parallel": Range(1, 64, 8),
+                "threads": Range(0, 256, 0),
+            },
+        ),
+        "converter": WorkerKind(descriptors=1, nice=10, options={"threads": Range(0, 256, 0)}),
         "echo": WorkerKind(descriptors=0, nice=0, options={"context_length": Range(16, 1 << 20, 8192)}),
         "parser": WorkerKind(
             descriptors=1,

@@ -97,6 +97,8 @@ class _Exchange:
             for task in (answer, left):
                 if not task.done():
                     task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            await left  # a connection that broke is a client that left
         with contextlib.suppress(asyncio.CancelledError):
             await answer
 

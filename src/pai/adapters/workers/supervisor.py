@@ -27,6 +27,12 @@ from pai.adapters.workers.messages import FrameError, decode_mapping, receive_fr
 from pai.foundation.errors import Invalid, PaiError, Unavailable
 
 _WORKER_MODULE: Final = "pai.bootstrap.worker"
+_FORGETFUL: Final = {
+    # Memory is overwritten when it is given back (mallopt(3), M_PERTURB), and all of Python's goes through malloc: what people typed
+    # must not outlive its use. The per-thread cache would keep pieces back unwritten.
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
+    "PYTHONMALLOC": "malloc",
+}
 _FRAME_SECONDS: Final = 5.0
 _END_SECONDS: Final = 5.0
 _MOST_WORKERS: Final = 64
@@ -179,8 +185,9 @@ class Supervisor:
             f"--parent={os.getpid()}",
         ]
         return subprocess.Popen(
-            [sys.executable, "-I", "-m", _WORKER_MODULE, *arguments],
-            env=self._environment,
+            # As -I, but for what is said of memory: the environment is built from nothing by us.
+            [sys.executable, "-s", "-P", "-m", _WORKER_MODULE, *arguments],
+            env={**self._environment, **_FORGETFUL},
             pass_fds=(*fds, status),
             close_fds=True,
             stdin=subprocess.DEVNULL,

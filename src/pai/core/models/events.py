@@ -17,6 +17,24 @@ class ModelImported(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConverted(Event):
+    """A model was made into another format, signed and registered."""
+
+    name: ClassVar[str] = "models:model:convert"
+    source: str
+    source_sha256: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelActivated(Event):
+    """Aliases point at another model now."""
+
+    name: ClassVar[str] = "models:model:activate"
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatStarted(Event):
     """A chat request was accepted; written before the model sees it."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pai.core.audit.ports import AuditTrail
-from pai.core.models.values import Model
+from pai.core.models.values import Model, ModelFile
 
 
 class ModelRepository(Protocol):
@@ -17,6 +17,14 @@ class ModelRepository(Protocol):
     def list(self) -> Sequence[Model]: ...
     def set_alias(self, alias: str, name: str) -> None: ...
     def remove(self, name: str) -> None: ...
+
+
+class Converter(Protocol):
+    """Makes models into another format."""
+
+    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:
+        """Return the files of the converted model, kept under the name ``target``. Raises Unsupported, Unavailable or Corrupt."""
+        ...
 
 
 class ModelsUnit(Protocol):

@@ -11,6 +11,7 @@ class Permission(StrEnum):
     """Every permission. A route or command names exactly one."""
 
     MODELS_LIST = "models:list"
+    MODELS_MANAGE = "models:manage"
     CHAT = "inference:chat"
     EMBED = "inference:embed"
     COLLECTION_CREATE = "knowledge:collection-create"
@@ -37,6 +38,7 @@ class Permission(StrEnum):
 
 SCOPES: dict[Permission, Scope | None] = {
     Permission.MODELS_LIST: None,
+    Permission.MODELS_MANAGE: Scope.ADMIN,
     Permission.CHAT: Scope.INFERENCE,
     Permission.EMBED: Scope.INFERENCE,
     Permission.COLLECTION_CREATE: Scope.KNOWLEDGE,

@@ -13,6 +13,7 @@ from pai.core.identity.setup import Setup
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
+from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
@@ -25,6 +26,7 @@ class Services:
     accounts: Accounts
     keys: ApiKeys
     inference: Inference
+    conversions: Conversions
     collections: Collections
     ingest: Ingest
     answering: Answering

@@ -16,7 +16,7 @@ import pai
 from pai.core.identity.liveness import Liveness
 from pai.core.ports.engine import ChatDelta
 from pai.entrypoints.http.streams import PieceResponse, while_valid
-from pai.entrypoints.openai_api.routes import chat_completions
+from pai.entrypoints.openai_api.chat import chat_completions
 from pai.entrypoints.openai_api.schemas import ChatCompletion
 from pai.foundation.actor import Actor, ActorKind, Role
 from pai.foundation.errors import Unauthenticated

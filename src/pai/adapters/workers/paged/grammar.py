@@ -45,9 +45,8 @@ class Grammars:
         """Return the matcher of a schema. Raises RefusedError for one that cannot be followed."""
         import llguidance
 
-        defaults: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
         try:
-            text = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema), defaults=defaults)
+            text = llguidance.LLMatcher.grammar_from_json_schema(json.dumps(schema))
             matcher = llguidance.LLMatcher(self._tokenizer, text, log_level=0)
         except (ValueError, TypeError) as error:
             raise RefusedError("the JSON schema cannot be followed") from error

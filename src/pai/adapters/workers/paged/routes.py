@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class _Engine:
         loop, done = asyncio.get_running_loop(), asyncio.Event()
         self._batching.forget(str(body["owner"]), lambda: loop.call_soon_threadsafe(done.set))
         await done.wait()
+        gc.collect()  # what is only held by itself is given back now, and overwritten
         return {"forgotten": True}
 
     async def completion(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """A model's own chat template, rendered in a sandbox of the template language inside the worker's walls.
 
-Templates come with models and are programs (Jinja2). They see the messages and tools, reach no attribute that leads out, and change nothing.
+Templates come with models and are programs (Jinja2). They see messages and tools, reach no attribute that leads out, and change
+nothing.
 """
 
 from __future__ import annotations

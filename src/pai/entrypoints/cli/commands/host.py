@@ -187,6 +187,41 @@ def models_show(context: Context, name: str, json_: bool) -> None:
     show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
 
 
+@models.command("convert")
+@click.argument("name")
+@click.option("--no-measure", is_flag=True, help="Do not compare speed and answers before and after.")
+@click.option("--no-activate", is_flag=True, help="Leave the aliases where they are.")
+@as_json
+@click.pass_obj
+def models_convert(context: Context, name: str, no_measure: bool, no_activate: bool, json_: bool) -> None:
+    """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors; the GGUF file stays.
+
+    Takes half a minute for a model of 1 GB. With a server running it is measured before and after, and becomes the default
+    unless it answers worse. Example: pai models convert default
+    """
+    click.echo("converting; this takes a while ...", err=True)
+    value = call(context, "models.convert", name=name, measure=not no_measure, activate=not no_activate)
+    told = [f"{value['model']['name']}: {', '.join(value['model']['aliases']) or 'no alias'}"]
+    told += [_measured(when, value[when], value["questions"]) for when in ("before", "after") if value[when]]
+    show(context, value, "\n".join(told))
+
+
+def _measured(when: str, one: dict[str, Any], questions: int) -> str:
+    rates = f"prompt {one['prompt_rate']:.0f} tokens/s, answer {one['answer_rate']:.1f} tokens/s"
+    return f"{when:>7}: {rates}, {one['right']} of {questions} control questions right"
+
+
+@models.command("activate")
+@click.argument("name")
+@click.option("--alias", default="default", show_default=True, help="The alias that is to mean this model.")
+@as_json
+@click.pass_obj
+def models_activate(context: Context, name: str, alias: str, json_: bool) -> None:
+    """Let an alias mean another model. Example: pai models activate qwen2.5-coder-1.5b-instruct"""
+    value = call(context, "models.activate", name=name, alias=alias)
+    show(context, value, f"{alias} is {value['name']} now")
+
+
 @click.group()
 def audit() -> None:
     """The audit log. Example: pai audit verify"""

@@ -1,0 +1,93 @@
+"""Conversion in a worker behind walls: one descriptor in, files in its own folder out, hashed before they get a name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from pai.adapters.engines.connection import WorkerGoneError, request
+from pai.adapters.engines.registry import WorkerLauncher, open_file, sha256_of_fd
+from pai.core.models.values import Model, ModelFile
+from pai.foundation.errors import Corrupt, Unavailable, Unsupported
+
+_DISK_FACTOR: Final = 3  # a copy for the library, what it writes, and some room
+_MEMORY_FACTOR: Final = 3.5
+
+
+class WorkerConverter:
+    """Implements ``core.models.ports.Converter``. ``folder`` holds a folder per model; ``memory`` returns the bytes that are free."""
+
+    def __init__(
+        self, launcher: WorkerLauncher, folder: Path, verify: Callable[[Model], None], memory: Callable[[], int]
+    ) -> None:
+        self._launcher = launcher
+        self._folder = folder
+        self._verify = verify
+        self._memory = memory
+
+    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:
+        """Return the files of the converted model, which lie in the folder named ``target``. Raises Unsupported, Unavailable, Corrupt."""
+        self._check_room(model)
+        self._verify(model)
+        fd = open_file(self._folder, model.name, model.files[0].path)
+        try:
+            if await asyncio.to_thread(sha256_of_fd, fd) != model.sha256:
+                raise Corrupt(
+                    f"{model.name} is not the file that was signed", code="model_changed", hint="import it again"
+                )
+            worker = await self._launcher.start("converter", [fd], {"threads": 0})
+        finally:
+            os.close(fd)
+        try:
+            names = await _converted(worker.socket_path)
+            return await asyncio.to_thread(self._take, worker.socket_path.parent, names, self._folder / target)
+        finally:
+            await self._launcher.stop(worker.id)
+
+    def _check_room(self, model: Model) -> None:
+        """Refuse what would fill the disk or make the kernel end processes. Raises Unavailable."""
+        stat = os.statvfs(self._folder)
+        for what, have, need in (
+            ("disk", stat.f_bavail * stat.f_frsize, model.size * _DISK_FACTOR),
+            ("memory", self._memory(), int(model.size * _MEMORY_FACTOR)),
+        ):
+            if have < need:
+                raise Unavailable(
+                    f"converting {model.name} needs about {need >> 20} MB of free {what}; there are {have >> 20}",
+                    code="no_room",
+                    hint="free some, or keep the model as it is",
+                )
+
+    @staticmethod
+    def _take(made: Path, names: list[str], target: Path) -> tuple[ModelFile, ...]:
+        target.mkdir(mode=0o700, exist_ok=True)
+        files = []
+        for name in names:
+            if Path(name).name != name:
+                raise Corrupt("the converter names a file outside its folder", code="engine_failed")
+            # Opened without following links, in a folder that the worker has written.
+            fd = os.open(made / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with contextlib.closing(os.fdopen(fd, "rb")) as file:
+                files.append(ModelFile(name, sha256_of_fd(file.fileno()), os.fstat(file.fileno()).st_size))
+            (made / name).replace(target / name)
+        return tuple(files)
+
+
+async def _converted(socket_path: Path) -> list[str]:
+    try:
+        async with request(socket_path, "POST", "/convert", {}) as response:
+            told: dict[str, Any] = msgspec.json.decode(await response.whole())
+    except WorkerGoneError as error:
+        raise Unavailable(
+            "the converter stopped", code="worker_died", hint="the machine may be short of memory: see `pai doctor`"
+        ) from error
+    if response.status != 200:
+        problem = told["error"]
+        raise Unsupported(str(problem["message"])[:300], code="unsupported_conversion", hint="it runs on llama.cpp")
+    return [str(name) for name in told["files"]]

@@ -1,0 +1,70 @@
+"""Text by a worker with a place for several answers: fair turns, and prompt caches that cross no users."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from pai.adapters.engines.slots import Slots
+from pai.adapters.engines.socket_engine import SocketEngine
+from pai.core.ports.engine import Capabilities, ChatRequest
+from pai.foundation.refs import ModelRef
+
+_USUAL_ANSWER: Final = 1024  # tokens reserved for an answer without a limit
+_BYTES_PER_TOKEN: Final = 3  # a low estimate: reserves rather too much
+
+
+class TextEngine(SocketEngine):
+    """The engine of a worker that writes ``parallel`` answers at once and keeps ``pool`` tokens of their contexts.
+
+    The worker itself keeps the caches of different owners apart (``paged``): it is told whose each request is.
+    """
+
+    forgets_whole: ClassVar[bool] = True
+    """Whether nothing of an owner's is left in the worker's memory after ``forget``; else the worker has to end for that."""
+
+    def __init__(
+        self, socket_path: Path, model: ModelRef, capabilities: Capabilities, *, parallel: int, pool: int
+    ) -> None:
+        super().__init__(socket_path, model, capabilities)
+        self._slots = Slots(parallel, pool)
+        self.served: set[str] = set()
+        """Whose prompts the worker has seen."""
+
+    async def forget(self, cache_key: str) -> None:
+        """Drop what is cached for this user: at logout, erasure and the end of retention."""
+        self._slots.forget(cache_key)
+        await self._post("/forget", {"owner": cache_key})
+
+    def _placed(self, request_: ChatRequest, body: dict[str, Any]) -> AbstractAsyncContextManager[object]:
+        return self._in_slot(request_, body)
+
+    @asynccontextmanager
+    async def _in_slot(self, request_: ChatRequest, body: dict[str, Any]) -> AsyncIterator[None]:
+        prompt = body["prompt"]
+        size = len(prompt.encode()) // _BYTES_PER_TOKEN if isinstance(prompt, str) else len(prompt)
+        tokens = min(size + (request_.max_tokens or _USUAL_ANSWER), self.capabilities.context_length)
+        self.served.add(request_.cache_key)
+        async with self._slots.take(request_.cache_key, tokens) as (number, reuse):
+            body["id_slot"] = number
+            body["cache_prompt"] = reuse
+            yield
+
+
+class LlamaEngine(TextEngine):
+    """llama.cpp's server, whose caches lie in slots: each request names its own.
+
+    A slot's cache is switched on only when the same ``cache_key`` filled it; for anyone else the slot starts from nothing, so
+    neither an answer nor its timing depends on another user's prompt being cached.
+    """
+
+    forgets_whole: ClassVar[bool] = False  # pieces of requests stay on the stacks of the server's threads
+
+    async def forget(self, cache_key: str) -> None:
+        """Drop what is cached for this user: at logout, erasure and the end of retention."""
+        for number in self._slots.forget(cache_key):
+            # An empty prompt takes the place of the cached one; a busy slot does it when its answer has ended.
+            body = {"prompt": "", "n_predict": 0, "id_slot": number, "cache_prompt": False, "stream": False}
+            await self._post("/completion", body)

@@ -1,0 +1,46 @@
+"""At first initialisation: the chat model in the form that this processor reads fastest, where that is known to help."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pai.foundation.actor import OPERATOR
+from pai.foundation.errors import PaiError
+
+if TYPE_CHECKING:
+    from pai.bootstrap.compose import Base
+
+
+def make_fast_form(base: Base, progress: Callable[[str], None]) -> float:
+    """Convert the default chat model and make the new form the default; return the seconds it took, 0 when there was nothing to do.
+
+    Nothing is lost where it cannot be done: the model goes on running as it is, and ``progress`` is told why.
+    """
+    from pai.adapters.system.processors import matrix_extensions
+    from pai.adapters.workers.launcher import LocalLauncher
+    from pai.bootstrap.compose import NoEngines, conversions_for
+    from pai.bootstrap.telemetry import child_environment
+
+    model = asyncio.run(base.storage.read(lambda unit: unit.models.get("default")))
+    if model is None or model.engine != "llama.cpp":
+        return 0.0
+    if not matrix_extensions():
+        progress("this processor multiplies small numbers no faster than others: the model stays on llama.cpp")
+        return 0.0
+    progress("laying the model out for this processor (once, about half a minute) ...")
+    launcher = LocalLauncher(base.home.root / "run" / "w", child_environment())
+
+    async def convert() -> float:
+        began = asyncio.get_running_loop().time()
+        await conversions_for(base, launcher, NoEngines()).convert(OPERATOR, "default", measure=False)
+        return asyncio.get_running_loop().time() - began
+
+    try:
+        return asyncio.run(convert())
+    except PaiError as error:
+        progress(f"it stays on llama.cpp: {error.message} ({error.hint})")
+        return 0.0
+    finally:
+        launcher.close()

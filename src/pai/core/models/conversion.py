@@ -1,0 +1,175 @@
+"""Models made into another format: the output inherits its source's record, is signed anew, and says how it compares."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pai.core.models.events import ModelActivated, ModelConverted
+from pai.core.models.generation import generation
+from pai.core.models.ports import Converter, ModelsUnit
+from pai.core.models.values import Model
+from pai.core.policy.ports import Policy
+from pai.core.policy.values import Permission
+from pai.core.ports.clock import Clock
+from pai.core.ports.engine import ChatMessage, ChatRequest, Engine, Engines
+from pai.core.ports.work import Work
+from pai.foundation.actor import Actor
+from pai.foundation.errors import NotFound, Unsupported
+from pai.foundation.refs import ModelRef, ResourceRef
+
+CONTROL = (
+    ("The meeting of the board is on 14 May at 9:30 in room 12. When is the meeting?", "14 may"),
+    ("Refunds take 14 days and are free of charge. How long do refunds take?", "14 days"),
+    ("Invoice 4711 amounts to 1,250.40 euros. What is the amount of invoice 4711?", "1,250.40"),
+    ("Berta Kiesel keeps the key; Otto Lang keeps the seal. Who keeps the seal?", "otto lang"),
+    ("Visitors enter by the north gate; deliveries use the south gate. Which gate do deliveries use?", "south"),
+    ("The contract began in 2019 and ends in 2027. In which year does it end?", "2027"),
+    ("Take 5 ml in the morning and 10 ml at night. How much is taken at night?", "10 ml"),
+    ("What is the capital of France?", "paris"),
+    ("What is 7 plus 5?", "12"),
+    ("Which planet is called the red planet?", "mars"),
+)
+"""Control questions and what a right answer holds. Easy on purpose: a conversion that loses one has broken something."""
+
+_TEXT = " ".join(question for question, _ in CONTROL)
+_NEW_TOKENS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A model as measured here: tokens per second of a prompt and of an answer for one user, seconds to load (0 when it was loaded),
+    and how many control questions it answers rightly."""
+
+    prompt_rate: float
+    answer_rate: float
+    load_seconds: float
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The new model, and what was measured before and after; None when that was not asked for."""
+
+    model: Model
+    before: Measured | None = None
+    after: Measured | None = None
+
+
+async def measured(engines: Engines, name: str) -> Measured:
+    """Measure a model. Raises as ``Engines.get``."""
+    began = time.monotonic()
+    engine = await engines.get(name)
+    loaded = time.monotonic() - began
+    right = 0
+    for question, wanted in CONTROL:
+        answer, _, _ = await _timed(engine, question, _NEW_TOKENS)
+        right += wanted in answer.lower()
+    _, first, usage = await _timed(engine, _TEXT, 1)
+    _, seconds, several = await _timed(engine, "Count from one to thirty in words.", _NEW_TOKENS)
+    _, start, _ = await _timed(engine, "Count from one to thirty in words.", 1)
+    rate = (several[1] - 1) / max(seconds - start, 1e-3)
+    return Measured(usage[0] / first, rate, loaded, right)
+
+
+async def _timed(engine: Engine, text: str, tokens: int) -> tuple[str, float, tuple[int, int]]:
+    """Return the answer, its seconds, and the tokens of prompt and answer."""
+    began, answer, counted = time.monotonic(), "", (0, 0)
+    request = ChatRequest((ChatMessage("user", text),), max_tokens=tokens, temperature=0.0)
+    async with generation(engine, request) as deltas:
+        async for delta in deltas:
+            answer += delta.text
+            if delta.usage is not None:
+                counted = (delta.usage.prompt_tokens, delta.usage.completion_tokens)
+    return answer, time.monotonic() - began, counted
+
+
+@dataclass(frozen=True, slots=True)
+class Conversions:
+    """Use cases on formats of models. ``sign`` signs what was just made with this installation's model key."""
+
+    work: Work[ModelsUnit]
+    policy: Policy
+    converter: Converter
+    sign: Callable[[Model], bytes]
+    clock: Clock
+    engines: Engines
+
+    async def convert(self, actor: Actor, name: str, *, measure: bool = True, activate: bool = True) -> Converted:
+        """Make a chat model into OpenVINO's format; with ``activate`` its aliases move to the new one, unless it measures worse.
+
+        Raises NotFound, Denied, Unsupported (the model stays as it is), Unavailable.
+        """
+        source = await self._known(actor, name)
+        if source.engine != "llama.cpp" or source.task != "chat":
+            raise Unsupported(
+                f"{source.name} is not a GGUF chat model", code="unsupported_conversion", hint="see `pai models list`"
+            )
+        target = f"{source.name}-openvino"
+        made = await self.work.read(lambda unit: unit.models.get(target))
+        if made is None:
+            made = dataclasses.replace(
+                source, name=target, engine="openvino", format="openvino-ir", aliases=(), signature=b"",
+                files=await self.converter.convert(source, target), imported_at=self.clock.now(),
+                record=dataclasses.replace(
+                    source.record, origin=f"{source.record.origin}. Made into OpenVINO's format here, from {source.sha256}"
+                ),
+            )  # fmt: skip
+            await self._keep(actor, source, made)
+        before = await measured(self.engines, source.name) if measure else None
+        after = await measured(self.engines, target) if measure else None
+        worse = before is not None and after is not None and after.right < before.right
+        if activate and not worse:
+            await self.activate(actor, target, source.aliases)
+        return Converted(await self._known(actor, target), before, after)
+
+    async def activate(self, actor: Actor, name: str, aliases: Sequence[str]) -> Model:
+        """Point aliases at a model; what they pointed at stays and can be activated again. Raises NotFound, Denied."""
+        model = await self._known(actor, name)
+        if unknown := [alias for alias in aliases if not alias.startswith("default")]:
+            raise Unsupported(f"{unknown[0][:100]!r} is no alias", code="bad_alias", hint="such as default")
+
+        def write(unit: ModelsUnit) -> None:
+            for alias in aliases:
+                unit.models.set_alias(alias, model.name)
+            unit.audit.record(
+                actor, ModelActivated(resource=_ref(model), model=_version(model), aliases=tuple(aliases))
+            )
+
+        await self.work.run(write)
+        return await self._known(actor, name)
+
+    async def _known(self, actor: Actor, name: str) -> Model:
+        self.policy.decide(actor, Permission.MODELS_MANAGE, ResourceRef("model", name))
+        model = await self.work.read(lambda unit: unit.models.get(name))
+        if model is None:
+            raise NotFound(
+                f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`"
+            )
+        return model
+
+    async def _keep(self, actor: Actor, source: Model, made: Model) -> None:
+        signed = dataclasses.replace(made, signature=self.sign(made))
+        event = ModelConverted(
+            resource=_ref(made),
+            model=_version(made),
+            source=source.name,
+            source_sha256=source.sha256,
+            format=made.format,
+        )
+
+        def write(unit: ModelsUnit) -> None:
+            unit.models.add(signed)
+            unit.audit.record(actor, event)
+
+        await self.work.run(write)
+
+
+def _ref(model: Model) -> ResourceRef:
+    return ResourceRef("model", model.name)
+
+
+def _version(model: Model) -> ModelRef:
+    return ModelRef(model.name, model.sha256)
