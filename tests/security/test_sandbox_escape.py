@@ -58,6 +58,7 @@ def test_nothing_is_reached_from_a_worker(kind: str, target: tuple[Path, int]) -
     allowed = ALLOWED - (
         {"read the model"} if kind in {"echo", "parser", "onnx-embedding", "openvino", "converter"} else set()
     )
+    allowed |= {"write own folder"} if kind == "converter" else set()  # what it makes lies there until it is taken
     assert done == allowed, {name: told[name] for name in done ^ allowed}
     assert (folder / "victim").exists()
     assert not (folder / "new").exists()
