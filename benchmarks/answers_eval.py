@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime as dt
 import json
 import os
 import re
@@ -32,10 +33,10 @@ from local_engines import LocalChat, LocalEmbedding, LocalEngines, SilentChat
 from memory_store import MemoryStore
 
 from pai.adapters.documents import parse
-from pai.core.knowledge.answering import ABSTAINED, PASSAGES, SHOWN, decide, generate, opening
+from pai.core.knowledge.answering import SHOWN, consider, find_passages, generate, open_documents
 from pai.core.knowledge.chunking import chunk
-from pai.core.knowledge.evidence import sufficient, weigh
-from pai.core.knowledge.retrieval import retrieve
+from pai.core.knowledge.composing import compose, needs_model
+from pai.core.knowledge.question import parts
 from pai.core.knowledge.values import Answer
 
 SAMPLES = Path(str(resources.files("pai.samples") / "documents"))
@@ -51,13 +52,15 @@ class Outcome:
     source_right: bool
     seconds: float
     draft: str
+    near: bool = False  # the passages shown beside an abstention hold what was asked
 
 
 class Evaluation:
     """A folder of documents in a collection file of its own, and the questions put to it."""
 
-    def __init__(self, engines: LocalEngines, folder: Path) -> None:
+    def __init__(self, engines: LocalEngines, folder: Path, today: dt.date) -> None:
         self.engines = engines
+        self.today = today
         self.folder = folder
         self.store = MemoryStore()
         self.names: dict[str, str] = {}
@@ -79,26 +82,27 @@ class Evaluation:
         return (await self.engines.embedding.embed(texts)).vectors
 
     async def ask(self, question: str) -> tuple[Answer, str]:
-        vector = (await self._embed([question]))[0]
-        hits = retrieve(self.store, question, vector, PASSAGES)
-        documents = {hit.chunk.document_id for hit in hits}
-        openings = {document: opening(self.store, document, self.names[document]) for document in documents}
-        spans = await weigh(question, hits, openings, self._embed)
-        if not sufficient(spans):
-            return Answer(ABSTAINED, True, (), ""), ""
-        draft = await generate(self.engines.chat, "", question, spans)
-        return decide(question, draft, spans, self.names, self.engines.chat.model.name), draft
+        vectors = await self._embed([part.meant for part in parts(question)])
+        asked, hits = find_passages(self.store, question, vectors)
+        documents = open_documents(self.store, hits, self.names)
+        told = await consider(asked, hits, documents, self._embed)
+        draft = await generate(self.engines.chat, "", told[0]) if needs_model(told) else ""
+        return compose(told, draft, self.engines.chat.model.name, self.today), draft
 
     async def measure(self, question: str, expected: dict[str, Any] | None) -> Outcome:
         start = time.monotonic()
         answer, draft = await self.ask(question)
         seconds = time.monotonic() - start
-        quotes = all(source.quote in self.store.chunks([source.chunk_id])[0].text for source in answer.sources)
+        shown = [*answer.sources, *answer.nearest]
+        quotes = all(source.quote in self.store.chunks([source.chunk_id])[0].text for source in shown)
         if expected is None:
             return Outcome(question, answer, answer.abstained, quotes, True, seconds, draft)
         right = not answer.abstained and _accepted(expected, answer.text)
         named = any(source.document == expected["document"] for source in answer.sources)
-        return Outcome(question, answer, right, quotes, named, seconds, draft)
+        near = any(source.document == expected["document"] for source in answer.nearest) and _accepted(
+            expected, " ".join(source.quote for source in answer.nearest)
+        )
+        return Outcome(question, answer, right, quotes, named, seconds, draft, near)
 
 
 def _accepted(expected: dict[str, Any], text: str) -> bool:
@@ -115,6 +119,7 @@ def summary(outcomes: list[Outcome], refusals: list[Outcome]) -> dict[str, Any]:
     return {
         "right": sum(o.right for o in outcomes), "answerable": len(outcomes),
         "wrongly_refused": sum(o.answer.abstained for o in outcomes),
+        "wrongly_refused_but_nearest": sum(o.answer.abstained and o.near for o in outcomes),
         "source_named": sum(o.source_right for o in outcomes),
         "refused": sum(o.right for o in refusals), "unanswerable": len(refusals),
         "quotes_verified": all(o.quotes_hold for o in [*outcomes, *refusals]),
@@ -133,7 +138,8 @@ async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: 
     refusals = [await evaluation.measure(q, None) for q in asked["unanswerable"]]
     for o in () if hidden else [*outcomes, *refusals]:
         mark = "ok " if o.right else "BAD"
-        print(f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}")
+        near = " | ".join(source.quote for source in o.answer.nearest)
+        print(f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}\n      near: {near}")
     kinds = dict.fromkeys(q["kind"] for q in asked["answerable"] if "kind" in q)
     by_kind = {
         kind: [o.right for q, o in zip(asked["answerable"], outcomes, strict=True) if q["kind"] == kind]
@@ -154,7 +160,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         for name in arguments.sets.split(","):
             documents = office if name.startswith("office") else SAMPLES
             if documents not in collections:
-                collections[documents] = Evaluation(engines, documents)
+                collections[documents] = Evaluation(engines, documents, dt.date.fromisoformat(questions()["today"]))
                 await collections[documents].ingest()
             hidden = name in arguments.hide.split(",")
             results[name] = await measure_set(collections[documents], questions()[name], hidden=hidden)

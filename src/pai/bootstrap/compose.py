@@ -138,7 +138,7 @@ def services_for(
         conversions=conversions_for(base, launcher, engines),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
-        answering=Answering(storage, access, engines),
+        answering=Answering(storage, access, engines, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
         ready=ready,

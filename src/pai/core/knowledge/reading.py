@@ -1,0 +1,129 @@
+"""A document as a question meets it: its units, and whom it is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pai.core.knowledge.kinds import Wanted
+from pai.core.knowledge.question import Name, Question
+from pai.core.knowledge.units import Shape, Unit, read, subject_lines
+from pai.core.knowledge.values import Chunk
+from pai.core.knowledge.words import content_words
+
+WHOLE = 200  # passages; of longer documents only what lies around the hits is read
+_TITLE = r"(?:Mr|Mrs|Ms|Dr|Prof|Nurse|Herrn?|Frau)\.?\s+"
+_PERSON = re.compile(rf"(?:{_TITLE})*([A-ZÄÖÜ][\w'’-]+(?:\s+(?:de|van|von|der|den|la|di)\b)*(?:\s+[A-ZÄÖÜ][\w'’-]+)+)")  # noqa: RUF001
+_OPENS = re.compile(rf"^(?:(?:{_TITLE})+[A-ZÄÖÜ][\w'-]+|[A-ZÄÖÜ][\w'-]+\s+[A-ZÄÖÜ][\w'-]+)(?=\s+[a-zäöü])")
+_CAPITAL = re.compile(r"([A-ZÄÖÜ][\w'-]+)\s+$")
+_DOCTOR = re.compile(r"^(?:Dr|Prof|Nurse)\b")
+
+
+@dataclass(frozen=True)
+class Document:
+    """``chunks`` in order; ``whole`` says whether none is left out."""
+
+    id: str
+    name: str
+    chunks: Sequence[Chunk]
+    whole: bool = True
+    _homes: dict[str, bool] = field(default_factory=dict)
+
+    @cached_property
+    def units(self) -> list[Unit]:
+        """All units, in order."""
+        return read(self.chunks)
+
+    @cached_property
+    def title(self) -> str:
+        """The document's name and headings above its first passage."""
+        path = self.chunks[0].heading if self.chunks else ""
+        return f"{self.name} {path}"
+
+    @cached_property
+    def title_words(self) -> frozenset[str]:
+        """Lower-case words of the title, its file's ending apart."""
+        bare = re.sub(r"\.[A-Za-z0-9]{1,8}\b", "", self.title)
+        return frozenset(re.findall(r"[^\W_]+", bare.lower()))
+
+    @cached_property
+    def text(self) -> str:
+        """All that was read."""
+        return "\n".join(chunk.text for chunk in self.chunks)
+
+    @cached_property
+    def words(self) -> set[str]:
+        """Stems of all that was read, and of the title."""
+        return content_words(f"{self.title} {self.text}")
+
+    @cached_property
+    def subject(self) -> str:
+        """The lines that say whom it is about; empty unless they name a person."""
+        lines = "\n".join(subject_lines(self.chunks))
+        return lines if _PERSON.search(lines.partition(":")[2]) else ""
+
+    def members(self, group: int) -> list[Unit]:
+        """Return the rows or items of a list or table, in order."""
+        return [unit for unit in self.units if group and unit.group == group]
+
+
+def document_of(
+    document_id: str, name: str, chunks: Sequence[Chunk], hit_ordinals: Sequence[int], *, whole: int = WHOLE
+) -> Document:
+    """Return a document read whole, or, when it is long, its beginning and what lies around the hits."""
+    if len(chunks) <= whole:
+        return Document(document_id, name, chunks)
+    near = {0, 1, *(at + step for at in hit_ordinals for step in (-2, -1, 0, 1, 2))}
+    return Document(document_id, name, [chunk for chunk in chunks if chunk.ordinal in near], whole=False)
+
+
+def anchored(asked: Question, unit: Unit, document: Document) -> bool:
+    """Return whether a unit speaks of everyone whom the question names: a sentence about another person never answers."""
+    return all(_anchored(name, asked, unit, document) for name in asked.names)
+
+
+def named_in(name: Name, text: str) -> bool:
+    """Return whether a text names someone: by all words, or by the last one without another first name before it."""
+    words = content_words(text)
+    held = [part for part in name if part in words]
+    if len(held) == len(name):
+        return True
+    if name[-1] in held:
+        return not _other_first_name(name, text)
+    return len(name) > 2 and len(held) * 2 >= len(name)
+
+
+def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bool:
+    if len(name) > 1 and name[0] not in document.words and _other_first_name(name, f"{document.title}\n{document.text}"):
+        return False  # "Erik Lindqvist" is asked for, the letter is on Torben Lindqvist
+    if named_in(name, f"{unit.section}\n{unit.text}"):
+        return True
+    if unit.group and any(named_in(name, other.text) for other in document.members(unit.group)):
+        return False  # other rows of the table name them
+    if asked.wanted is not Wanted.PERSON and _about_another(unit, document):
+        return False
+    if unit.shape is Shape.HEADER:
+        return bool(document.subject) and named_in(name, document.subject)
+    if document.subject:
+        near = " ".join(unit.before[-1:])
+        return named_in(name, document.subject) or named_in(name, near) or named_in(name, document.title)
+    return named_in(name, " ".join(unit.before)) or named_in(name, f"{document.title} {document.chunks[0].text}")
+
+
+def _about_another(unit: Unit, document: Document) -> bool:
+    opens = unit.shape is not Shape.ROW and _OPENS.match(unit.text)
+    return bool(opens) and not (document.subject and _DOCTOR.match(unit.text))
+
+
+def _other_first_name(name: Name, text: str) -> bool:
+    for match in re.finditer(r"[^\W\d_]+", text):
+        if content_words(match.group()) == {name[-1]}:
+            before = _CAPITAL.search(text[max(0, match.start() - 30) : match.start()])
+            if before and before.group(1) not in _TITLES and not content_words(before.group(1)) & set(name):
+                return True
+    return False
+
+
+_TITLES = frozenset("Mr Mrs Ms Dr Prof Nurse Herr Herrn Frau Re Dear The To Von An Patient Mister".split())

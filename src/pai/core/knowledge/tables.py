@@ -1,0 +1,181 @@
+"""Table rows as sentences, and what can be computed over the rows of one table without guessing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Sequence
+
+from pai.core.knowledge.kinds import Wanted, holds
+from pai.core.knowledge.likeness import known_words, likeness
+from pai.core.knowledge.question import Order, Question, is_kind
+from pai.core.knowledge.reading import named_in
+from pai.core.knowledge.units import Shape, Unit
+from pai.core.knowledge.words import STOP
+
+Cells = Sequence[tuple[str, str]]
+_ISO = re.compile(r"^(\d{4})-(\d\d)-(\d\d)")
+_DOTTED = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})\b")
+_LONG = re.compile(r"^(?:[A-Za-z]+,? )?(\d{1,2})(?:st|nd|rd|th|\.)? ([A-Za-zä]+),? (\d{4})\b")
+_MONTHS = {
+    name: number
+    for names in (
+        "january february march april may june july august september october november december",
+        "januar februar märz april mai juni juli august september oktober november dezember",
+    )
+    for number, name in enumerate(names.split(), 1)
+}
+_AMOUNT = re.compile(r"^(?:[€$£]|EUR|USD|CHF|GBP)?\s?(-?\d[\d ,.']*)\s*\D{0,12}$")
+_MANNER = re.compile(r"\bhow (?:do|did|does|is|was|are|were|can|must|should)\b", re.IGNORECASE)
+_PRICES = ("price", "cost")
+_KINDS = {
+    Wanted.TIME: ("date", "time", "day", "until", "due"),
+    Wanted.PERSON: ("name", "who", "with", "person", "contact", "manager", "doctor", "employee"),
+    Wanted.REASON: ("reason", "why", "purpose", "cause"),
+}
+
+
+def sentence_of(asked: Question, unit: Unit) -> str:
+    """Return a row as a sentence: what it is about, then the cells that were asked for, in the words of the row."""
+    cells = [(column, value) for column, value in unit.cells if value]
+    key = _key(asked, cells)
+    wanted = [n for n in _wanted(asked, cells) if n not in key] or [n for n in range(len(cells)) if n not in key]
+    told = [_is(*cells[n]) for n in wanted]
+    joined = " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else "".join(told)
+    return f"For {', '.join(cells[n][1] for n in key)}, {joined}."
+
+
+def item_of(unit: Unit) -> str:
+    """Return a row or an item as one line of a list."""
+    if unit.shape is not Shape.ROW:
+        return unit.text
+    (_, first), *rest = unit.cells
+    return f"{first} ({'; '.join(f'{column}: {value}' if column else value for column, value in rest)})" if rest else first
+
+
+def fitting(asked: Question, best: Unit, members: Sequence[Unit]) -> list[Unit]:
+    """Return the members of a list or table that are asked for: all of them, or those that share with the best one what
+    the question names and only some of them hold."""
+    names = [name for name in asked.names if named_in(name, best.text)]
+    words = [word for word in asked.predicates if _says(word, _values(best))]
+    some = [word for word in words if not all(_says(word, _values(one)) for one in members)]
+    return [
+        one
+        for one in members
+        if all(named_in(name, one.text) for name in names) and all(_says(word, _values(one)) for word in some)
+    ] or [best]
+
+
+def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[Unit, str] | None:
+    """Return the row that comes first (last, least, most) and by what, or None when the rows do not tell it: no column
+    is a date (a figure) in every row, or several columns are and disagree."""
+    rows = [one for one in members if one.shape is Shape.ROW]
+    if len(rows) != len(members) or not rows or asked.order is None:
+        return None
+    numeric = asked.order in {Order.LEAST, Order.MOST}
+    read: Callable[[str], float | None] = amount if numeric else lambda value: _ordinal(date(value))
+    columns = [name for name, _ in rows[0].cells if all(read(dict(row.cells).get(name, "")) is not None for row in rows)]
+    columns = _chosen(asked, columns, numeric=numeric)
+    found = {name: _first(asked.order, rows, name, read, today) for name in columns}
+    winners = set(found.values())
+    if len(winners) != 1 or None in winners:
+        return None
+    winner = next(one for one in winners if one is not None)
+    return winner, " and ".join(columns)
+
+
+def date(text: str) -> dt.date | None:
+    """Return the date that a cell begins with."""
+    try:
+        if match := _ISO.match(text):
+            return dt.date(int(match[1]), int(match[2]), int(match[3]))
+        if match := _DOTTED.match(text):
+            return dt.date(int(match[3]), int(match[2]), int(match[1]))
+        if (match := _LONG.match(text)) and match[2].lower() in _MONTHS:
+            return dt.date(int(match[3]), _MONTHS[match[2].lower()], int(match[1]))
+    except ValueError:
+        return None
+    return None
+
+
+def amount(text: str) -> float | None:
+    """Return the figure of a cell that holds one figure and perhaps its unit; None for dates and codes."""
+    match = _AMOUNT.match(text.strip())
+    if match is None or date(text):
+        return None
+    digits = match[1].strip().replace(" ", "").replace("'", "")
+    if re.search(r",\d{1,2}$", digits):
+        digits = digits.replace(".", "").replace(",", ".")
+    elif re.search(r"\.\d{3}$", digits) and digits.count(".") >= 1 and "," not in digits and len(digits) > 4:
+        return None  # 1.500: a thousand and a half, or one and a half; nobody can tell
+    try:
+        return float(digits.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _first(
+    order: Order, rows: Sequence[Unit], column: str, read: Callable[[str], float | None], today: dt.date
+) -> Unit | None:
+    told = [(read(dict(row.cells)[column]) or 0.0, n) for n, row in enumerate(rows)]
+    if order is Order.NEXT:
+        told = [one for one in told if one[0] >= today.toordinal()]
+    if not told:
+        return None
+    best = (max if order in {Order.LAST, Order.MOST} else min)(value for value, _ in told)
+    winners = [n for value, n in told if value == best]
+    return rows[winners[0]] if len(winners) == 1 else None
+
+
+def _chosen(asked: Question, columns: Sequence[str], *, numeric: bool) -> list[str]:
+    words = [*asked.predicates, *(_PRICES if numeric and re.search(r"expensive|cheap|dear|teuer|billig|günstig", asked.text) else ())]
+    called = [name for name in columns if any(_says(word, [name]) for word in words)]
+    return called or list(columns)
+
+
+def _ordinal(day: dt.date | None) -> float | None:
+    return float(day.toordinal()) if day else None
+
+
+def _key(asked: Question, cells: Cells) -> list[int]:
+    held = [
+        n
+        for n, (_, value) in enumerate(cells)
+        if any(named_in(name, value) for name in asked.names) or any(_says(word, [value]) for word in asked.predicates)
+    ]
+    return held[:2] or [0]
+
+
+def _wanted(asked: Question, cells: Cells) -> list[int]:
+    if _MANNER.search(asked.text):
+        return []
+    by_name = [n for n, (column, _) in enumerate(cells) if any(_says(word, [column]) for word in asked.predicates)]
+    kinds = _KINDS.get(asked.wanted, ())
+    by_kind = [n for n, (column, _) in enumerate(cells) if any(_says(word, [column], function=True) for word in kinds)]
+    if asked.wanted is Wanted.NUMBER:
+        figures = [n for n, (_, value) in enumerate(cells) if amount(value) is not None]
+        measure = asked.measure or "price"
+        measured = [n for n in figures if holds(Wanted.NUMBER, measure, frozenset(), ": ".join(cells[n]))]
+        named = [n for n in by_name if n in figures]
+        return named or measured or by_name or figures
+    if asked.wanted is Wanted.ANYTHING:
+        return by_name
+    return sorted({*by_kind, *(n for n in by_name if not is_kind(cells[n][0].lower()))})
+
+
+def _values(unit: Unit) -> list[str]:
+    return [value for _, value in unit.cells] or [unit.text]
+
+
+def _says(word: str, texts: Sequence[str], *, function: bool = False) -> bool:
+    return any(
+        likeness(word, other) > 0 for text in texts for other in known_words(text) if function or other not in STOP
+    )
+
+
+def _is(column: str, value: str) -> str:
+    if not column:
+        return value
+    if column.split()[0].lower() in STOP:
+        return f"“{column}” is {value}"
+    return f"the {column[0].lower() + column[1:] if column[1:2].islower() else column} is {value}"
