@@ -21,7 +21,7 @@ CAUTION = "That does not mean that it is not there."
 NEAREST = 3
 MOST_ITEMS = 40
 NEAR = 0.35  # cosine from which on a passage is worth showing although it answers nothing
-EVEN = 0.5  # of the score: a list this near to the best sentence goes before it
+EVEN, EVEN_ROWS = 0.5, 0.3  # of the score: a list (a table to be put in order) this near to the best sentence goes before it
 _REFUSAL = re.compile(
     r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not "
     r"(?:contain|provide|mention|state)|cannot|unable)\b",
@@ -68,8 +68,9 @@ def chosen(part: Part) -> Span | None:
     if not good:
         return None
     if part.asked.several or part.asked.order:
+        even = EVEN if part.asked.several else EVEN_ROWS
         for span in good:
-            if span.unit.group and span.score >= good[0].score - EVEN:
+            if span.unit.group and span.score >= good[0].score - even:
                 return span
     return good[0]
 
@@ -105,7 +106,7 @@ def nearest(parts: Sequence[Part]) -> tuple[Source, ...]:
     cited = Cited()
     spans = sorted((span for part in parts for span in part.spans), key=lambda span: -span.score)
     for span in spans:
-        if len(cited.sources) < NEAREST and span.unit.shape is not Shape.HEADER and (
+        if len(cited.sources) < NEAREST and span.anchored and span.unit.shape is not Shape.HEADER and (
             span.similarity >= NEAR or span.support >= 0.4
         ):
             cited.mark(span.document, span.unit, span.text)

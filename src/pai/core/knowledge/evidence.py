@@ -28,6 +28,7 @@ MINIMUM_SUPPORT = 0.6
 MINIMUM_FOCUS = 0.63
 MINIMUM_WORD = 0.63  # single words: "lease" and "contract" have 0.62
 ALIKE, MINIMUM_WORD_ALIKE = 0.58, 0.3  # from this cosine of question and unit on, a stray word may be missing
+NEARNESS = 1.5  # of the score
 STRICT = 0.7  # where yes or no is asked, each word counts
 EXACT = 0.9
 ABOVE, AROUND = 0.95, 0.75  # a word of the heading, of the sentences before or the title, against one of the unit itself
@@ -82,7 +83,7 @@ async def weigh(asked: Question, hits: Sequence[Hit], documents: Mapping[str, Do
         return []
     vectors = [_floats(v) for v in await embed([asked.meant, *(_shown(unit) for unit, _, _ in found)])]
     nearness = [_dot(vectors[0], vector) for vector in vectors[1:]]
-    order = sorted(range(len(found)), key=lambda n: -(found[n][2] + nearness[n]))[:WEIGHED]
+    order = sorted(range(len(found)), key=lambda n: -(found[n][2] + NEARNESS * nearness[n]))[:WEIGHED]
     told = [(found[n][0], found[n][1], _words(found[n][0], found[n][1])) for n in order]
     near = await _near_words(asked, [words for _, _, words in told], embed)
     spans = [
@@ -130,7 +131,7 @@ def _words(unit: Unit, document: Document) -> _Words:
     lead = unit.before[-1] if unit.shape is Shape.ITEM and unit.before and unit.before[-1].endswith(":") else ""
     around = [word for text in unit.before[-2:] for word in known_words(text)]
     return _Words(
-        _plain(known_words(unit.text)), _plain(known_words(f"{unit.section} {lead}")),
+        _plain(known_words(document.full(unit.text))), _plain(known_words(f"{unit.section} {lead}")),
         _plain(around), _plain([*document.title_words, *known_words(unit.chunk.heading)]),
     )  # fmt: skip
 
@@ -185,7 +186,7 @@ def _span(
     topical = not topics or any(topics)
     telling = [_best(word, words.own) for word in supports if not _best(word, words.title)]
     own = sum(telling) / len(telling) if telling else 0.0
-    score = nearness + about + 1.5 * mean + 0.3 * focus + 0.3 * kind + 0.2 * here + 0.3 * own
+    score = NEARNESS * nearness + about + 1.5 * mean + 0.3 * focus + 0.3 * kind + 0.2 * here + 0.3 * own
     score += 0.15 * (asked.wanted is Wanted.TIME and dated(unit.text)) - 0.3 * (unit.shape is Shape.HEADER)
     return Span(unit, document, nearness, about, kind, topical, mean, weakest, focus, score)
 

@@ -49,6 +49,8 @@ _MONTHS = (
     "oktober|dezember"
 )
 MONTHS = frozenset(_MONTHS.split("|"))
+_WEEK = "monday tuesday wednesday thursday friday saturday sunday montag dienstag mittwoch donnerstag freitag samstag sonntag"
+DAYS_AND_MONTHS = MONTHS | {day + ending for day in _WEEK.split() for ending in ("", "s")}
 _DAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)days?|montags?|dienstags?|mittwochs?|donnerstags?|freitags?|samstags?|sonntags?"
 _TIMES = re.compile(
     rf"\b(?:{_MONTHS})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[:.]\d\d\b|\b(?:{_DAYS})\b|\b(?:19|20)\d\d\b"

@@ -39,7 +39,7 @@ dressing bandage | verband
 pain ache hurt sore painkiller analgesic | schmerz schmerzen schmerzmittel
 born birth birthday birthdate | geboren geburt geburtsdatum
 die death dead decease | gestorben tod verstorben
-occupation job profession work living employ employment | beruf arbeit arbeitet beschäftigt
+occupation job profession work living | beruf arbeit arbeitet beschäftigt
 appointment visit date meeting consultation slot booking | termin termine besuch
 meeting session conference assembly | sitzung besprechung treffen
 meet gather | trifft treffen

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from pai.core.knowledge.kinds import MEASURE_OF, MONTHS, Wanted
+from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted
 from pai.core.knowledge.likeness import compound, glosses, meanings
 from pai.core.knowledge.words import GERMAN_STOP, STOP, WORD, content_list, stem
 
@@ -97,7 +97,7 @@ _CODE = re.compile(r"\d|[A-Z].*[A-Z]")  # "HbA1c", "MRI": what is asked for, not
 _TITLES = frozenset("mr mrs ms dr prof herr herrn frau nurse".split())
 _GERMAN = re.compile(
     r"\b(?:der|die|das|den|dem|des|ein|eine|einen|einer|ist|sind|wird|werden|wurde|wurden|und|wann|wer|wo|wie|welche[rsnm]?|warum|"
-    r"hat|haben|kommt|für|von|mit|nicht|herr|herrn|frau)\b",
+    r"hat|haben|kommt|für|von|mit|nicht|herr|herrn|frau|im|zum|zur|beim|vom|ich|sie|steht|gibt)\b",
     re.IGNORECASE,
 )
 # Kinds of thing that a text states without calling them so: "1000 mg" is a dose, "Bergen" a city.
@@ -261,7 +261,7 @@ def _names(text: str, proper: frozenset[str], german: bool) -> tuple[Name, ...]:
             titled = True
             continue
         small = stem(lower) in proper and lower not in STOP
-        if (_is_name(text, words, n) or small) and lower not in MONTHS:
+        if (_is_name(text, words, n) or small) and lower not in DAYS_AND_MONTHS and len(word) > 1:
             joined = n == last + 1 and "," not in text[words[n - 1][2] : at]
             if joined and found:
                 found[-1].append(stem(lower))

@@ -17,6 +17,8 @@ WHOLE = 200  # passages; of longer documents only what lies around the hits is r
 _TITLE = r"(?:Mr|Mrs|Ms|Dr|Prof|Nurse|Herrn?|Frau)\.?\s+"
 _PERSON = re.compile(rf"(?:{_TITLE})*([A-ZÄÖÜ][\w'’-]+(?:\s+(?:de|van|von|der|den|la|di)\b)*(?:\s+[A-ZÄÖÜ][\w'’-]+)+)")  # noqa: RUF001
 _OPENS = re.compile(rf"^(?:(?:{_TITLE})+[A-ZÄÖÜ][\w'-]+|[A-ZÄÖÜ][\w'-]+\s+[A-ZÄÖÜ][\w'-]+)(?=\s+[a-zäöü])")
+_DEFINED = re.compile(r"\b([A-Z][\w.'&-]*(?:\s+[A-Z][\w.'&-]*){0,4})\s+\((?:hereinafter\s+)?[\"“']?(?:the\s+)?[\"“']?([A-Z][a-z]+)[\"”']?\)")
+_ARTICLES = frozenset("the a an this that these those our their his her its my your der die das ein eine".split())
 _CAPITAL = re.compile(r"([A-ZÄÖÜ][\w'-]+)\s+$")
 _DOCTOR = re.compile(r"^(?:Dr|Prof|Nurse)\b")
 
@@ -59,6 +61,19 @@ class Document:
         return content_words(f"{self.title} {self.text}")
 
     @cached_property
+    def defined(self) -> dict[str, tuple[str, ...]]:
+        """What stands for what: contracts say 'Lindenhof Clinic (the "Client")' once and "Client" from there on."""
+        found: dict[str, tuple[str, ...]] = {}
+        for match in _DEFINED.finditer(self.text):
+            found.setdefault(match[2].lower(), tuple(word.lower() for word in re.findall(r"[^\W_]+", match[1])))
+        return found
+
+    def full(self, text: str) -> str:
+        """Return a text with the names that its defined words stand for."""
+        meant = [" ".join(self.defined.get(word.lower(), ())) for word in re.findall(r"\b[A-Z][a-z]+", text)]
+        return f"{text} {' '.join(meant)}" if any(meant) else text
+
+    @cached_property
     def subject(self) -> str:
         """The lines that say whom it is about; empty unless they name a person."""
         lines = "\n".join(subject_lines(self.chunks))
@@ -98,7 +113,7 @@ def named_in(name: Name, text: str) -> bool:
 def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bool:
     if len(name) > 1 and name[0] not in document.words and _other_first_name(name, f"{document.title}\n{document.text}"):
         return False  # "Erik Lindqvist" is asked for, the letter is on Torben Lindqvist
-    if named_in(name, f"{unit.section}\n{unit.text}"):
+    if named_in(name, document.full(f"{unit.section}\n{unit.text}")):
         return True
     if unit.group and any(named_in(name, other.text) for other in document.members(unit.group)):
         return False  # other rows of the table name them
@@ -114,7 +129,9 @@ def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bo
 
 def _about_another(unit: Unit, document: Document) -> bool:
     opens = unit.shape is not Shape.ROW and _OPENS.match(unit.text)
-    return bool(opens) and not (document.subject and _DOCTOR.match(unit.text))
+    if not opens or unit.text.split()[0].lower() in _ARTICLES:
+        return False
+    return not (document.subject and _DOCTOR.match(unit.text))
 
 
 def _other_first_name(name: Name, text: str) -> bool:

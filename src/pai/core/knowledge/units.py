@@ -18,7 +18,7 @@ BULLET = "- "
 HEADING_LENGTH = 60
 _BULLETS = re.compile(r"^[-•*–‣▪◦·]\s+")  # noqa: RUF001  a dash that lists begin with
 _HEADER = re.compile(
-    r"^(?:re|ref|subject|to|from|date|cc|dear|betreff|betr|an|von|datum|sehr geehrte[rs]?|hello|hi|liebe[rs]?)\b\s*[:.\s]", re.IGNORECASE
+    r"^(?:(?:re|ref|subject|to|from|date|cc|betreff|betr|an|von|datum)\s*[:.]|(?:dear|sehr geehrte[rs]?|hello|hi|liebe[rs]?)\s)", re.IGNORECASE
 )
 _CLOSING = re.compile(
     r"^(?:with (?:kind|best)|kind regards|best regards|yours|sincerely|mit freundlichen|viele grüße|freundliche grüße|dear |sehr geehrte)",
@@ -114,7 +114,7 @@ def _line(line: str, chunk: Chunk, place: _Place, *, followed: bool) -> Iterator
     elif is_row(line):
         columns = tuple(cell.partition(": ")[0] for cell in _CELL.split(line))
         yield from _grouped(line, Shape.ROW, columns, chunk, place)
-    elif _HEADER.match(line) or _CLOSING.match(line):
+    elif (_HEADER.match(line) or _CLOSING.match(line)) and len(sentences(line)) == 1:
         yield Unit(chunk, line, Shape.HEADER, place.section)
     elif is_heading(line):
         yield Unit(chunk, line, Shape.HEADER, place.section)
