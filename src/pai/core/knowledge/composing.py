@@ -12,16 +12,21 @@ from pai.core.knowledge.evidence import Span, sufficient
 from pai.core.knowledge.grounding import own_words, support_of
 from pai.core.knowledge.question import Question, is_polar
 from pai.core.knowledge.reading import Document
-from pai.core.knowledge.tables import fitting, item_of, ordered, sentence_of
+from pai.core.knowledge.tables import fitting, item_of, ordered, over, sentence_of
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Answer, Source
+from pai.core.knowledge.wording import Order
+from pai.core.knowledge.words import content_words
 
 ABSTAINED = "I found no answer to that in your documents."
 CAUTION = "That does not mean that it is not there."
 NEAREST = 3
 MOST_ITEMS = 40
 NEAR = 0.35  # cosine from which on a passage is worth showing although it answers nothing
-EVEN, EVEN_ROWS = 0.5, 0.3  # of the score: a list (a table to be put in order) this near to the best sentence goes before it
+EVEN, EVEN_ROWS = (
+    0.5,
+    0.3,
+)  # of the score: a list (a table to be put in order) this near to the best sentence goes before it
 _REFUSAL = re.compile(
     r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not "
     r"(?:contain|provide|mention|state)|cannot|unable)\b",
@@ -91,30 +96,31 @@ def compose(parts: Sequence[Part], draft: str, model: str, today: dt.date) -> An
     for part in parts:
         span = chosen(part)
         text = _answer(part, span, draft, cited, today) if span else ""
-        texts.append(text)
         if not text:
             missing.append(part)
+        if not text or text not in texts:
+            texts.append(text or _not_found(part.asked))
     near = nearest(missing)
-    if not any(texts):
+    if len(missing) == len(parts):
         return Answer(f"{ABSTAINED} {CAUTION}", True, (), model, nearest=near)
-    told = [text or _not_found(part.asked) for text, part in zip(texts, parts, strict=True)]
-    return Answer(("\n" if any("\n" in one for one in told) else " ").join(told), False, tuple(cited.sources), model, nearest=near)
+    between = "\n\n" if any("\n" in text for text in texts) else " "
+    return Answer(between.join(texts), False, tuple(cited.sources), model, nearest=near)
 
 
 def nearest(parts: Sequence[Part]) -> tuple[Source, ...]:
-    """Return quotes that are near to questions without an answer, best first: about whom was asked, or alike in meaning."""
+    """Return quotes that are near to questions without an answer, best first; never of somebody else than was asked for."""
     cited = Cited()
-    spans = sorted((span for part in parts for span in part.spans), key=lambda span: -span.score)
-    for span in spans:
-        if len(cited.sources) < NEAREST and span.anchored and span.unit.shape is not Shape.HEADER and (
-            span.similarity >= NEAR or span.support >= 0.4
-        ):
-            cited.mark(span.document, span.unit, span.text)
+    for part in parts:
+        for span in part.spans:
+            near = max(span.similarity, span.support) >= NEAR and span.anchored and span.unit.shape is not Shape.HEADER
+            says = len(content_words(span.text) - part.asked.name_stems) > 1
+            if len(cited.sources) < NEAREST and near and says:
+                cited.mark(span.document, span.unit, span.text)
     return tuple(cited.sources)
 
 
 def _not_found(asked: Question) -> str:
-    return f'I found no answer to "{asked.text}" in your documents; that does not mean that it is not there.'
+    return f'I found no answer to "{asked.text}" in your documents. {CAUTION}'
 
 
 def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) -> str:
@@ -123,7 +129,7 @@ def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) ->
     if asked.order and unit.shape is Shape.ROW:
         return _first_of(asked, span, members, cited, today)
     if asked.several and unit.group:
-        return _list(asked, span, fitting(asked, unit, members), len(members), cited)
+        return _list(span, fitting(asked, unit, members), len(members), cited)
     if unit.shape is Shape.ROW:
         return _cite(sentence_of(asked, unit), span, cited)
     if draft and not _REFUSAL.search(draft):
@@ -143,16 +149,18 @@ def _cite(text: str, span: Span, cited: Cited) -> str:
 def _first_of(asked: Question, span: Span, members: Sequence[Unit], cited: Cited, today: dt.date) -> str:
     rows = fitting(asked, span.unit, members)
     found = ordered(asked, rows, today) if span.document.whole else None
-    if found is None:
-        told = _list(asked, span, rows, len(members), cited)
-        return f"Which row is meant cannot be computed from the table. {told}"
-    row, column = found
-    since = f" from {today.isoformat()} on" if asked.order and asked.order.value == "next" else ""
-    mark = cited.mark(span.document, row, row.text)
-    return f"{item_of(row)} {mark} (by {column}, the {asked.order.value if asked.order else ''} of {len(rows)} rows{since})"
+    if found is not None:
+        row, column = found
+        since = f" from {today.isoformat()} on" if asked.order is Order.NEXT else ""
+        mark = cited.mark(span.document, row, row.text)
+        return f"{item_of(row)} {mark} (the {asked.order} of {len(rows)} rows by {column}{since})"
+    why = (
+        "No row has a date from today on." if over(asked, rows, today) else "Which row that is cannot be computed here."
+    )
+    return f"{why} {_list(span, rows, len(members), cited)}"
 
 
-def _list(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:
+def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:
     shown = rows[:MOST_ITEMS]
     marks = [_run(span.document, run, cited) for run in _runs(shown)]
     name = span.unit.section or span.document.name
@@ -160,7 +168,7 @@ def _list(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited: Cit
     lines = [f"- {item_of(row)}" for row in shown]
     if len(rows) > len(shown) or not span.document.whole:
         lines.append(f"- and perhaps more: {len(rows)} were read, {len(shown)} are shown")
-    return "\n".join([f"{name}{some} {''.join(dict.fromkeys(marks))}:", "", *lines, ""]) if all(marks) else ""
+    return "\n".join([f"{name}{some} {''.join(dict.fromkeys(marks))}:", "", *lines]) if all(marks) else ""
 
 
 def _runs(rows: Sequence[Unit]) -> list[list[Unit]]:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from pai.core.knowledge.kinds import MEASURE_OF, Wanted, dated, holds, measures
 from pai.core.knowledge.likeness import known_words, likeness
-from pai.core.knowledge.question import LIGHT, PEOPLE, Question, is_kind, is_polar
+from pai.core.knowledge.question import Question, is_kind, is_polar
 from pai.core.knowledge.reading import Document, anchored, named_in
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
+from pai.core.knowledge.wording import LIGHT, PEOPLE
 from pai.core.knowledge.words import STOP, stem
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
@@ -31,7 +32,10 @@ ALIKE, MINIMUM_WORD_ALIKE = 0.58, 0.3  # from this cosine of question and unit o
 NEARNESS = 1.5  # of the score
 STRICT = 0.7  # where yes or no is asked, each word counts
 EXACT = 0.9
-ABOVE, AROUND = 0.95, 0.75  # a word of the heading, of the sentences before or the title, against one of the unit itself
+ABOVE, AROUND = (
+    0.95,
+    0.75,
+)  # a word of the heading, of the sentences before or the title, against one of the unit itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,12 @@ async def _near_words(asked: Question, told: Sequence[_Words], embed: Embed) -> 
 
 
 def _span(
-    asked: Question, unit: Unit, document: Document, words: _Words, nearness: float, near: Mapping[str, Mapping[str, float]]
+    asked: Question,
+    unit: Unit,
+    document: Document,
+    words: _Words,
+    nearness: float,
+    near: Mapping[str, Mapping[str, float]],
 ) -> Span:
     supports = _supports(asked, unit, words, near)
     here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)

@@ -30,7 +30,9 @@ MEASURES = {
     "percent": r"%|percent|per cent|prozent",
     "phone": r"(?!)",
 }
-_MEASURES = {key: re.compile(rf"(?<![^\W\d_])(?:{units})(?![^\W\d_])", re.IGNORECASE) for key, units in MEASURES.items()}
+_MEASURES = {
+    key: re.compile(rf"(?<![^\W\d_])(?:{units})(?![^\W\d_])", re.IGNORECASE) for key, units in MEASURES.items()
+}
 _MEASURE_WORDS = {
     "weight": "weight weigh heavy gewicht schwer",
     "temperature": "temperature warm hot cold temperatur",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from pai.core.knowledge.lexicon import MEANINGS
-from pai.core.knowledge.words import WORD, stem
+from pai.core.knowledge.words import WORD, stem, word_set
 
 SAME, FAMILY, MEANING = 1.0, 0.95, 0.9
 _ROOT = 5  # letters that words of one family share at least
 _COMPOUND = 8
-_ENDINGS = frozenset(
+_ENDINGS = word_set(
     "a able age al an ance ant ar ary ation e ed ee ence ency ent er ery es est ful ial ian ic ical ies ied ing ion ious is ise ism "
-    "ist ition ity ive ize less ly ment ness or ory ous s t th tion ty ure y em en ern ete eten n st te ten ung ungen".split()
+    "ist ition ity ive ize less ly ment ness or ory ous s t th tion ty ure y em en ern ete eten n st te ten ung ungen"
 )
 
 

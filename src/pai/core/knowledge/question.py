@@ -6,23 +6,37 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted
 from pai.core.knowledge.likeness import compound, glosses, meanings
+from pai.core.knowledge.wording import (
+    AND,
+    ASKS,
+    CODE,
+    COMPARED,
+    FOCUS,
+    GERMAN,
+    HAS_TO,
+    IMPERATIVES,
+    KINDS,
+    LIGHT,
+    NUMBER,
+    ORDERS,
+    PERSON,
+    POINTS,
+    POLAR,
+    POSSESSIVE,
+    QUANTITIES,
+    REASON,
+    SEVERAL,
+    TIME,
+    TITLES,
+    VERB,
+    Order,
+)
 from pai.core.knowledge.words import GERMAN_STOP, STOP, WORD, content_list, stem
 
 Name = tuple[str, ...]
-
-
-class Order(StrEnum):
-    """What is asked of rows that can be put in order."""
-
-    NEXT = "next"
-    FIRST = "first"
-    LAST = "last"
-    LEAST = "least"
-    MOST = "most"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,110 +64,30 @@ class Question:
         return frozenset(stem for name in self.names for stem in name)
 
 
-_WH = "who|whom|whose|what|which|when|where|why|how|wer|wen|wem|wessen|was|welche[rsnm]?|wann|wo|warum|wieso|weshalb|wie|wogegen|womit"
-_AUXILIARIES = "is|are|was|were|do|does|did|has|have|had|can|could|may|might|must|should|will|would"
-_PREPOSITIONS = "by|with|at|in|on|for|from|to|of|until|since|after|within|up to|bis|seit|ab|mit|bei|in|an|um|für|von|nach"
-_AND = re.compile(
-    rf"(?:[,;]?\s+(?:and|und|sowie|as well as)|[;?.])\s+(?=(?:(?:{_PREPOSITIONS})\s+)?(?:{_WH})\b|(?:{_AUXILIARIES})\s)",
-    re.IGNORECASE,
-)
-_ASKS = re.compile(
-    rf"^(?:please\s+)?(?:tell me\s+)?(?:(?:{_PREPOSITIONS})\s+)?(?:{_WH}|{_AUXILIARIES})\b", re.IGNORECASE
-)
-_NUMBER = re.compile(
-    r"\bhow (?:much|many|often|long|old|high|large|far|tall|heavy|warm|hot|cold)\b|\bwhat (?:amount|price|percentage|share|dose)\b"
-    r"|\bwie (?:viele?n?|oft|lange|alt|hoch|groß|schwer|weit|warm|kalt)\b",
-    re.IGNORECASE,
-)
-_TIME = re.compile(
-    r"\b(?:when|wann)\b|\b(?:what|which) (?:date|days?|time|year|month)\b|\bby when\b|\ban welche[mn] (?:tag|datum)\b", re.IGNORECASE
-)
-_PERSON = re.compile(
-    r"\b(?:who(?:m|se)?|wer|wen|wem)\b|\b(?:which|what) (?:doctor|person|nurse|lawyer|employee|patient|people|customer|client|guest|colleague|visitor|participant)s?\b", re.IGNORECASE
-)
-_REASON = re.compile(r"\b(?:why|warum|wieso|weshalb|for what reason)\b", re.IGNORECASE)
-_FOCUS = re.compile(
-    r"\b(?:what|which|welche[rsnm]?)(?: (?:is|was|are|were|does|did))?(?: the| a| an)? (.*?)"
-    r"(?= (?:of|for|in|on|at|from|to|by|with|does|did|do|is|was|are|were|has|have|had|may|must|can|should|will|hat|haben|ist|sind|wird)\b"
-    r"|[?.]*$)|\b(?:how many|wie viele?n?) (\S+)",
-    re.IGNORECASE,
-)
-_SEVERAL = re.compile(
-    r"^\W*(?:please\s+)?(?:list|enumerate|name all|show all|nenne|liste)\b"
-    r"|\b(?:which|what|whose)(?: (?:are|were))?(?: the| all)? (?:[\w-]+ ){0,2}?(?!does\b|has\b|was\b)(?:[\w-]{2,}[^sui\W]s|people|children|staff)"
-    r"(?= (?:does|do|did|is|are|was|were|has|have|had|can|may|must|should|will|of|in|at|on)\b|[?.]*$)"
-    r"|\bwhat (?:are|were)\b|\bwelche\b|\bwas sind\b"
-    r"|\bwho (?:all|attended|was present|were|are|took part|is on|was there)\b|\b(?:what|which) (?:has|have|needs?) to be\b",
-    re.IGNORECASE,
-)
-_POLAR = re.compile(rf"^\W*(?:{_AUXILIARIES}|hat|ist|sind|darf|kann|nimmt)\b", re.IGNORECASE)
-_VERB = re.compile(rf"\b(?:{_AUXILIARIES})\b", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"['\u2019]s\b|(?<=s)['\u2019](?=\s)")
-_POINTS = re.compile(
-    r"\b(?:he|she|it|his|her|hers|him|its|they|them|their|this|that|these|those|there|er|sie|es|ihn|ihm|ihr|sein|seine|ihre|dort|davon)\b",
-    re.IGNORECASE,
-)
-_CODE = re.compile(r"\d|[A-Z].*[A-Z]")  # "HbA1c", "MRI": what is asked for, not whom
-_TITLES = frozenset("mr mrs ms dr prof herr herrn frau nurse".split())
-_GERMAN = re.compile(
-    r"\b(?:der|die|das|den|dem|des|ein|eine|einen|einer|ist|sind|wird|werden|wurde|wurden|und|wann|wer|wo|wie|welche[rsnm]?|warum|"
-    r"hat|haben|kommt|für|von|mit|nicht|herr|herrn|frau|im|zum|zur|beim|vom|ich|sie|steht|gibt)\b",
-    re.IGNORECASE,
-)
-# Kinds of thing that a text states without calling them so: "1000 mg" is a dose, "Bergen" a city.
-_KIND_WORDS = """city country date day dosage dose drug hour kind medicine medication minute month name number period person place
- thing time town type week year age amount cost distance dosage fee height length load percentage price rate size speed sum
- temperature weight date reason doctor people item medikament medikamente name datum grund"""
-_KINDS = frozenset(stem(word) for word in _KIND_WORDS.split())
-_QUANTITIES = frozenset(
-    stem(w)
-    for w in "age amount cost distance dosage dose fee height length load percentage price rate size speed sum temperature weight".split()
-)
-# Verbs that say hardly anything: a name and a date are enough for "When does X come?".
-LIGHT = frozenset(
-    stem(word)
-    for word in "come comes coming came back go goes going went need needs happen happens use used made done concern kind must "
-    "kommt kommen gibt geben geht there sort see sees meet".split()
-)
-_ORDERS = (
-    (Order.NEXT, r"\b(?:next|soonest|upcoming|nächste[rsnm]?)\b"),
-    (Order.FIRST, r"\b(?:earliest|first|oldest|erste[rsnm]?|früheste[rsnm]?)\b"),
-    (Order.LAST, r"\b(?:latest|last|most recent|newest|letzte[rsnm]?|späteste[rsnm]?)\b"),
-    (Order.LEAST, r"\b(?:cheapest|lowest|smallest|least|shortest|lightest|fewest|least expensive|billigste[rsnm]?|günstigste[rsnm]?)\b"),
-    (
-        Order.MOST,
-        r"\b(?:dearest|most expensive|highest|largest|biggest|greatest|longest|heaviest|costliest|most|teuerste[rsnm]?|höchste[rsnm]?|"
-        r"größte[rsnm]?)\b",
-    ),
-)
-# Kinds of person: "Which patients ..." is answered by their names.
-PEOPLE = frozenset(stem(word) for word in "patient people person employee customer client guest colleague visitor member participant".split())
-_HAS_TO = re.compile(r"\b(?:have|has|need|needs) to do\b|\b(?:must|should|shall) (?:\S+ ){1,3}do\b|\b(?:muss|soll) (?:\S+ ){1,3}(?:tun|machen)\b", re.IGNORECASE)
-_COMPARED = re.compile("|".join(pattern for _, pattern in _ORDERS) + r"|\bexpensive\b", re.IGNORECASE)
-
-
 def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
     """Return what a question asks. ``proper`` holds stems of words that the documents use as names only: a question in
     small letters is about them too."""
-    plain = _POSSESSIVE.sub("", text)
+    plain = POSSESSIVE.sub("", text)
     german = is_german(plain)
     named = _names(plain, proper, german)
     stems = {one for name in named for one in name}
     told = _content(plain, german)
-    predicates = tuple(word for word in told if stem(word) not in stems and word not in _TITLES)
-    duties = bool(_HAS_TO.search(plain)) and not predicates
+    predicates = tuple(word for word in told if stem(word) not in stems and word not in TITLES)
+    duties = bool(HAS_TO.search(plain)) and not predicates
     predicates = ("task",) if duties else predicates
     wanted, measure = _kind(plain, predicates)
     asked = _asked(plain)
-    if wanted is Wanted.ANYTHING and any(stem(word) in _QUANTITIES for word in content_list(asked)):
+    if wanted is Wanted.ANYTHING and any(stem(word) in QUANTITIES for word in content_list(asked)):
         wanted = Wanted.NUMBER
     if wanted is Wanted.NUMBER and not measure:
         measure = next((MEASURE_OF[stem(w)] for w in content_list(asked) if stem(w) in MEASURE_OF), "")
-    focus = frozenset(word for word in _content(asked, german) if word in predicates and stem(word) not in _KINDS | LIGHT)
-    order = next((order for order, pattern in _ORDERS if re.search(pattern, plain, re.IGNORECASE)), None)
+    focus = frozenset(
+        word for word in _content(asked, german) if word in predicates and stem(word) not in KINDS | LIGHT
+    )
+    order = next((order for order, pattern in ORDERS if re.search(pattern, plain, re.IGNORECASE)), None)
     return Question(
         text, named, predicates, focus, wanted, measure,
-        (duties or bool(_SEVERAL.search(plain))) and wanted in {Wanted.ANYTHING, Wanted.PERSON}, order, (), _meant(text, predicates) if german else text,
+        (duties or bool(SEVERAL.search(plain))) and wanted in {Wanted.ANYTHING, Wanted.PERSON}, order, (), _meant(text, predicates) if german else text,
         tuple(word for word in dict.fromkeys(WORD.findall(plain.lower())) if stem(word) in stems and word not in STOP),
     )  # fmt: skip
 
@@ -161,8 +95,8 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
 def parts(text: str, proper: frozenset[str] = frozenset()) -> list[Question]:
     """Return the questions that stand in one, in order. One that only points at the one before ("... and why?") is given
     its names and topics."""
-    pieces = [piece.strip(" ?.;,") for piece in _AND.split(text) if piece.strip(" ?.;,")]
-    if len(pieces) < 2 or not _ASKS.match(pieces[0]):
+    pieces = [piece.strip(" ?.;,") for piece in AND.split(text) if piece.strip(" ?.;,")]
+    if len(pieces) < 2 or not ASKS.match(pieces[0]):
         return [understand(text, proper)]
     found = [understand(f"{pieces[0]}?", proper)]
     for piece in pieces[1:]:
@@ -171,7 +105,7 @@ def parts(text: str, proper: frozenset[str] = frozenset()) -> list[Question]:
 
 
 def _after(first: Question, asked: Question, piece: str) -> Question:
-    points = bool(_POINTS.search(piece)) or not asked.predicates
+    points = bool(POINTS.search(piece)) or not asked.predicates
     if not points:
         return asked
     names, called = (asked.names, asked.called) if asked.names else (first.names, first.called)
@@ -188,32 +122,38 @@ def small_names(question: str, texts: Sequence[str]) -> frozenset[str]:
     for text in texts:
         told = set(WORD.findall(text))
         for word in small - told:
-            if not meanings(word) and re.search(rf"[a-z,] {word.capitalize()}\b", text) and len(_GERMAN.findall(text)) * 20 < len(told):
+            if (
+                not meanings(word)
+                and re.search(rf"[a-z,] {word.capitalize()}\b", text)
+                and len(GERMAN.findall(text)) * 20 < len(told)
+            ):
                 found.add(word)
     return frozenset(stem(word) for word in found if not any(word in WORD.findall(text) for text in texts))
 
 
 def is_german(text: str) -> bool:
     """Return whether a short text reads as German."""
-    hits = len(_GERMAN.findall(text))
-    return hits >= 2 or (hits == 1 and bool(re.match(r"\W*(?:wer|wen|wem|wann|wo|wie|welche|warum|wieso|wogegen)", text, re.IGNORECASE)))
+    hits = len(GERMAN.findall(text))
+    return hits >= 2 or (
+        hits == 1 and bool(re.match(r"\W*(?:wer|wen|wem|wann|wo|wie|welche|warum|wieso|wogegen)", text, re.IGNORECASE))
+    )
 
 
 def is_kind(word: str) -> bool:
     """Return whether a word only says what kind of thing is wanted."""
-    return stem(word) in _KINDS
+    return stem(word) in KINDS
 
 
 def is_polar(text: str) -> bool:
     """Return whether yes or no is asked for."""
-    return bool(_POLAR.match(text))
+    return bool(POLAR.match(text))
 
 
 def _kind(plain: str, predicates: tuple[str, ...]) -> tuple[Wanted, str]:
     called = next((MEASURE_OF[stem(word)] for word in predicates if stem(word) in MEASURE_OF), "")
     if called == "phone":
         return Wanted.NUMBER, called
-    if match := _NUMBER.search(plain):
+    if match := NUMBER.search(plain):
         word = match.group().lower().split()[-1]
         if word in {"often", "oft"}:
             return Wanted.NUMBER, "often"
@@ -222,17 +162,19 @@ def _kind(plain: str, predicates: tuple[str, ...]) -> tuple[Wanted, str]:
         if word in {"much", "many", "viel", "viele", "vielen", "high", "hoch", "large"}:
             return Wanted.NUMBER, called if word not in {"many", "viele", "vielen"} else ""
         return Wanted.NUMBER, MEASURE_OF.get(stem(word), "")
-    for kind, pattern in ((Wanted.TIME, _TIME), (Wanted.PERSON, _PERSON), (Wanted.REASON, _REASON)):
+    for kind, pattern in ((Wanted.TIME, TIME), (Wanted.PERSON, PERSON), (Wanted.REASON, REASON)):
         if pattern.search(plain):
             return kind, ""
-    if re.search(r"\b(?:what|was)\b", plain, re.IGNORECASE) and any(w in {"cost", "costs", "kostet"} for w in predicates):
+    if re.search(r"\b(?:what|was)\b", plain, re.IGNORECASE) and any(
+        w in {"cost", "costs", "kostet"} for w in predicates
+    ):
         return Wanted.NUMBER, "price"
     return Wanted.ANYTHING, ""
 
 
 def _asked(plain: str) -> str:
-    phrase = _FOCUS.search(plain)
-    if phrase and not _VERB.search(plain) and phrase.group().lower().startswith("what"):
+    phrase = FOCUS.search(plain)
+    if phrase and not VERB.search(plain) and phrase.group().lower().startswith("what"):
         return ""  # "What brings on ...": a verb follows, not the thing wanted
     if phrase:
         return phrase.group(1) or phrase.group(2) or ""
@@ -241,7 +183,7 @@ def _asked(plain: str) -> str:
 
 def _content(text: str, german: bool) -> list[str]:
     found: dict[str, str] = {}
-    for word in content_list(_COMPARED.sub(" ", text)):
+    for word in content_list(COMPARED.sub(" ", text)):
         if not (german and word in GERMAN_STOP):
             for part in (compound(word) if german else ()) or (word,):
                 found.setdefault(stem(part), part)
@@ -257,7 +199,7 @@ def _names(text: str, proper: frozenset[str], german: bool) -> tuple[Name, ...]:
     titled = False
     for n, (word, at, _) in enumerate(words):
         lower = word.lower()
-        if lower in _TITLES:
+        if lower in TITLES:
             titled = True
             continue
         small = stem(lower) in proper and lower not in STOP
@@ -277,9 +219,9 @@ def _names(text: str, proper: frozenset[str], german: bool) -> tuple[Name, ...]:
 
 def _is_name(text: str, words: list[tuple[str, int, int]], n: int) -> bool:
     word, at, _ = words[n]
-    if not word[0].isupper() or word.lower() in STOP or _CODE.search(word):
+    if not word[0].isupper() or word.lower() in STOP or CODE.search(word):
         return False
-    titled = n > 0 and words[n - 1][0].lower() in _TITLES  # "Mr. Brandt": that stop ends no sentence
+    titled = n > 0 and words[n - 1][0].lower() in TITLES  # "Mr. Brandt": that stop ends no sentence
     begins = not titled and bool(re.search(r"(?:^|[.!?:]\s|\n)\W*$", text[:at]))
     return not begins or _is_pair(words, n)
 
@@ -288,10 +230,7 @@ def _is_pair(words: list[tuple[str, int, int]], n: int) -> bool:
     if n + 1 >= len(words) or words[n + 1][1] - words[n][2] > 2:
         return False
     both = words[n][0], words[n + 1][0]
-    return all(word[0].isupper() and word.lower() not in STOP | GERMAN_STOP | _TITLES | _VERBS for word in both)
-
-
-_VERBS = frozenset("list name show tell give enumerate which what nenne liste".split())
+    return all(word[0].isupper() and word.lower() not in STOP | GERMAN_STOP | TITLES | IMPERATIVES for word in both)
 
 
 def _meant(text: str, predicates: tuple[str, ...]) -> str:

@@ -11,14 +11,16 @@ from pai.core.knowledge.kinds import Wanted
 from pai.core.knowledge.question import Name, Question
 from pai.core.knowledge.units import Shape, Unit, read, subject_lines
 from pai.core.knowledge.values import Chunk
-from pai.core.knowledge.words import content_words
+from pai.core.knowledge.words import content_words, word_set
 
 WHOLE = 200  # passages; of longer documents only what lies around the hits is read
 _TITLE = r"(?:Mr|Mrs|Ms|Dr|Prof|Nurse|Herrn?|Frau)\.?\s+"
 _PERSON = re.compile(rf"(?:{_TITLE})*([A-ZÄÖÜ][\w'’-]+(?:\s+(?:de|van|von|der|den|la|di)\b)*(?:\s+[A-ZÄÖÜ][\w'’-]+)+)")  # noqa: RUF001
 _OPENS = re.compile(rf"^(?:(?:{_TITLE})+[A-ZÄÖÜ][\w'-]+|[A-ZÄÖÜ][\w'-]+\s+[A-ZÄÖÜ][\w'-]+)(?=\s+[a-zäöü])")
-_DEFINED = re.compile(r"\b([A-Z][\w.'&-]*(?:\s+[A-Z][\w.'&-]*){0,4})\s+\((?:hereinafter\s+)?[\"“']?(?:the\s+)?[\"“']?([A-Z][a-z]+)[\"”']?\)")
-_ARTICLES = frozenset("the a an this that these those our their his her its my your der die das ein eine".split())
+_DEFINED = re.compile(
+    r"\b([A-Z][\w.'&-]*(?:\s+[A-Z][\w.'&-]*){0,4})\s+\((?:hereinafter\s+)?[\"“']?(?:the\s+)?[\"“']?([A-Z][a-z]+)[\"”']?\)"
+)
+_ARTICLES = word_set("the a an this that these those our their his her its my your der die das ein eine")
 _CAPITAL = re.compile(r"([A-ZÄÖÜ][\w'-]+)\s+$")
 _DOCTOR = re.compile(r"^(?:Dr|Prof|Nurse)\b")
 
@@ -111,7 +113,11 @@ def named_in(name: Name, text: str) -> bool:
 
 
 def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bool:
-    if len(name) > 1 and name[0] not in document.words and _other_first_name(name, f"{document.title}\n{document.text}"):
+    if (
+        len(name) > 1
+        and name[0] not in document.words
+        and _other_first_name(name, f"{document.title}\n{document.text}")
+    ):
         return False  # "Erik Lindqvist" is asked for, the letter is on Torben Lindqvist
     if named_in(name, document.full(f"{unit.section}\n{unit.text}")):
         return True
@@ -143,4 +149,4 @@ def _other_first_name(name: Name, text: str) -> bool:
     return False
 
 
-_TITLES = frozenset("Mr Mrs Ms Dr Prof Nurse Herr Herrn Frau Re Dear The To Von An Patient Mister".split())
+_TITLES = word_set("Mr Mrs Ms Dr Prof Nurse Herr Herrn Frau Re Dear The To Von An Patient Mister")

@@ -10,7 +10,9 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _GERMAN_DAY = re.compile(r"(?:^|\s)\d{1,2}\.$")
-_GERMAN_MONTH = re.compile(r"\s*(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b")
+_GERMAN_MONTH = re.compile(
+    r"\s*(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b"
+)
 
 
 def sentences(text: str) -> list[str]:

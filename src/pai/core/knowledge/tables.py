@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 
 from pai.core.knowledge.kinds import Wanted, holds
 from pai.core.knowledge.likeness import known_words, likeness
-from pai.core.knowledge.question import Order, Question, is_kind
+from pai.core.knowledge.question import Question, is_kind
 from pai.core.knowledge.reading import named_in
 from pai.core.knowledge.units import Shape, Unit
+from pai.core.knowledge.wording import Order
 from pai.core.knowledge.words import STOP
 
 Cells = Sequence[tuple[str, str]]
@@ -50,7 +51,9 @@ def item_of(unit: Unit) -> str:
     if unit.shape is not Shape.ROW:
         return unit.text
     (_, first), *rest = unit.cells
-    return f"{first} ({'; '.join(f'{column}: {value}' if column else value for column, value in rest)})" if rest else first
+    return (
+        f"{first} ({'; '.join(f'{column}: {value}' if column else value for column, value in rest)})" if rest else first
+    )
 
 
 def fitting(asked: Question, best: Unit, members: Sequence[Unit]) -> list[Unit]:
@@ -74,7 +77,9 @@ def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[U
         return None
     numeric = asked.order in {Order.LEAST, Order.MOST}
     read: Callable[[str], float | None] = amount if numeric else lambda value: _ordinal(date(value))
-    columns = [name for name, _ in rows[0].cells if all(read(dict(row.cells).get(name, "")) is not None for row in rows)]
+    columns = [
+        name for name, _ in rows[0].cells if all(read(dict(row.cells).get(name, "")) is not None for row in rows)
+    ]
     columns = _chosen(asked, columns, numeric=numeric)
     found = {name: _first(asked.order, rows, name, read, today) for name in columns}
     winners = set(found.values())
@@ -82,6 +87,12 @@ def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[U
         return None
     winner = next(one for one in winners if one is not None)
     return winner, " and ".join(columns)
+
+
+def over(asked: Question, rows: Sequence[Unit], today: dt.date) -> bool:
+    """Return whether the next row is asked for and every row's dates lie in the past."""
+    days = [[day for _, value in row.cells if (day := date(value))] for row in rows]
+    return asked.order is Order.NEXT and all(days) and all(day < today for found in days for day in found)
 
 
 def date(text: str) -> dt.date | None:
@@ -128,7 +139,10 @@ def _first(
 
 
 def _chosen(asked: Question, columns: Sequence[str], *, numeric: bool) -> list[str]:
-    words = [*asked.predicates, *(_PRICES if numeric and re.search(r"expensive|cheap|dear|teuer|billig|günstig", asked.text) else ())]
+    words = [
+        *asked.predicates,
+        *(_PRICES if numeric and re.search(r"expensive|cheap|dear|teuer|billig|günstig", asked.text) else ()),
+    ]
     called = [name for name in columns if any(_says(word, [name]) for word in words)]
     return called or list(columns)
 

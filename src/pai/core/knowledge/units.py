@@ -18,7 +18,8 @@ BULLET = "- "
 HEADING_LENGTH = 60
 _BULLETS = re.compile(r"^[-•*–‣▪◦·]\s+")  # noqa: RUF001  a dash that lists begin with
 _HEADER = re.compile(
-    r"^(?:(?:re|ref|subject|to|from|date|cc|betreff|betr|an|von|datum)\s*[:.]|(?:dear|sehr geehrte[rs]?|hello|hi|liebe[rs]?)\s)", re.IGNORECASE
+    r"^(?:(?:re|ref|subject|to|from|date|cc|betreff|betr|an|von|datum)\s*[:.]|(?:dear|sehr geehrte[rs]?|hello|hi|liebe[rs]?)\s)",
+    re.IGNORECASE,
 )
 _CLOSING = re.compile(
     r"^(?:with (?:kind|best)|kind regards|best regards|yours|sincerely|mit freundlichen|viele grüße|freundliche grüße|dear |sehr geehrte)",
@@ -137,9 +138,13 @@ def _grouped(text: str, shape: Shape, kind: tuple[str, ...], chunk: Chunk, place
 
 
 def _with_next(units: list[Unit]) -> list[Unit]:
-    return [
-        Unit(one.chunk, one.text, one.shape, one.section, one.group, one.before, after.text)
-        if one.shape is after.shape is Shape.SENTENCE and one.section == after.section
-        else one
-        for one, after in zip(units, [*units[1:], units[-1]], strict=True)
-    ] if units else []
+    return (
+        [
+            Unit(one.chunk, one.text, one.shape, one.section, one.group, one.before, after.text)
+            if one.shape is after.shape is Shape.SENTENCE and one.section == after.section
+            else one
+            for one, after in zip(units, [*units[1:], units[-1]], strict=True)
+        ]
+        if units
+        else []
+    )
