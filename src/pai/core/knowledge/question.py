@@ -43,8 +43,8 @@ Name = tuple[str, ...]
 class Question:
     """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked; ``focus`` are those of them that
     name the thing wanted itself ("Which blood group does ...": blood, group), and sentences have to speak of it.
-    ``topics`` are the words of the question before, when this one only points at it. ``meant`` is what is embedded, ``called`` the words of the names
-    as asked."""
+    ``several`` says that a list may be meant. ``topics`` are the words of the question before, when this one only points at
+    it. ``meant`` is what is embedded, ``called`` the words of the names as asked."""
 
     text: str
     names: tuple[Name, ...]
@@ -71,25 +71,25 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
     german = is_german(plain)
     named = _names(plain, proper, german)
     stems = {one for name in named for one in name}
-    told = _content(plain, german)
-    predicates = tuple(word for word in told if stem(word) not in stems and word not in TITLES)
-    duties = bool(HAS_TO.search(plain)) and not predicates
-    predicates = ("task",) if duties else predicates
-    wanted, measure = _kind(plain, predicates)
+    predicates = tuple(word for word in _content(plain, german) if stem(word) not in stems and word not in TITLES)
+    duties = not predicates and bool(HAS_TO.search(plain))
+    if duties:
+        predicates = ("task",)
     asked = _asked(plain)
-    if wanted is Wanted.ANYTHING and any(stem(word) in QUANTITIES for word in content_list(asked)):
-        wanted = Wanted.NUMBER
-    if wanted is Wanted.NUMBER and not measure:
-        measure = next((MEASURE_OF[stem(w)] for w in content_list(asked) if stem(w) in MEASURE_OF), "")
-    focus = frozenset(
-        word for word in _content(asked, german) if word in predicates and stem(word) not in KINDS | LIGHT
-    )
-    order = next((order for order, pattern in ORDERS if re.search(pattern, plain, re.IGNORECASE)), None)
+    wanted, measure = _kind(plain, predicates, content_list(asked))
+    several = duties or bool(SEVERAL.search(plain))
     return Question(
-        text, named, predicates, focus, wanted, measure,
-        (duties or bool(SEVERAL.search(plain))) and wanted in {Wanted.ANYTHING, Wanted.PERSON}, order, (), _meant(text, predicates) if german else text,
-        tuple(word for word in dict.fromkeys(WORD.findall(plain.lower())) if stem(word) in stems and word not in STOP),
-    )  # fmt: skip
+        text,
+        named,
+        predicates,
+        frozenset(word for word in _content(asked, german) if word in predicates and stem(word) not in KINDS | LIGHT),
+        wanted,
+        measure,
+        several and wanted in {Wanted.ANYTHING, Wanted.PERSON},
+        next((order for order, pattern in ORDERS if re.search(pattern, plain, re.IGNORECASE)), None),
+        meant=_meant(text, predicates) if german else text,
+        called=tuple(word for word in content_list(plain) if stem(word) in stems),
+    )
 
 
 def parts(text: str, proper: frozenset[str] = frozenset()) -> list[Question]:
@@ -149,27 +149,32 @@ def is_polar(text: str) -> bool:
     return bool(POLAR.match(text))
 
 
-def _kind(plain: str, predicates: tuple[str, ...]) -> tuple[Wanted, str]:
+def _kind(plain: str, predicates: tuple[str, ...], asked: Sequence[str]) -> tuple[Wanted, str]:
+    """Return what would answer, and the measure of a number. ``asked`` are the words of the thing wanted."""
     called = next((MEASURE_OF[stem(word)] for word in predicates if stem(word) in MEASURE_OF), "")
     if called == "phone":
         return Wanted.NUMBER, called
     if match := NUMBER.search(plain):
-        word = match.group().lower().split()[-1]
-        if word in {"often", "oft"}:
-            return Wanted.NUMBER, "often"
-        if word in {"long", "lange"}:
-            return Wanted.NUMBER, "duration"
-        if word in {"much", "many", "viel", "viele", "vielen", "high", "hoch", "large"}:
-            return Wanted.NUMBER, called if word not in {"many", "viele", "vielen"} else ""
-        return Wanted.NUMBER, MEASURE_OF.get(stem(word), "")
+        return Wanted.NUMBER, _measure(match.group().lower().split()[-1], called)
     for kind, pattern in ((Wanted.TIME, TIME), (Wanted.PERSON, PERSON), (Wanted.REASON, REASON)):
         if pattern.search(plain):
             return kind, ""
-    if re.search(r"\b(?:what|was)\b", plain, re.IGNORECASE) and any(
-        w in {"cost", "costs", "kostet"} for w in predicates
-    ):
+    if {"cost", "costs", "kostet"} & set(predicates) and re.search(r"\b(?:what|was)\b", plain, re.IGNORECASE):
         return Wanted.NUMBER, "price"
+    if any(stem(word) in QUANTITIES for word in asked):
+        return Wanted.NUMBER, next((MEASURE_OF[stem(word)] for word in asked if stem(word) in MEASURE_OF), "")
     return Wanted.ANYTHING, ""
+
+
+def _measure(word: str, called: str) -> str:
+    """Return the measure that "how <word>" asks for."""
+    if word in {"many", "viele", "vielen"}:
+        return ""
+    if word in {"often", "oft"}:
+        return "often"
+    if word in {"long", "lange"}:
+        return "duration"
+    return MEASURE_OF.get(stem(word), called)
 
 
 def _asked(plain: str) -> str:
