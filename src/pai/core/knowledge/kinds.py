@@ -56,8 +56,8 @@ DAYS_AND_MONTHS = MONTHS | {day + ending for day in _WEEK.split() for ending in 
 _DAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)days?|montags?|dienstags?|mittwochs?|donnerstags?|freitags?|samstags?|sonntags?"
 _TIMES = re.compile(
     rf"\b(?:{_MONTHS})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[:.]\d\d\b|\b(?:{_DAYS})\b|\b(?:19|20)\d\d\b"
-    r"|\b(?:days?|weeks?|months?|years?|hours?|minutes?|morning|evening|night|daily|weekly|monthly|yearly)\b"
-    r"|\b(?:tage?n?|wochen?|monate?n?|jahre?n?|stunden?|minuten?|uhr|morgens|abends|täglich|wöchentlich|monatlich|jährlich)\b",
+    r"|\b(?:days?|weeks?|months?|years?|hours?|minutes?|morning|noon|midday|evening|night|midnight|summer|winter|daily|weekly|monthly|yearly)\b"
+    r"|\b(?:tage?n?|wochen?|monate?n?|jahre?n?|stunden?|minuten?|uhr|morgens|mittags?|mitternacht|abends|täglich|wöchentlich|monatlich|jährlich)\b",
     re.IGNORECASE,
 )
 _POINT = re.compile(rf"\b(?:{_MONTHS})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}:\d\d\b|\b(?:{_DAYS})\b", re.IGNORECASE)
@@ -75,8 +75,9 @@ _REASONS = re.compile(
     re.IGNORECASE,
 )
 _PERSONS = re.compile(
-    r"\b(?:Mr|Mrs|Ms|Dr|Prof|Nurse|Herrn?|Frau)\b\.?\s+[^\W\d_]|\b(?:[Dd]octor|[Nn]urse|[Mm]anager|[Dd]irector|[Hh]ead of|[Oo]fficer|[Ss]ecretary|sister|brother|mother|father|wife|husband|daughter|"
-    r"son|parents?|partner|family|neighbours?|colleagues?|landlord|tenant|insurer|contractor|employer|Schwester|Bruder|Mutter|Vater|Frau|"
+    r"\b(?:Mr|Mrs|Ms|Dr|Prof|Nurse|Herrn?|Frau)\b\.?\s+[^\W\d_]"
+    r"|\b(?:[Dd]octor|[Nn]urse|[Mm]anager|[Dd]irector|[Hh]ead of|[Oo]fficer|[Ss]ecretary|sister|brother|mother|father|wife|husband|"
+    r"daughter|son|parents?|partner|family|neighbours?|colleagues?|landlord|tenant|insurer|contractor|employer|Schwester|Bruder|Mutter|Vater|Frau|"
     r"Mann|Tochter|Sohn|Eltern|Nachbarn?|Kolleg(?:e|in|en))\b"
 )
 

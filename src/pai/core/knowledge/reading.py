@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from pai.core.knowledge.kinds import Wanted
@@ -16,7 +16,8 @@ from pai.core.knowledge.words import content_words, word_set
 WHOLE = 200  # passages; of longer documents only what lies around the hits is read
 _TITLE = r"(?:Mr|Mrs|Ms|Dr|Prof|Nurse|Herrn?|Frau)\.?\s+"
 _PERSON = re.compile(rf"(?:{_TITLE})*([A-ZÄÖÜ][\w'’-]+(?:\s+(?:de|van|von|der|den|la|di)\b)*(?:\s+[A-ZÄÖÜ][\w'’-]+)+)")  # noqa: RUF001
-_OPENS = re.compile(rf"^(?:(?:{_TITLE})+[A-ZÄÖÜ][\w'-]+|[A-ZÄÖÜ][\w'-]+\s+[A-ZÄÖÜ][\w'-]+)(?=\s+[a-zäöü])")
+_NAME = r"[A-ZÄÖÜ][\w'-]+"
+_OPENS = re.compile(rf"^(?:(?:{_TITLE})+{_NAME}(?:\s+{_NAME})*|{_NAME}(?:\s+{_NAME})+)(?=\s+[a-zäöü])")
 _DEFINED = re.compile(
     r"\b([A-Z][\w.'&-]*(?:\s+[A-Z][\w.'&-]*){0,4})\s+\((?:hereinafter\s+)?[\"“']?(?:the\s+)?[\"“']?([A-Z][a-z]+)[\"”']?\)"
 )
@@ -33,7 +34,6 @@ class Document:
     name: str
     chunks: Sequence[Chunk]
     whole: bool = True
-    _homes: dict[str, bool] = field(default_factory=dict)
 
     @cached_property
     def units(self) -> list[Unit]:

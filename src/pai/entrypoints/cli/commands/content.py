@@ -339,11 +339,16 @@ def ask(context: Context, name: str, question: str, purpose: str | None, json_: 
 
 
 def answer_text(value: dict[str, Any]) -> str:
-    """Return an answer with its sources as text."""
-    lines = [value["answer"]] + [
-        f'  [{s["n"]}] {s["document"]}, page {s["page"]}: "{s["quote"]}"' for s in value["sources"]
-    ]
+    """Return an answer with its sources as text, and the nearest passages to what was not found."""
+    lines = [value["answer"], *(f"  [{s['n']}] {_cited(s)}" for s in value["sources"])]
+    if value["nearest"]:
+        lines += ["Nearest passages:", *(f"  - {_cited(s)}" for s in value["nearest"])]
     return "\n".join(lines)
+
+
+def _cited(source: dict[str, Any]) -> str:
+    quote = source["quote"].replace("\n", "\n      ")
+    return f'{source["document"]}, page {source["page"]}: "{quote}"'
 
 
 @click.command()
