@@ -18,7 +18,7 @@ from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import note, say, utf8
+from pai.entrypoints.cli.output import answer_text, note, say, utf8
 from pai.foundation.errors import PaiError, Usage
 
 OPEN_STATES = ("queued", "running")
@@ -336,19 +336,6 @@ def ask(context: Context, name: str, question: str, purpose: str | None, json_: 
             "POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question, "purpose": purpose}
         )
     show(context, value, answer_text(value))
-
-
-def answer_text(value: dict[str, Any]) -> str:
-    """Return an answer with its sources as text, and the nearest passages to what was not found."""
-    lines = [value["answer"], *(f"  [{s['n']}] {_cited(s)}" for s in value["sources"])]
-    if value["nearest"]:
-        lines += ["Nearest passages:", *(f"  - {_cited(s)}" for s in value["nearest"])]
-    return "\n".join(lines)
-
-
-def _cited(source: dict[str, Any]) -> str:
-    quote = source["quote"].replace("\n", "\n      ")
-    return f'{source["document"]}, page {source["page"]}: "{quote}"'
 
 
 @click.command()
