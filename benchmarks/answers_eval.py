@@ -5,7 +5,8 @@
 FOLDER is ``.cache/models/all-minilm-l6-v2``. Without ``--chat`` the found sentence itself is the answer. Sets of the sample
 documents: ``tuning`` was used to choose thresholds; ``held_out`` and ``fresh`` were run once before the last changes that their misses
 led to; ``final`` was written after those changes. Sets of the office documents (``benchmarks/office``): ``office_tuning`` and
-``office_held_out``, dealt out at random before any result was known. ``--hide`` keeps the answers of a set unseen.
+``office_held_out``, dealt out at random before any result was known, and ``office_later``: other documents and questions, written
+after the rules and run once before anything was changed for them. ``--hide`` keeps the answers of a set unseen.
 """
 
 from __future__ import annotations
@@ -152,13 +153,14 @@ async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {"chat": str(arguments.chat.name) if arguments.chat else "none", "windows": SHOWN}
     with tempfile.TemporaryDirectory() as folder:
-        office = Path(folder) / "office"
+        office, later = Path(folder) / "office", Path(folder) / "later"
         subprocess.run([sys.executable, str(OFFICE / "make_documents.py"), str(office)], check=True)
+        subprocess.run([sys.executable, str(OFFICE / "make_documents.py"), str(later), "later"], check=True)
         chat = LocalChat(arguments.chat, Path(folder)) if arguments.chat else SilentChat()
         engines = LocalEngines(chat, LocalEmbedding(arguments.embedding))
         collections: dict[Path, Evaluation] = {}
         for name in arguments.sets.split(","):
-            documents = office if name.startswith("office") else SAMPLES
+            documents = later if name == "office_later" else office if name.startswith("office") else SAMPLES
             if documents not in collections:
                 collections[documents] = Evaluation(engines, documents, dt.date.fromisoformat(questions()["today"]))
                 await collections[documents].ingest()

@@ -1,4 +1,4 @@
-"""Makes the documents of the office set: ``python benchmarks/office/make_documents.py FOLDER``.
+"""Makes the documents of the office sets: ``python benchmarks/office/make_documents.py FOLDER [later]``.
 
 Everybody and everything in them is invented. Genres that people keep: letters with a medication table, a form, minutes, a contract,
 price lists, appointments, a letter in German, a policy.
@@ -11,26 +11,27 @@ import datetime as dt
 import sys
 from pathlib import Path
 
+import later_text as later
 from office_text import APPOINTMENTS, BRIEF, CONTRACT, EXPENSES, MINUTES, PRICES, REPORT, SOLBERG
 
 _EPOCH = dt.datetime(2031, 1, 1)  # noqa: DTZ001  workbooks keep times without a zone
 
 
-def make_letter(path: Path) -> None:
+def make_pdf(path: Path, title: str, content: list[tuple[str, object]]) -> None:
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import getSampleStyleSheet
     from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table
 
     styles = getSampleStyleSheet()
     story: list[object] = []
-    for kind, content in SOLBERG:
+    for kind, text in content:
         if kind == "page":
             story.append(PageBreak())
         elif kind == "table":
-            story += [Table([list(row) for row in content]), Spacer(1, 12)]
+            story += [Table([list(row) for row in text]), Spacer(1, 12)]
         else:
-            story += [Paragraph(str(content), styles[kind]), Spacer(1, 8)]
-    SimpleDocTemplate(str(path), pagesize=A4, title="Discharge letter", author="Fictional", invariant=1).build(story)
+            story += [Paragraph(str(text), styles[kind]), Spacer(1, 8)]
+    SimpleDocTemplate(str(path), pagesize=A4, title=title, author="Fictional", invariant=1).build(story)
 
 
 def make_word(path: Path, content: list[tuple[str, object]]) -> None:
@@ -51,13 +52,13 @@ def make_word(path: Path, content: list[tuple[str, object]]) -> None:
     document.save(str(path))
 
 
-def make_workbook(path: Path) -> None:
+def make_workbook(path: Path, sheets: dict[str, list[tuple[object, ...]]]) -> None:
     from openpyxl import Workbook
 
     book = Workbook()
     book.remove(book.worksheets[0])
     book.properties.created = book.properties.modified = _EPOCH
-    for title, rows in PRICES.items():
+    for title, rows in sheets.items():
         sheet = book.create_sheet(title)
         for row in rows:
             sheet.append(list(row))
@@ -66,18 +67,33 @@ def make_workbook(path: Path) -> None:
     book.save(path)
 
 
+def make_csv(path: Path, rows: list[tuple[str, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
 def make_all(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    make_letter(folder / "discharge-solberg.pdf")
+    make_pdf(folder / "discharge-solberg.pdf", "Discharge letter", SOLBERG)
     make_word(folder / "report-aziz.docx", REPORT)
     make_word(folder / "laundry-contract.docx", CONTRACT)
-    make_workbook(folder / "price-list.xlsx")
-    with (folder / "appointments.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(APPOINTMENTS)
+    make_workbook(folder / "price-list.xlsx", PRICES)
+    make_csv(folder / "appointments.csv", APPOINTMENTS)
     (folder / "minutes-april.md").write_text(MINUTES, "utf-8")
     (folder / "brief-hausverwaltung.txt").write_text(BRIEF, "utf-8")
     (folder / "expenses.html").write_text(EXPENSES, "utf-8")
 
 
+def make_later(folder: Path) -> None:
+    """Written after the rules, to see what they are worth elsewhere."""
+    make_word(folder / "employment-contract.docx", later.EMPLOYMENT)
+    make_pdf(folder / "garage-invoice.pdf", "Invoice", later.GARAGE)
+    make_workbook(folder / "equipment.xlsx", later.EQUIPMENT)
+    make_csv(folder / "courses.csv", later.COURSES)
+    (folder / "school-trip.md").write_text(later.TRIP, "utf-8")
+    (folder / "arztbrief.txt").write_text(later.ARZTBRIEF, "utf-8")
+
+
 if __name__ == "__main__":
-    make_all(Path(sys.argv[1]))
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    (make_later if sys.argv[2:] == ["later"] else make_all)(target)
