@@ -126,10 +126,12 @@ def _not_found(asked: Question) -> str:
 def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) -> str:
     asked, unit = part.asked, span.unit
     members = span.document.members(unit.group)
-    if asked.order and unit.shape is Shape.ROW:
-        return _first_of(asked, span, members, cited, today)
-    if asked.several and unit.group:
-        return _list(span, fitting(asked, unit, members), len(members), cited)
+    fit = fitting(asked, unit, members)
+    if asked.order and unit.shape is Shape.ROW and len(fit) > 1:
+        return _first_of(asked, span, fit, len(members), cited, today)
+    if unit.group and (asked.several or (len(fit) == len(members) > 1 and unit.shape is Shape.ITEM)):
+        # What was asked stands over the list, not in an item of it: then the list is the answer.
+        return _list(span, fit, len(members), cited)
     if unit.shape is Shape.ROW:
         return _cite(sentence_of(asked, unit), span, cited)
     if draft and not _REFUSAL.search(draft):
@@ -146,8 +148,7 @@ def _cite(text: str, span: Span, cited: Cited) -> str:
     return f"{text} {mark}" if mark else ""
 
 
-def _first_of(asked: Question, span: Span, members: Sequence[Unit], cited: Cited, today: dt.date) -> str:
-    rows = fitting(asked, span.unit, members)
+def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited: Cited, today: dt.date) -> str:
     found = ordered(asked, rows, today) if span.document.whole else None
     if found is not None:
         row, column = found
@@ -157,7 +158,7 @@ def _first_of(asked: Question, span: Span, members: Sequence[Unit], cited: Cited
     why = (
         "No row has a date from today on." if over(asked, rows, today) else "Which row that is cannot be computed here."
     )
-    return f"{why} {_list(span, rows, len(members), cited)}"
+    return f"{why} {_list(span, rows, of, cited)}"
 
 
 def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:

@@ -102,7 +102,7 @@ def sufficient(span: Span) -> bool:
     if not (span.anchored and span.of_kind and span.topical):
         return False
     if span.unit.shape is Shape.HEADER:
-        return span.weakest >= EXACT and span.support > 0
+        return span.weakest >= EXACT and span.support > 0 and span.text not in span.document.headings
     least = MINIMUM_WORD_ALIKE if span.similarity >= ALIKE else MINIMUM_WORD
     return span.support >= MINIMUM_SUPPORT and span.focus >= MINIMUM_FOCUS and span.weakest >= least
 
@@ -179,7 +179,7 @@ def _span(
     nearness: float,
     near: Mapping[str, Mapping[str, float]],
 ) -> Span:
-    supports = _supports(asked, unit, words, near)
+    supports = _supports(asked, unit, document, words, near)
     here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)
     values = list(supports.values())
     # Without a word to go by, a name in the unit itself has to do ("When does X come?"); a kind alone ("Which medicines ...") does not.
@@ -200,15 +200,17 @@ def _span(
     return Span(unit, document, nearness, about, kind, topical, mean, weakest, focus, score)
 
 
-def _supports(asked: Question, unit: Unit, words: _Words, near: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+def _supports(
+    asked: Question, unit: Unit, document: Document, words: _Words, near: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
     found: dict[str, float] = {}
     units = measures(unit.text)
     for word in asked.predicates:
         value = _by_rule(word, words, unit.shape)
         if MEASURE_OF.get(stem(word)) in units:
             value = max(value, EXACT)
-        if stem(word) in PEOPLE and holds(Wanted.PERSON, "", asked.name_stems, unit.text):
-            value = max(value, EXACT)
+        if stem(word) in PEOPLE:
+            value = max(value, _people(word, asked, unit, document))
         if value == 0.0 and ((is_kind(word) and not asked.several) or stem(word) in LIGHT):
             continue
         if unit.shape is not Shape.HEADER:
@@ -216,6 +218,13 @@ def _supports(asked: Question, unit: Unit, words: _Words, near: Mapping[str, Map
             value = max(value, *(told.get(other, 0.0) for other in (*words.own, *words.above)), 0.0)
         found[word] = value
     return found
+
+
+def _people(word: str, asked: Question, unit: Unit, document: Document) -> float:
+    """People are told by their names, and who is meant need not be said again in every sentence."""
+    if asked.wanted is Wanted.PERSON and holds(Wanted.PERSON, "", asked.name_stems, unit.text):
+        return EXACT
+    return MINIMUM_WORD if stem(word) in document.words else 0.0
 
 
 def _shown(unit: Unit) -> str:

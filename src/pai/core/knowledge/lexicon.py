@@ -54,7 +54,7 @@ rent rental hire lease letting | miete mieten vermietung pacht
 deposit bail | kaution
 invoice bill account | rechnung
 refund reimburse repay compensate cover | erstattet erstattung ersetzt übernimmt
-discount reduce reduction lower decrease cut | rabatt gesenkt senkung ermäßigung
+discount deduct deduction rebate reduce reduction lower decrease cut | rabatt gesenkt senkung ermäßigung
 increase raise rise higher | erhöht erhöhung steigerung
 interest | zinsen verzugszinsen
 penalty fine sanction | strafe vertragsstrafe
@@ -123,7 +123,8 @@ company firm business enterprise | firma unternehmen
 customer client | kunde kunden
 patient | patient patientin
 sister brother sibling family relative | schwester bruder familie
-child son daughter | kind kinder sohn tochter
+class school pupil student | klasse schule schüler
+child children son daughter | kind kinder sohn tochter
 live reside dwell | wohnt wohnen lebt
 caretaker janitor | hausmeister
 landlord lessor | vermieter
@@ -137,6 +138,7 @@ reason cause why purpose indication | grund ursache zweck
 receipt voucher | beleg quittung
 journey trip travel | reise fahrt
 hotel accommodation lodging | hotel unterkunft
+bus coach | bus
 train railway | zug bahn
 ticket fare | fahrkarte ticket
 meal food lunch dinner breakfast | essen mahlzeit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,6 +82,20 @@ class Document:
         lines = "\n".join(subject_lines(self.chunks))
         return lines if _PERSON.search(lines.partition(":")[2]) else ""
 
+    @cached_property
+    def opening(self) -> str:
+        """The title, and what stands before the second heading, and the parties of a contract: what all of the
+        document is about. Rows are about themselves."""
+        first = next((unit.section for unit in self.units if unit.shape is not Shape.HEADER), "")
+        told = itertools.takewhile(lambda unit: unit.shape is Shape.HEADER or unit.section == first, self.units)
+        parties = (" ".join(words).title() for words in self.defined.values())
+        return "\n".join([self.title, *parties, *(unit.text for unit in told if unit.shape is not Shape.ROW)])
+
+    @cached_property
+    def headings(self) -> frozenset[str]:
+        """Lines under which something stands."""
+        return frozenset(unit.section for unit in self.units if unit.shape is not Shape.HEADER)
+
     def members(self, group: int) -> list[Unit]:
         """Return the rows or items of a list or table, in order."""
         return [unit for unit in self.units if group and unit.group == group]
@@ -130,7 +145,7 @@ def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bo
     if document.subject:
         near = " ".join(unit.before[-1:])
         return named_in(name, document.subject) or named_in(name, near) or named_in(name, document.title)
-    return named_in(name, " ".join(unit.before)) or named_in(name, f"{document.title} {document.chunks[0].text}")
+    return named_in(name, " ".join(unit.before)) or named_in(name, document.opening)
 
 
 def _about_another(unit: Unit, document: Document) -> bool:

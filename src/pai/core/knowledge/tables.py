@@ -190,6 +190,6 @@ def _says(word: str, texts: Sequence[str], *, function: bool = False) -> bool:
 def _is(column: str, value: str) -> str:
     if not column:
         return value
-    if column.split()[0].lower() in STOP:
+    if column.split()[0].lower() in STOP or re.search(r"(?:ed|ght|ing|[^s]s)$", column):
         return f"“{column}” is {value}"
     return f"the {column[0].lower() + column[1:] if column[1:2].islower() else column} is {value}"

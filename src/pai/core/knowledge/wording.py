@@ -107,7 +107,9 @@ ORDERS = (
     ),
 )
 # Kinds of person: "Which patients ..." is answered by their names.
-PEOPLE = _stems("patient people person employee customer client guest colleague visitor member participant")
+PEOPLE = _stems(
+    "patient people person employee customer client guest colleague visitor member participant child children parent pupil student"
+)
 HAS_TO = re.compile(
     r"\b(?:have|has|need|needs) to do\b|\b(?:must|should|shall) (?:\S+ ){1,3}do\b|\b(?:muss|soll) (?:\S+ ){1,3}(?:tun|machen)\b",
     re.IGNORECASE,

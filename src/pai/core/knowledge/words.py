@@ -18,7 +18,7 @@ _STOP_WORDS = """a about after all also am an and any are as at be been before b
  other our out over own per please same she should so some such tell than that the their them then there these they
  this those through to too under until up us very was we were what when where which while who whom whose why will
  with would you your may might must shall mr mrs ms dr prof give given gave show find list name many much long often
- say says said state states stated mention mentioned told take takes taken get gets got each every within again case soon"""
+ say says said state states stated mention mentioned told take takes taken get gets got each every within again case soon along"""
 STOP = word_set(_STOP_WORDS)
 _GERMAN_STOP_WORDS = """aber alle alles als also am an auch auf aus bei beim bin bis bitte da damit dann das dass dem den der des die dies
  diese diesem diesen dieser dieses dort du ein eine einem einen einer eines er es etwas für gegen haben hat hatte herr herrn frau ich
