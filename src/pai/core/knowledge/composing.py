@@ -93,8 +93,9 @@ def compose(parts: Sequence[Part], draft: str, model: str, today: dt.date) -> An
     cited = Cited()
     texts: list[str] = []
     missing: list[Part] = []
+    first = chosen(parts[0])
     for part in parts:
-        span = chosen(part)
+        span = chosen(_pointing(part, first))
         text = _answer(part, span, draft, cited, today) if span else ""
         if not text:
             missing.append(part)
@@ -105,6 +106,13 @@ def compose(parts: Sequence[Part], draft: str, model: str, today: dt.date) -> An
         return Answer(f"{ABSTAINED} {CAUTION}", True, (), model, nearest=near)
     between = "\n\n" if any("\n" in text for text in texts) else " "
     return Answer(between.join(texts), False, tuple(cited.sources), model, nearest=near)
+
+
+def _pointing(part: Part, first: Span | None) -> Part:
+    """Return a part that points at the one before ("... and when does it end?") with units of the same document only."""
+    if not part.asked.topics or part.asked.names:
+        return part
+    return Part(part.asked, [span for span in part.spans if first and span.document.id == first.document.id])
 
 
 def nearest(parts: Sequence[Part]) -> tuple[Source, ...]:

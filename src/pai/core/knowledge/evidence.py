@@ -17,7 +17,7 @@ from pai.core.knowledge.question import Question, is_kind, is_polar
 from pai.core.knowledge.reading import Document, anchored, named_in
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
-from pai.core.knowledge.wording import LIGHT, PEOPLE
+from pai.core.knowledge.wording import BOUND, COMPARED, LIGHT, PEOPLE, Order
 from pai.core.knowledge.words import STOP, stem
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
@@ -125,10 +125,22 @@ def _rough(asked: Question, unit: Unit, document: Document) -> float:
     words = _words(unit, document)
     told = [_by_rule(word, words, unit.shape) for word in asked.predicates]
     exact = sum(told) / len(told) if told else 0.0
-    kind = holds(asked.wanted, asked.measure, asked.name_stems, unit.text)
+    kind = _of_kind(asked, unit)
     about = anchored(asked, unit, document)
     here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)
     return 1.5 * exact + about + 0.3 * kind + 0.2 * here - 0.3 * (unit.shape is Shape.HEADER)
+
+
+def _of_kind(asked: Question, unit: Unit) -> bool:
+    """Return whether a unit holds the kind of thing that is wanted. What is the most, or the next, a sentence has to say
+    itself; rows are put in order later."""
+    if not holds(asked.wanted, asked.measure, asked.name_stems, unit.text):
+        return False
+    if asked.order is None or unit.shape is Shape.ROW:
+        return True
+    text = f"{unit.section} {unit.text}"
+    dates = asked.order not in {Order.LEAST, Order.MOST} and dated(unit.text)
+    return dates or bool(COMPARED.search(text) or BOUND.search(text))
 
 
 def _words(unit: Unit, document: Document) -> _Words:
@@ -190,7 +202,7 @@ def _span(
     focus = min((supports[word] for word in asked.focus if word in supports), default=1.0)
     if is_polar(asked.text) and weakest < STRICT:
         focus = 0.0
-    kind = holds(asked.wanted, asked.measure, asked.name_stems, unit.text)
+    kind = _of_kind(asked, unit)
     about = anchored(asked, unit, document)
     topical = not topics or any(topics)
     telling = [_best(word, words.own) for word in supports if not _best(word, words.title)]

@@ -50,7 +50,7 @@ decision decide resolve resolution agree | beschluss beschlüsse entscheidung be
 task duty obligation assignment responsibility responsible todo action | aufgabe aufgaben pflicht pflichten zuständig verantwortlich
 deadline due until latest | frist fällig
 cost price fee charge pay payment expense amount rate tariff eur euro worth | preis preise kosten kostet gebühr betrag beträgt bezahlt zahlt
-rent rental hire lease letting | miete mieten vermietung pacht
+rent rental lease letting | miete mieten vermietung pacht
 deposit bail | kaution
 invoice bill account | rechnung
 refund reimburse repay compensate cover | erstattet erstattung ersetzt übernimmt

@@ -29,6 +29,7 @@ from pai.core.knowledge.wording import (
     QUANTITIES,
     REASON,
     SEVERAL,
+    SPAN_OF_TIME,
     TIME,
     TITLES,
     VERB,
@@ -155,7 +156,9 @@ def _kind(plain: str, predicates: tuple[str, ...], asked: Sequence[str]) -> tupl
     if called == "phone":
         return Wanted.NUMBER, called
     if match := NUMBER.search(plain):
-        return Wanted.NUMBER, _measure(match.group().lower().split()[-1], called)
+        word = match.group().lower().split()[-1]
+        spans = SPAN_OF_TIME.match(plain, match.end())
+        return Wanted.NUMBER, "duration" if spans and word in {"many", "viele", "vielen"} else _measure(word, called)
     for kind, pattern in ((Wanted.TIME, TIME), (Wanted.PERSON, PERSON), (Wanted.REASON, REASON)):
         if pattern.search(plain):
             return kind, ""

@@ -155,7 +155,8 @@ def _key(asked: Question, cells: Cells) -> list[int]:
     held = [
         n
         for n, (_, value) in enumerate(cells)
-        if any(named_in(name, value) for name in asked.names) or any(_says(word, [value]) for word in asked.predicates)
+        if any(named_in(name, value) for name in asked.names)
+        or any(_says(word, [value]) for word in asked.predicates if not is_kind(word))
     ]
     return held[:2] or [0]
 

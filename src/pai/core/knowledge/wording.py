@@ -40,6 +40,10 @@ NUMBER = re.compile(
     r"|\bwie (?:viele?n?|oft|lange|alt|hoch|groß|schwer|weit|warm|kalt)\b",
     re.IGNORECASE,
 )
+SPAN_OF_TIME = re.compile(
+    r"\s+(?:minutes|hours|days|nights|weeks|months|years|minuten|stunden|tagen?|wochen|monaten?|jahren?)\b",
+    re.IGNORECASE,
+)
 TIME = re.compile(
     r"\b(?:when|wann)\b|\b(?:what|which) (?:date|days?|time|year|month)\b|\bby when\b|\ban welche[mn] (?:tag|datum)\b",
     re.IGNORECASE,
@@ -115,6 +119,7 @@ HAS_TO = re.compile(
     re.IGNORECASE,
 )
 COMPARED = re.compile("|".join(pattern for _, pattern in ORDERS) + r"|\bexpensive\b", re.IGNORECASE)
+BOUND = re.compile(r"\b(?:maximum|minimum|at most|at least|up to|no more than|höchstens|mindestens)\b", re.IGNORECASE)
 
 
 IMPERATIVES = word_set("list name show tell give enumerate which what nenne liste")

@@ -50,7 +50,8 @@ def test_small_letters_are_names_when_the_documents_use_them_so() -> None:
         ("What dose of ramipril does he take?", "dose"),
         ("How much does the repair cost?", "price"),
         ("What is the phone number of the ward?", "phone"),
-        ("How many days are left?", ""),
+        ("How many days are left?", "duration"),
+        ("How many doses are left?", ""),
         ("Wie lange dauert es?", "duration"),
     ],
 )
