@@ -11,7 +11,7 @@ import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pai.core.knowledge.kinds import MEASURE_OF, Wanted, dated, holds, measures
+from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted, dated, holds, measures, months_in
 from pai.core.knowledge.likeness import known_words, likeness
 from pai.core.knowledge.question import Question, is_kind, is_polar
 from pai.core.knowledge.reading import Document, anchored, named_in
@@ -147,7 +147,7 @@ def _words(unit: Unit, document: Document) -> _Words:
     lead = unit.before[-1] if unit.shape is Shape.ITEM and unit.before and unit.before[-1].endswith(":") else ""
     around = [word for text in unit.before[-2:] for word in known_words(text)]
     return _Words(
-        _plain(known_words(document.full(unit.text))), _plain(known_words(f"{unit.section} {lead}")),
+        _plain([*known_words(document.full(unit.text)), *months_in(unit.text)]), _plain(known_words(f"{unit.section} {lead}")),
         _plain(around), _plain([*document.title_words, *known_words(unit.chunk.heading)]),
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def _best(word: str, others: Sequence[str]) -> float:
 async def _near_words(asked: Question, told: Sequence[_Words], embed: Embed) -> dict[str, dict[str, float]]:
     """Return, for each wanted word, how near each word of the units is to it in meaning."""
     others = list(dict.fromkeys(word for words in told for word in (*words.own, *words.above)))[:WORDS]
-    wanted = [word for word in asked.predicates if not any(sign.isdigit() for sign in word)]
+    wanted = [word for word in asked.predicates if word not in DAYS_AND_MONTHS and not any(map(str.isdigit, word))]
     if not wanted or not others:
         return {}
     vectors = [_floats(v) for v in await embed([*wanted, *others])]

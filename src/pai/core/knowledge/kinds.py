@@ -61,6 +61,7 @@ _TIMES = re.compile(
     re.IGNORECASE,
 )
 _POINT = re.compile(rf"\b(?:{_MONTHS})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}:\d\d\b|\b(?:{_DAYS})\b", re.IGNORECASE)
+_ISO_MONTH = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-\d\d\b")
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b|\b\d{1,2}\.\d{1,2}\.\d{2,4}\b")
 _PHONE = re.compile(r"\+?\d[\d ()/-]{4,}\d")
 _CARDINALS = re.compile(
@@ -113,6 +114,12 @@ def _number(measure: str, text: str) -> bool:
 def dated(text: str) -> bool:
     """Return whether a text holds a date or a time of day, not only a span of time."""
     return bool(_POINT.search(text))
+
+
+def months_in(text: str) -> list[str]:
+    """Return the names of the months that dates in figures ("2031-06-16") fall into."""
+    names = _MONTHS.split("|")
+    return [names[int(month) - 1] for month in _ISO_MONTH.findall(text)]
 
 
 def measures(text: str) -> set[str]:

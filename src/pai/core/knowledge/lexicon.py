@@ -17,7 +17,7 @@ symptom complaint | beschwerden beschwerde
 surgery operation operate procedure | operation operiert eingriff
 doctor physician consultant specialist | arzt ärztin ärzte
 nurse | pfleger krankenschwester pflegekraft
-hospital clinic ward infirmary | krankenhaus klinik station
+hospital clinic ward infirmary practice | krankenhaus klinik station praxis
 admit admission arrive arrival came come hospitalise | aufnahme aufgenommen eingeliefert
 discharge leave release dismiss | entlassung entlassen
 treat treatment therapy | behandlung behandelt therapie
@@ -155,6 +155,21 @@ month monthly | monat monate monatlich
 year yearly annual annually | jahr jahre jährlich
 hour hourly | stunde stunden
 today | heute
+total altogether sum | insgesamt gesamt summe
+january | januar
+february | februar
+march | märz
+june | juni
+july | juli
+october | oktober
+december | dezember
+monday mondays | montag montags
+tuesday tuesdays | dienstag dienstags
+wednesday wednesdays | mittwoch mittwochs
+thursday thursdays | donnerstag donnerstags
+friday fridays | freitag freitags
+saturday saturdays | samstag samstags
+sunday sundays | sonntag sonntags
 percent percentage share | prozent anteil
 piece item article product | stück artikel
 quantity number count | menge anzahl zahl

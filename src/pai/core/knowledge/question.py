@@ -136,7 +136,8 @@ def is_german(text: str) -> bool:
     """Return whether a short text reads as German."""
     hits = len(GERMAN.findall(text))
     return hits >= 2 or (
-        hits == 1 and bool(re.match(r"\W*(?:wer|wen|wem|wann|wo|wie|welche|warum|wieso|wogegen)", text, re.IGNORECASE))
+        hits == 1
+        and bool(re.match(r"\W*(?:wer|wen|wem|was|wann|wo|wie|welche|warum|wieso|wogegen)", text, re.IGNORECASE))
     )
 
 

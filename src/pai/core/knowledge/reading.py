@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pai.core.knowledge.kinds import Wanted
@@ -35,6 +35,7 @@ class Document:
     name: str
     chunks: Sequence[Chunk]
     whole: bool = True
+    _known: dict[tuple[int, Name], bool] = field(default_factory=dict, compare=False)
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -98,7 +99,30 @@ class Document:
 
     def members(self, group: int) -> list[Unit]:
         """Return the rows or items of a list or table, in order."""
-        return [unit for unit in self.units if group and unit.group == group]
+        return self._groups.get(group, []) if group else []
+
+    @cached_property
+    def _groups(self) -> dict[int, list[Unit]]:
+        found: dict[int, list[Unit]] = {}
+        for unit in self.units:
+            found.setdefault(unit.group, []).append(unit)
+        return found
+
+    def on_namesake(self, name: Name) -> bool:
+        """Return whether it is about somebody else of this last name: "Erik Lindqvist" is asked for, the letter is on
+        Torben Lindqvist."""
+        key = (0, name)
+        if key not in self._known:
+            other = len(name) > 1 and name[0] not in self.words
+            self._known[key] = other and _other_first_name(name, f"{self.title}\n{self.text}")
+        return self._known[key]
+
+    def group_names(self, group: int, name: Name) -> bool:
+        """Return whether a row or an item of a list or table names someone."""
+        key = (group, name)
+        if key not in self._known:
+            self._known[key] = any(named_in(name, unit.text) for unit in self.members(group))
+        return self._known[key]
 
 
 def document_of(
@@ -128,15 +152,11 @@ def named_in(name: Name, text: str) -> bool:
 
 
 def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bool:
-    if (
-        len(name) > 1
-        and name[0] not in document.words
-        and _other_first_name(name, f"{document.title}\n{document.text}")
-    ):
-        return False  # "Erik Lindqvist" is asked for, the letter is on Torben Lindqvist
+    if document.on_namesake(name):
+        return False
     if named_in(name, document.full(f"{unit.section}\n{unit.text}")):
         return True
-    if unit.group and any(named_in(name, other.text) for other in document.members(unit.group)):
+    if unit.group and document.group_names(unit.group, name):
         return False  # other rows of the table name them
     if asked.wanted is not Wanted.PERSON and _about_another(unit, document):
         return False

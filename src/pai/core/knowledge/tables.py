@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 
-from pai.core.knowledge.kinds import Wanted, holds
+from pai.core.knowledge.kinds import Wanted, holds, months_in
 from pai.core.knowledge.likeness import known_words, likeness
 from pai.core.knowledge.question import Question, is_kind
 from pai.core.knowledge.reading import named_in
@@ -179,7 +179,7 @@ def _wanted(asked: Question, cells: Cells) -> list[int]:
 
 
 def _values(unit: Unit) -> list[str]:
-    return [value for _, value in unit.cells] or [unit.text]
+    return [*([value for _, value in unit.cells] or [unit.text]), *months_in(unit.text)]
 
 
 def _says(word: str, texts: Sequence[str], *, function: bool = False) -> bool:

@@ -80,7 +80,7 @@ CODE = re.compile(r"\d|[A-Z].*[A-Z]")  # "HbA1c", "MRI": what is asked for, not 
 TITLES = word_set("mr mrs ms dr prof herr herrn frau nurse")
 GERMAN = re.compile(
     r"\b(?:der|die|das|den|dem|des|ein|eine|einen|einer|ist|sind|wird|werden|wurde|wurden|und|wann|wer|wo|wie|welche[rsnm]?|warum|"
-    r"hat|haben|kommt|für|von|mit|nicht|herr|herrn|frau|im|zum|zur|beim|vom|ich|sie|steht|gibt)\b",
+    r"hat|haben|kommt|für|von|mit|nicht|herr|herrn|frau|im|zum|zur|beim|vom|ich|sie|steht|gibt|soll|muss|darf|nimmt|kostet)\b",
     re.IGNORECASE,
 )
 # Kinds of thing that a text states without calling them so: "1000 mg" is a dose, "Bergen" a city.

@@ -91,6 +91,26 @@ async def test_a_subject_line_answers_by_its_own_words_only() -> None:
     assert told.abstained
 
 
+async def test_a_heading_never_answers_and_what_stands_under_it_does() -> None:
+    told = await answer("What is due to the ward?", "Plan\nWhat is due to the ward\n- a new pump\n- two beds\n")
+    assert told.text == "What is due to the ward [1]:\n\n- a new pump\n- two beds"
+
+
+async def test_what_is_the_most_a_sentence_has_to_say_itself() -> None:
+    assert (await answer("Which laptop is the dearest?", "A laptop is locked in the cabinet.")).abstained
+    assert not (await answer("Which laptop is the dearest?", "The dearest laptop is the red one.")).abstained
+
+
+async def test_what_points_at_a_question_without_answer_has_none_either() -> None:
+    told = await answer("When does the coach leave and when does it end?", "The contract ends on 3 May 2031.")
+    assert told.abstained
+
+
+async def test_months_are_read_out_of_dates() -> None:
+    rows = "name: Noor Aziz; leave: 2031-08-10\nname: Olga Brand; leave: 2031-07-02"
+    assert "1 of 2" in (await answer("Who is on leave in August?", rows)).text
+
+
 async def test_a_row_is_told_as_a_sentence() -> None:
     told = await answer("What dose of ramipril does Ms Okafor take?")
     assert told.text == "For Ramipril, the dose is 5 mg. [1]"
