@@ -143,7 +143,8 @@ class EngineRegistry:
         async with place.lock:
             hashes = tuple(file.sha256 for file in model.files)
             if place.engine is not None and place.worker is not None:
-                if place.files == hashes and await _alive(place.engine, place.worker):
+                fresh = place.files == hashes and not (place.tainted and not place.engine.busy)
+                if fresh and await _alive(place.engine, place.worker):
                     place.used = _now()
                     return place.engine
                 await self._unload(place)
@@ -219,8 +220,7 @@ class EngineRegistry:
     async def unload_idle(self, seconds: float) -> None:
         """Unload models that nobody has used for so long, and those that hold what is to be forgotten."""
         for place in list(self._places.values()):
-            free = place.engine is not None and not (place.engine.busy or place.lock.locked())
-            if (free and place.tainted) or (place.idle and _now() - place.used >= seconds):
+            if place.idle and (place.tainted or _now() - place.used >= seconds):
                 async with place.lock:
                     await self._unload(place)
 

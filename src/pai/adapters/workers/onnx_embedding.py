@@ -38,10 +38,14 @@ class Embedder:
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
 
-    def embed(self, texts: list[str]) -> tuple[list[bytes], int]:
-        """Return unit vectors (little-endian float32) and the tokens read; batches of like length save padding."""
+    def embed(self, texts: list[str | list[int]]) -> tuple[list[bytes], int]:
+        """Return unit vectors (little-endian float32) and the tokens read; batches of like length save padding.
+
+        A text may be given as its token ids. Raises ValueError for an id that does not exist.
+        """
         self._tokenizer.enable_truncation(self._max_tokens)
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        words = iter(self._tokenizer.encode_batch([text for text in texts if isinstance(text, str)]))
+        encoded = [next(words).ids if isinstance(text, str) else self._checked(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda at: len(encoded[at]))
         vectors: list[bytes] = [b""] * len(texts)
         for start in range(0, len(order), _BATCH):
@@ -66,6 +70,12 @@ class Embedder:
         found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
         return [row.astype("<f4").tobytes() for row in found]
 
+    def _checked(self, ids: list[int]) -> list[int]:
+        size = self._tokenizer.get_vocab_size()
+        if not ids or not all(isinstance(token, int) and 0 <= token < size for token in ids):
+            raise ValueError("no such token")
+        return ids[: self._max_tokens]
+
     def count(self, text: str) -> int:
         """Return the number of tokens of a whole text."""
         self._tokenizer.no_truncation()
@@ -87,8 +97,8 @@ def embedding_routes(model_fd: int, tokenizer_fd: int, options: Mapping[str, int
 
     async def embeddings(body: dict[str, Any]) -> dict[str, Any]:
         texts = body["input"]
-        if len(texts) > _MOST_TEXTS or not all(isinstance(text, str) for text in texts):
-            raise RefusedError(f"input is a list of at most {_MOST_TEXTS} texts")
+        if len(texts) > _MOST_TEXTS or not all(isinstance(text, str | list) for text in texts):
+            raise RefusedError(f"input is a list of at most {_MOST_TEXTS} texts or lists of token ids")
         async with turn:
             vectors, tokens = await asyncio.to_thread(embedder.embed, texts)
         data = [{"index": n, "embedding": base64.b64encode(vector).decode()} for n, vector in enumerate(vectors)]

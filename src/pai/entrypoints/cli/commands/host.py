@@ -196,8 +196,9 @@ def models_show(context: Context, name: str, json_: bool) -> None:
 def models_convert(context: Context, name: str, no_measure: bool, no_activate: bool, json_: bool) -> None:
     """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors; the GGUF file stays.
 
-    Takes half a minute for a model of 1 GB. With a server running it is measured before and after, and becomes the default
-    unless it answers worse. Example: pai models convert default
+    Takes half a minute for a model of 1 GB. It is measured before and after, and becomes the default unless it answers control
+    questions worse or a question to documents more slowly. Long answers to a single user may come more slowly than before.
+    Example: pai models convert default
     """
     click.echo("converting; this takes a while ...", err=True)
     value = call(context, "models.convert", name=name, measure=not no_measure, activate=not no_activate)
