@@ -16,7 +16,7 @@ help:
 	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
 	@echo "make lock       resolve the lock files anew"
-	@echo "make uninstall  remove what make start installed; asks before touching PAI_HOME"
+	@echo "make uninstall  remove what make start installed; asks before the program, and again before PAI_HOME"
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PAI needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
@@ -73,7 +73,9 @@ lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py
 
 uninstall:
-	@rm -rf $(VENV) .cache
-	@home="$${PAI_HOME:-$$HOME/.local/share/pai}"; if [ -e "$$home" ]; then \
+	@printf 'Remove the program and the fetched models (%s and .cache)? Type yes: ' "$(VENV)"; read -r answer; \
+	 [ "$$answer" = yes ] || { echo "nothing was removed"; exit 0; }; \
+	 rm -rf $(VENV) .cache && echo "removed"; \
+	 home="$${PAI_HOME:-$$HOME/.local/share/pai}"; if [ -e "$$home" ]; then \
 	 printf 'Delete %s with all keys, documents and the audit log, for good? Type yes: ' "$$home"; read -r answer; \
 	 [ "$$answer" = yes ] && rm -rf "$$home" && echo "deleted" || echo "kept"; fi
