@@ -14,7 +14,7 @@ from pai.entrypoints.cli.output import show_error
 from pai.foundation.errors import PaiError, Usage
 
 COMMANDS = {
-    "init": ("host", "Make a new installation."),
+    "init": ("setup", "Make a new installation."),
     "serve": ("host", "Serve until stopped."),
     "status": ("host", "Tell whether the server is ready."),
     "doctor": ("host", "Check this machine and its walls."),
@@ -81,7 +81,7 @@ def run(context: Context) -> int:
     except PaiError as error:
         show_error(error, as_json=context.json)
         return 2 if isinstance(error, Usage) else 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where something was asked
         return 1
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does. What is still buffered must not fail again at exit.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pai.entrypoints.cli.commands.host import as_json, new_secret, show
+from pai.entrypoints.cli import asking
+from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
 from pai.foundation.errors import Usage
@@ -26,7 +27,7 @@ def user() -> None:
 @click.pass_obj
 def user_add(context: Context, email: str, role: str, password_file: str | None, json_: bool) -> None:
     """Make an account."""
-    password = context.secret_file(Path(password_file), "password") if password_file else new_secret("password")
+    password = context.secret_file(Path(password_file), "password") if password_file else asking.password(email)
     value = call(context, "user.add", email=email, role=role, password=password.reveal().decode("utf-8", "replace"))
     show(context, value, f"{value['email']} ({value['role']}); recovery code of its content: {value['recovery_code']}")
 
@@ -68,7 +69,7 @@ def user_reset_login(context: Context, email: str, password_file: str | None, js
     password = context.secret_file(Path(password_file), "password").reveal().decode() if password_file else None
     value = call(context, "user.reset-login", email=email, password=password)
     if "token" in value:
-        value["url"] = f"https://localhost:{context.settings().server.port}/setup#{value.pop('token')}"
+        value["url"] = f"https://localhost:{context.port(context.settings())}/setup#{value.pop('token')}"
         show(context, value, f"{value['url']}\nIt works once, for {value['minutes']} minutes.")
     else:
         show(context, value, f"{email} has a new password")
