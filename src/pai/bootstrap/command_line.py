@@ -75,6 +75,7 @@ def _console(settings: Settings, passphrases: Iterable[Secret], command: str, ar
     from pai.bootstrap.telemetry import child_environment
     from pai.bootstrap.unsealing import unseal
     from pai.entrypoints.console.app import dispatch
+    from pai.entrypoints.console.commands import NOT_SERVING
     from pai.foundation.errors import Usage
 
     home = Home(settings.home)
@@ -88,7 +89,7 @@ def _console(settings: Settings, passphrases: Iterable[Secret], command: str, ar
             unseal(process.open, passphrases)
             base = open_base(settings, process.client)
             try:
-                services = services_for(settings, base, None, NoEngines(), lambda: "not serving")
+                services = services_for(settings, base, None, NoEngines(), lambda: NOT_SERVING)
                 return asyncio.run(dispatch(services, command, arguments))
             finally:
                 base.storage.close()

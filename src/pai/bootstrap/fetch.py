@@ -53,7 +53,7 @@ def _fetch(name: str, starter: Starter, cache: Path, held: Path | None) -> bool:
     parts = folder / "parts"
     wanted = sorted({requirement for file in missing for requirement in _requirements(file)})
     megabytes = sum(file.size for file in missing) >> 20
-    _say(f"fetching {name} ({megabytes} MB in {len(wanted)} packages) ...")
+    _say(f"fetching {name} ({megabytes} MB in {len(wanted)} package{'s' * (len(wanted) > 1)}) ...")
     began = time.monotonic()
     for done, requirement in enumerate(wanted, 1):
         if not _download(requirement, parts):

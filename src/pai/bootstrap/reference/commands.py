@@ -33,6 +33,7 @@ _WHERE: Final = {
         " which only the owner of `PAI_HOME` may use; otherwise they open the installation themselves with the passphrase. Both ways the"
         " actor is `operator@console`, who has no right to anybody's content.",
     ),
+    "demo": ("To try it", "It makes a collection of its own and speaks to the server like the commands on content."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }
 

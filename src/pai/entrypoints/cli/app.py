@@ -17,13 +17,16 @@ COMMANDS = {
     "init": ("setup", "Make a new installation."),
     "serve": ("host", "Serve until stopped."),
     "status": ("host", "Tell whether the server is ready."),
-    "doctor": ("host", "Check this machine and its walls."),
+    "doctor": ("host", "Say whether everything holds: walls, keys, models, disk, port, memory."),
     "version": ("host", "Show the version."),
     "env": ("host", "Show what SDKs need to reach this server."),
     "user": ("people", "Accounts: add, list, disable, reset-login."),
     "session": ("people", "Browser sessions: list, kill."),
-    "key": ("people", "API keys: create, list, revoke."),
-    "keys": ("people", "The root key: status, confirm-recovery, renew-recovery."),
+    "key": ("people", "API keys for programs: create, list, revoke."),
+    "keys": (
+        "people",
+        "The one root key of the installation, and its recovery code: status, confirm-recovery, renew-recovery.",
+    ),
     "models": ("host", "Models: list, show."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),
     "tls": ("host", "The local certificate authority: show, trust."),
@@ -34,7 +37,7 @@ COMMANDS = {
     "ingest": ("content", "Take files or folders into a collection."),
     "ask": ("content", "Ask a collection; the answer cites its sources."),
     "chat": ("content", "Chat with the default model."),
-    "demo": ("content", "Run the main job on sample documents."),
+    "demo": ("demo", "Run the main job on sample documents."),
 }
 
 

@@ -14,6 +14,7 @@ from pai.entrypoints.cli.asking import passphrases
 from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import say, show_json
+from pai.entrypoints.cli.verdict import groups_of, text_of, value_of
 from pai.foundation.errors import Unavailable, Usage
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON alone on stdout.")
@@ -64,11 +65,12 @@ def status(context: Context, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def doctor(context: Context, json_: bool) -> None:
-    """Show which kernel layers hold around the gateway, as its last start recorded them. Example: pai doctor"""
-    events = call(context, "audit.tail", name="operations:server:start", limit=1)["events"]
-    layers = events[0]["protections"] if events else []
-    value = {"measured": bool(events), "layers": layers, "missing": events[0]["missing"] if events else []}
-    show(context, value, "\n".join(layers) if events else "not measured: start `pai serve` once")
+    """Say whether everything holds: kernel layers at the last start, keys, models, disk, port, memory. Example: pai doctor"""
+    settings = context.settings()
+    told = call(context, "doctor")
+    groups = groups_of(settings, told, context.port(settings), running=told["serving"])
+    value = {"measured": bool(told["layers"]), "layers": told["layers"], "missing": told["missing"], **value_of(groups)}
+    show(context, value, text_of(groups))
 
 
 @click.command()
@@ -131,10 +133,14 @@ def audit() -> None:
 @as_json
 @click.pass_obj
 def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
-    """Show the newest events."""
+    """Show the newest events, newest first: people by their address, collections by their id (names are their owners').
+
+    Example: pai audit tail --limit 50
+    """
     value = call(context, "audit.tail", limit=limit, subject=subject)
     lines = [
-        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor']['id']}  {e['outcome']}" for e in value["events"]
+        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor_name']:<24} {e['outcome']:<8} {e['resource_name']}".rstrip()
+        for e in value["events"]
     ]
     show(context, value, "\n".join(lines))
 
