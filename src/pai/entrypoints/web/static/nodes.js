@@ -14,6 +14,11 @@ export function make(tag, className = "", ...children) {
   return element;
 }
 
+const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Return a moment as people write it where the browser is. */
+export const localTime = (moment) => format.format(moment);
+
 /** Return the DOM node of one tree. `cite(n)` makes the mark of citation n. */
 export function build(tree, cite) {
   if (typeof tree === "string") return document.createTextNode(tree);
