@@ -1,6 +1,6 @@
 // Ask: a question, a cited answer, and the passage that each citation rests on.
 import { Refused, send, stream } from "/static/send.js";
-import { make, setBlocks } from "/static/nodes.js";
+import { breakable, make, setBlocks } from "/static/nodes.js";
 import { countSeconds } from "/static/waiting.js";
 
 const page = document.querySelector("[data-ask]");
@@ -29,7 +29,7 @@ function cite(n) {
 }
 
 function listed(source) {
-  const where = make("span", "source-where", source.document, " ", make("small", "", `page ${source.page}`));
+  const where = make("span", "source-where", ...breakable(source.document), " ", make("small", "", `page ${source.page}`));
   const button = make("button", "source", make("span", "source-n", String(source.n)), where, make("span", "source-quote", `“${source.quote}”`));
   button.dataset.n = source.n;
   button.setAttribute("aria-expanded", "false");
@@ -47,7 +47,7 @@ async function open(n, from) {
   opener = from;
   mark(n);
   const title = panel.querySelector("[data-passage-title]");
-  title.textContent = source.document;
+  title.replaceChildren(...breakable(source.document));
   title.href = `/documents/${encodeURIComponent(source.document_id)}#page-${source.page}`;
   panel.querySelector("[data-passage-where]").textContent = `page ${source.page} · source ${n}`;
   panelText.replaceChildren(make("p", "near", "Opening the passage"));

@@ -1,6 +1,6 @@
 // The documents of a collection, shown anew without loading the page again: rows come from the page's own <template>.
 import { send } from "/static/send.js";
-import { localTime, make } from "/static/nodes.js";
+import { breakable, localTime, make } from "/static/nodes.js";
 
 const page = document.querySelector("[data-collection]");
 
@@ -12,7 +12,7 @@ function sizeText(size) {
 function row(told) {
   const made = page.querySelector("[data-row]").content.cloneNode(true);
   const put = (name, value) => { made.querySelector(`[data-${name}]`).textContent = value; };
-  put("name", told.name || "Unnamed");
+  made.querySelector("[data-name]").replaceChildren(...breakable(told.name || "Unnamed"));
   put("pages", told.pages);
   put("chunks", told.chunks);
   put("size", sizeText(told.size));

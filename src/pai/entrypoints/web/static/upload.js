@@ -1,6 +1,6 @@
 // Files into a collection: one request and one job per file, two at a time, each with its progress and, if refused, the reason.
 import { headers, leaveIfEnded, Refused, send } from "/static/send.js";
-import { make } from "/static/nodes.js";
+import { breakable, make } from "/static/nodes.js";
 import { showDocuments } from "/static/documents.js";
 
 const page = document.querySelector("[data-collection]");
@@ -13,7 +13,7 @@ const queue = [];
 let active = 0;
 
 function row(file) {
-  const item = make("li", "upload", make("span", "upload-name", file.name));
+  const item = make("li", "upload", make("span", "upload-name", ...breakable(file.name)));
   const state = make("span", "upload-state", "waiting");
   const bar = make("progress");
   bar.max = 1;
