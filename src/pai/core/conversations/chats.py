@@ -29,7 +29,12 @@ from pai.foundation.refs import ResourceRef
 MAX_MESSAGE = 100_000
 TITLE = 60
 LABEL = Label.CONFIDENTIAL
-SYSTEM = "You are a helpful assistant that runs on the user's own machine. Answer in the language of the user, plainly and briefly."
+SYSTEM = (
+    "You are a helpful assistant that runs on the user's own machine. Answer in the language of the user, plainly and briefly. "
+    "You cannot see the user's documents, files, letters or collections, and you have no internet. When you are asked about "
+    "something that stands in them, say that this chat does not see documents and that the page Ask answers from them; never make "
+    "up what they might say."
+)
 
 
 @dataclass(frozen=True, slots=True)
