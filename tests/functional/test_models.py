@@ -17,6 +17,7 @@ def test_real_models_answer_over_real_documents(tmp_path: Path) -> None:
     pai.init()
     pai.start()
     try:
+        assert "[W:" not in (pai.folder / "serve.err").read_text(), "a library's warning stands before the ready line"
         key = {"PAI_API_KEY": pai.key()}
         pai.ok("collection", "create", "samples", **key)
         told = pai.ok("ingest", "samples", str(SAMPLES), **key)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pai.adapters.workers.service import RefusedError, Routes
 
 _BATCH: Final = 16
 _MOST_TEXTS: Final = 4096
+_NO_GPU: Final = b"GPU device discovery failed"
 
 
 class Embedder:
@@ -23,7 +25,8 @@ class Embedder:
     """
 
     def __init__(self, model_fd: int, tokenizer_fd: int, *, threads: int, max_tokens: int) -> None:
-        import onnxruntime
+        with stderr_without(_NO_GPU):
+            import onnxruntime
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
@@ -80,6 +83,25 @@ class Embedder:
         """Return the number of tokens of a whole text."""
         self._tokenizer.no_truncation()
         return len(self._tokenizer.encode(text).ids)
+
+
+@contextlib.contextmanager
+def stderr_without(mark: bytes) -> Iterator[None]:
+    """Hold standard error back for a while; at the end all of it is let out but for lines that hold ``mark``.
+
+    ONNX Runtime looks for graphics processors when it is imported, and warns that the walls do not let it. They are meant to, and
+    there is no setting: the severity can be set only after the import.
+    """
+    held, kept = os.memfd_create("stderr"), os.dup(2)
+    os.dup2(held, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        lines = os.pread(held, os.fstat(held).st_size, 0).splitlines(keepends=True)
+        os.write(2, b"".join(line for line in lines if mark not in line))
+        os.close(held)
+        os.close(kept)
 
 
 def _read(fd: int) -> bytes:
