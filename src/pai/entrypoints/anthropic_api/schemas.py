@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pai.entrypoints.http.bodies import Body, Limit, Name, Number, ObjectSchema, Open, Stops, picture
 
 _HARMLESS = "read by Anthropic's service only: billing, caching, routing there"
 _WISH = "a wish that these models do not know"
+
+
+def as_blocks(given: Any) -> Any:
+    """Return a content that is one text as the blocks it stands for."""
+    return [{"type": "text", "text": given}] if isinstance(given, str) else given
 
 
 class Source(Open):
@@ -66,7 +71,9 @@ class Block(Open):
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     input: dict[str, Any] | None = None
     tool_use_id: str | None = None
-    content: str | list[ResultBlock] = ""
+    content: Annotated[
+        tuple[ResultBlock, ...], BeforeValidator(as_blocks, json_schema_input_type=str | list[ResultBlock])
+    ] = ()
     is_error: bool = False
 
     @model_validator(mode="after")
@@ -87,7 +94,7 @@ class Turn(Open):
     """One turn. What stands where follows Anthropic: tools are used by the assistant, their results come from the user."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | list[Block]
+    content: Annotated[list[Block], BeforeValidator(as_blocks, json_schema_input_type=str | list[Block])]
 
     @model_validator(mode="after")
     def _in_place(self) -> Self:
@@ -96,16 +103,12 @@ class Turn(Open):
             "assistant": {"text", "tool_use", "thinking", "redacted_thinking"},
             "system": {"text"},
         }[self.role]
-        if any(block.type not in allowed for block in self.blocks()):
+        if any(block.type not in allowed for block in self.content):
             raise ValueError(f"a turn of this role holds only: {', '.join(sorted(allowed))}")
         return self
 
-    def blocks(self) -> list[Block]:
-        """Return the content as blocks."""
-        return [Block(type="text", text=self.content)] if isinstance(self.content, str) else self.content
 
-
-class ToolSpec(Open):
+class ClientTool(Open):
     """A tool that the client runs. Tools that run at Anthropic, or that its models alone were taught, are refused by their type."""
 
     type: Literal["custom"] = "custom"
@@ -174,8 +177,10 @@ class Prompted(Body):
 
     model: Name
     messages: Annotated[list[Turn], Field(min_length=1, max_length=2000)]
-    system: str | list[TextBlock] = ""
-    tools: Annotated[tuple[ToolSpec, ...], Field(max_length=128)] = ()
+    system: Annotated[
+        tuple[TextBlock, ...], BeforeValidator(as_blocks, json_schema_input_type=str | list[TextBlock])
+    ] = ()
+    tools: Annotated[tuple[ClientTool, ...], Field(max_length=128)] = ()
     tool_choice: ToolChoice = ToolChoice(type="auto")
     thinking: Thinking = Thinking(type="disabled")
     output_config: OutputConfig = OutputConfig()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from pai.core.ports.engine import ChatMessage, ChatRequest, Tool, ToolCall, Usage
-from pai.entrypoints.anthropic_api.schemas import Block, MessageRequest, Prompted, ResultBlock, Turn
+from pai.entrypoints.anthropic_api.schemas import Block, MessageRequest, Prompted, Turn
 from pai.entrypoints.http.answers import Answer
 from pai.entrypoints.http.bodies import picture
 
@@ -40,7 +40,7 @@ def request_of(body: MessageRequest, cache_key: str) -> ChatRequest:
 
 def _messages(body: Prompted) -> tuple[ChatMessage, ...]:
     """Translate all turns. Neighbours of one role become one turn, as Anthropic says."""
-    system = body.system if isinstance(body.system, str) else "\n".join(block.text for block in body.system)
+    system = "\n".join(block.text for block in body.system)
     found = [ChatMessage("system", system)] if system else []
     for turn in body.messages:
         for message in _turn(turn):
@@ -58,7 +58,7 @@ def _messages(body: Prompted) -> tuple[ChatMessage, ...]:
 def _turn(turn: Turn) -> Iterator[ChatMessage]:
     """Yield a turn, and the results of tools that it holds as turns of their own."""
     said: list[Block] = []
-    for block in turn.blocks():
+    for block in turn.content:
         if block.type != "tool_result":
             said.append(block)
             continue
@@ -82,9 +82,8 @@ def _said(role: str, blocks: list[Block]) -> ChatMessage:
 
 
 def _result(block: Block) -> ChatMessage:
-    parts = [ResultBlock(type="text", text=block.content)] if isinstance(block.content, str) else block.content
-    text = "\n".join(part.text for part in parts if part.type == "text")
-    images = tuple(image for part in parts if (image := part.image()) is not None)
+    text = "\n".join(part.text for part in block.content if part.type == "text")
+    images = tuple(image for part in block.content if (image := part.image()) is not None)
     failed = "Error: " if block.is_error else ""
     return ChatMessage("tool", failed + text, tool_call_id=block.tool_use_id or "", images=images)
 

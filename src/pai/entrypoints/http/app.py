@@ -111,7 +111,8 @@ async def _on_validation(request: Request, error: Exception) -> Response:
         return _answer(request, refused)
     # The value is left out on purpose: an error text must not repeat content.
     hint = "send the type that /pai/v1/openapi.json names"
-    return _answer(request, Invalid(f"{where}: {found['msg']}", hint=hint), where)
+    what = str(found["msg"]).removeprefix("Value error, ")
+    return _answer(request, Invalid(f"{where}: {what}", hint=hint), where)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -97,27 +97,27 @@ class Generated(Named):
         return {"type": "object"} if self.format == "json" else None
 
 
-class Function(Open):
+class CalledFunction(Open):
     """A call that the model asked for earlier."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
-class Call(Open):
+class AskedCall(Open):
     """A tool call of an assistant's turn."""
 
     id: str = ""
-    function: Function
+    function: CalledFunction
 
 
-class Message(Open):
+class ChatTurn(Open):
     """One turn. Earlier thoughts are taken and left aside, as chat templates do."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
     images: Annotated[tuple[str, ...], Field(max_length=100)] = ()
-    tool_calls: Annotated[tuple[Call, ...], Field(max_length=128)] = ()
+    tool_calls: Annotated[tuple[AskedCall, ...], Field(max_length=128)] = ()
     tool_name: str = ""
     tool_call_id: str = ""
     thinking: str = ""
@@ -129,7 +129,7 @@ class Message(Open):
         return self
 
 
-class FunctionTool(Open):
+class OfferedFunction(Open):
     """A function that the model may ask for."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
@@ -137,18 +137,18 @@ class FunctionTool(Open):
     parameters: ObjectSchema = ObjectSchema()
 
 
-class ToolSpec(Open):
+class OfferedTool(Open):
     """A tool of a chat."""
 
     type: Literal["function"] = "function"
-    function: FunctionTool
+    function: OfferedFunction
 
 
 class ChatBody(Generated):
     """POST /api/chat. Without messages the model is loaded, nothing else."""
 
-    messages: Annotated[tuple[Message, ...], Field(max_length=2000)] = ()
-    tools: Annotated[tuple[ToolSpec, ...], Field(max_length=128)] = ()
+    messages: Annotated[tuple[ChatTurn, ...], Field(max_length=2000)] = ()
+    tools: Annotated[tuple[OfferedTool, ...], Field(max_length=128)] = ()
 
 
 class GenerateBody(Generated):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pai.core.ports.engine import ChatMessage, ChatRequest, Tool, ToolCall
 from pai.entrypoints.http.bodies import picture
-from pai.entrypoints.ollama_api.schemas import ChatBody, GenerateBody, Generated, Message
+from pai.entrypoints.ollama_api.schemas import ChatBody, GenerateBody, Generated, ChatTurn
 
 
 def chat_request(body: ChatBody, cache_key: str) -> ChatRequest:
@@ -42,7 +42,7 @@ def _sampling(body: Generated) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _messages(given: Sequence[Message]) -> tuple[ChatMessage, ...]:
+def _messages(given: Sequence[ChatTurn]) -> tuple[ChatMessage, ...]:
     """Translate the turns. Calls get ids where the client keeps none, and each answer of a tool the id of the call it is to."""
     found: list[ChatMessage] = []
     waiting: list[ToolCall] = []
@@ -62,7 +62,7 @@ def _messages(given: Sequence[Message]) -> tuple[ChatMessage, ...]:
     return tuple(found)
 
 
-def _answered(message: Message, waiting: list[ToolCall]) -> str:
+def _answered(message: ChatTurn, waiting: list[ToolCall]) -> str:
     """Return the id of the call that a tool's turn answers: the named one, else the first that waits; it waits no more."""
     for call in waiting:
         named = message.tool_call_id or message.tool_name
