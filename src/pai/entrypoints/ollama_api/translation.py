@@ -8,7 +8,7 @@ from typing import Any
 
 from pai.core.ports.engine import ChatMessage, ChatRequest, Tool, ToolCall
 from pai.entrypoints.http.bodies import picture
-from pai.entrypoints.ollama_api.schemas import ChatBody, GenerateBody, Generated, ChatTurn
+from pai.entrypoints.ollama_api.schemas import ChatBody, ChatTurn, GenerateBody, Generated
 
 
 def chat_request(body: ChatBody, cache_key: str) -> ChatRequest:
