@@ -71,7 +71,9 @@ def refused(answer: httpx.Response, status: int, kind: str) -> dict[str, Any]:
 
 def test_a_whole_message(sdk: anthropic.Anthropic) -> None:
     message = ask(sdk, system="be kind", metadata={"user_id": "u"}, service_tier="auto", extra_body=SAMPLING)
-    assert [block.to_dict() for block in message.content] == [{"type": "text", "text": "Echo: one two three"}]
+    assert [block.to_dict() for block in message.content] == [
+        {"type": "text", "text": "Echo: one two three", "citations": None}
+    ]
     assert (message.model, message.role, message.type) == ("echo", "assistant", "message")
     assert message.stop_reason == "end_turn"
     assert message.stop_sequence is None
@@ -184,6 +186,7 @@ def test_a_tool_in_a_stream(sdk: anthropic.Anthropic) -> None:
         "id": "",
         "name": "get_weather",
         "input": {},
+        "caller": {"type": "direct"},
     }
     assert events[2].delta.type == "input_json_delta"
     assert events[-2].delta.stop_reason == "tool_use"

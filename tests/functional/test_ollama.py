@@ -91,6 +91,17 @@ def test_a_chat_is_lines_unless_told_otherwise(http: httpx.Client) -> None:
     assert set(lines[0]) == {"model", "created_at", "message", "done"}
 
 
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_a_body_is_json_whatever_is_said_of_it(http: httpx.Client, kind: str) -> None:
+    headers = {"content-type": kind} if kind else {}
+    asked = {"model": "default", "messages": ASK, "stream": False}
+    answer = http.post("/api/chat", content=json.dumps(asked), headers=headers)
+    assert answer.json()["message"]["content"] == "Echo: one two three"
+    refused(http.post("/api/chat", content="model=default", headers=headers), 400)
+
+
 def test_options_are_honoured(sdk: ollama.Client) -> None:
     cut = sdk.chat(model="default", messages=ASK, options={"num_predict": 2})
     assert (cut.message.content, cut.done_reason) == ("Echo: one", "length")

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import Request
 
 from pai.core.ports.engine import ChatDelta, ChatRequest, Usage
-from pai.entrypoints.anthropic_api.translation import end_of, usage_of
+from pai.entrypoints.anthropic_api.translation import end_of, text_block, thinking_block, tool_block, usage_of
 from pai.entrypoints.http.answers import Answer, Begun
 from pai.entrypoints.http.dialects import error_body
 from pai.entrypoints.http.streams import with_silences
@@ -17,10 +17,7 @@ from pai.foundation.errors import PaiError
 
 SILENCE: Final = 10.0
 """Seconds without a piece after which a ``ping`` tells that the model is still at work."""
-_STARTS: Final[dict[str, dict[str, str]]] = {
-    "thinking": {"type": "thinking", "thinking": "", "signature": ""},
-    "text": {"type": "text", "text": ""},
-}
+_STARTS: Final = {"thinking": thinking_block(""), "text": text_block("")}
 
 
 def event(name: str, **fields: Any) -> bytes:
@@ -49,7 +46,7 @@ class Blocks:
             yield self._delta({"type": "text_delta", "text": delta.text})
         for call in delta.tool_calls:
             yield from self.close()
-            yield self._start({"type": "tool_use", "id": call.id, "name": call.name, "input": {}})
+            yield self._start(tool_block(call, {}))
             self._open = "tool_use"
             yield self._delta({"type": "input_json_delta", "partial_json": call.arguments})
 
@@ -79,9 +76,11 @@ async def events(
     """Yield a message. What the cache gave is known at the end only: the last usage is the exact one."""
     answer, blocks = Answer(), Blocks(thoughts=thoughts)
     pieces = with_silences(begun.first, begun.rest, SILENCE)
-    open_end: dict[str, Any] = {"content": [], "stop_reason": None, "stop_sequence": None}
+    open_end = dict.fromkeys(("stop_reason", "stop_sequence", "stop_details", "container"))
     try:
-        yield event("message_start", message={**head, **open_end, "usage": usage_of(Usage(prompt_tokens, 0))})
+        yield event(
+            "message_start", message={**head, "content": [], **open_end, "usage": usage_of(Usage(prompt_tokens, 0))}
+        )
         yield PING
         async for delta in pieces:
             if delta is None:

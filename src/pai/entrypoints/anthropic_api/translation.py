@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -88,33 +88,44 @@ def _result(block: Block) -> ChatMessage:
     return ChatMessage("tool", failed + text, tool_call_id=block.tool_use_id or "", images=images)
 
 
-def usage_of(usage: Usage) -> dict[str, int]:
+def usage_of(usage: Usage) -> dict[str, Any]:
     """Return the tokens. Anthropic counts those taken from the cache apart from the other tokens of the prompt."""
     return {
         "input_tokens": usage.prompt_tokens - usage.cached_tokens, "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached_tokens, "output_tokens": usage.completion_tokens,
+        # Known of Anthropic's service only; their schema wants them said.
+        "cache_creation": None, "inference_geo": None, "output_tokens_details": None, "server_tool_use": None, "service_tier": None,
     }  # fmt: skip
 
 
-def end_of(answer: Answer, asked: ChatRequest) -> dict[str, str | None]:
+def end_of(answer: Answer, asked: ChatRequest) -> dict[str, Any]:
     """Return why an answer ended. One that ends before its limit for want of room says so."""
     reason = _STOPS[answer.finish]
     if reason == "max_tokens" and answer.usage.completion_tokens < (asked.max_tokens or 0):
         reason = "model_context_window_exceeded"
     if reason == "end_turn" and answer.stop:
         reason = "stop_sequence"
-    return {"stop_reason": reason, "stop_sequence": answer.stop or None}
+    return {"stop_reason": reason, "stop_sequence": answer.stop or None, "stop_details": None, "container": None}
+
+
+def text_block(text: str) -> dict[str, Any]:
+    """Return a text. It cites nothing."""
+    return {"type": "text", "text": text, "citations": None}
+
+
+def thinking_block(thought: str) -> dict[str, Any]:
+    """Return a thought. Nothing is signed here, so its signature is empty."""
+    return {"type": "thinking", "thinking": thought, "signature": ""}
+
+
+def tool_block(call: ToolCall, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call of a tool, by the model itself."""
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments, "caller": {"type": "direct"}}
 
 
 def blocks_of(answer: Answer, *, thoughts: bool) -> list[dict[str, Any]]:
-    """Return the content of a whole answer. Nothing is signed here, so a thought carries an empty signature."""
-    found: list[dict[str, Any]] = []
-    if thoughts and answer.reasoning:
-        found.append({"type": "thinking", "thinking": answer.reasoning, "signature": ""})
+    """Return the content of a whole answer."""
+    found = [thinking_block(answer.reasoning)] if thoughts and answer.reasoning else []
     if answer.text:
-        found.append({"type": "text", "text": answer.text})
-    found += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
-        for call in answer.calls
-    ]
-    return found
+        found.append(text_block(answer.text))
+    return found + [tool_block(call, json.loads(call.arguments)) for call in answer.calls]

@@ -11,6 +11,7 @@ from pai.core.models.vectors import shortened
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import Embeddings
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.ollama_api.routing import ANY_TYPE
 from pai.entrypoints.ollama_api.schemas import EmbedBody, EmbeddingsBody
 from pai.entrypoints.ollama_api.timings import Timings
 from pai.foundation.actor import Actor
@@ -18,7 +19,7 @@ from pai.foundation.actor import Actor
 router = APIRouter(prefix="/api")
 
 
-@guarded(router, "POST", "/embed", Permission.EMBED)
+@guarded(router, "POST", "/embed", Permission.EMBED, **ANY_TYPE)
 async def embed(
     request: Request, body: EmbedBody, actor: Annotated[Actor, Depends(requires(Permission.EMBED))]
 ) -> dict[str, Any]:
@@ -31,7 +32,7 @@ async def embed(
     return {**told, **timings.told(), "prompt_eval_count": found.prompt_tokens}
 
 
-@guarded(router, "POST", "/embeddings", Permission.EMBED)
+@guarded(router, "POST", "/embeddings", Permission.EMBED, **ANY_TYPE)
 async def embeddings(
     request: Request, body: EmbeddingsBody, actor: Annotated[Actor, Depends(requires(Permission.EMBED))]
 ) -> dict[str, Any]:

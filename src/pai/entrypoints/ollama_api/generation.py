@@ -18,6 +18,7 @@ from pai.entrypoints.http.answers import Answer, Begun, begin, pieces_of
 from pai.entrypoints.http.dialects import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.http.streams import PieceResponse
+from pai.entrypoints.ollama_api.routing import ANY_TYPE
 from pai.entrypoints.ollama_api.schemas import ChatBody, GenerateBody, Generated
 from pai.entrypoints.ollama_api.timings import Timings
 from pai.entrypoints.ollama_api.translation import chat_request, generate_request
@@ -40,7 +41,7 @@ class _Asked:
     put: Put
 
 
-@guarded(router, "POST", "/chat", Permission.CHAT)
+@guarded(router, "POST", "/chat", Permission.CHAT, **ANY_TYPE)
 async def chat(
     request: Request, body: ChatBody, actor: Annotated[Actor, Depends(requires(Permission.CHAT))]
 ) -> Response:
@@ -50,7 +51,7 @@ async def chat(
     return await _answered(request, actor, _Asked(body, chat_request(body, actor.id), _message))
 
 
-@guarded(router, "POST", "/generate", Permission.CHAT)
+@guarded(router, "POST", "/generate", Permission.CHAT, **ANY_TYPE)
 async def generate(
     request: Request, body: GenerateBody, actor: Annotated[Actor, Depends(requires(Permission.CHAT))]
 ) -> Response:

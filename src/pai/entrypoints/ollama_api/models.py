@@ -11,6 +11,7 @@ from pai.core.models.values import Model
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import Capabilities, Capability
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.ollama_api.routing import ANY_TYPE
 from pai.entrypoints.ollama_api.schemas import LATEST, ShowBody
 from pai.foundation.actor import Actor
 from pai.foundation.time import to_text
@@ -55,7 +56,7 @@ async def running(
     return {"models": found}
 
 
-@guarded(router, "POST", "/show", Permission.MODELS_LIST)
+@guarded(router, "POST", "/show", Permission.MODELS_LIST, **ANY_TYPE)
 async def show(
     request: Request, body: ShowBody, actor: Annotated[Actor, Depends(requires(Permission.MODELS_LIST))]
 ) -> dict[str, Any]:
