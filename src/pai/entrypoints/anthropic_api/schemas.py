@@ -1,7 +1,7 @@
 """Requests in Anthropic's shape.
 
 What PAI cannot honour is refused, not ignored: a client would take the answer for what it asked for. What only says how Anthropic's
-own service is to bill, store, cache or route (``_HARMLESS``) means nothing here and is left aside (docs/decisions/0014).
+own service is to bill, store, cache or route (``_HARMLESS``) means nothing here and is left aside (docs/decisions/0013).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Requests in Ollama's shape.
 
 What PAI cannot honour is refused, not ignored; what says how Ollama is to load a model (``_LOADING``) is settled by PAI's operator and
-left aside (docs/decisions/0014). ``:latest`` behind a model's name means the same as nothing.
+left aside (docs/decisions/0013). ``:latest`` behind a model's name means the same as nothing.
 """
 
 from __future__ import annotations
