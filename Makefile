@@ -7,7 +7,7 @@ HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check docs bench lock uninstall
+.PHONY: start test check docs bench interop lock uninstall
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make check      quick and read-only: format, lint, types, import contracts, reference, fast tests"
 	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
+	@echo "make interop    outside clients, installed apart, against a served installation (tests/interop)"
 	@echo "make lock       resolve the lock files anew"
 	@echo "make uninstall  remove what make start installed; says what goes and asks first, for PAI_HOME apart"
 
@@ -71,6 +72,9 @@ bench: $(VENV)/test.stamp
 	@for one in size_and_start ingest_speed chat_speed; do echo "== $$one"; PYTHONPATH=tests $(BIN)/python benchmarks/$$one.py || exit 1; done
 	@echo "== answers"; $(BIN)/python benchmarks/answers_eval.py --embedding .cache/models/all-minilm-l6-v2 \
 	  --chat .cache/models/qwen2.5-coder-1.5b-instruct/model.gguf --sets tuning,held_out,fresh,final --out benchmarks/results/answers.json | tail -40
+
+interop: $(VENV)/test.stamp
+	@$(BIN)/python tests/interop/run.py $(CLIENTS)
 
 lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py

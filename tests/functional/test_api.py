@@ -126,6 +126,8 @@ def test_every_route_refuses_a_request_without_or_with_a_bad_credential(
     for method, path in routes:
         filled = re.sub(r"{(\w+)}", "anything", path)
         for headers in bad:
+            if "x-api-key" in headers and path.startswith("/v1/messages"):
+                continue  # where Anthropic's clients put their key (test_anthropic.py tries wrong ones)
             status = http.request(method, filled, headers=headers, json={}).status_code
             if path not in PUBLIC:
                 assert status in (401, 403, 404), (method, path, headers, status)

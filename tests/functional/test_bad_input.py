@@ -52,6 +52,11 @@ def told(answer: httpx.Response, status: int) -> dict[str, Any]:
     """The error of an answer, which must be one sentence with a way out."""
     assert answer.status_code == status, answer.text[:500]
     error: dict[str, Any] = answer.json()["error"]
+    if answer.url.path.startswith("/api/"):
+        assert "\n" not in error
+        return {"message": error}  # Ollama's clients are told nothing else
+    if answer.url.path.startswith("/v1/messages"):
+        error |= {"code": error["details"]["error_code"], "hint": error["details"]["hint"]}
     assert error["code"]
     assert error["message"]
     assert error["hint"], error
@@ -195,6 +200,15 @@ CHAT = {"model": "default", "messages": [{"role": "user", "content": "x"}]}
             "/v1/chat/completions",
             json.dumps({**CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": 5}}}}),
         ),
+        ("/v1/messages", json.dumps({**CHAT, "max_tokens": 5, "system": LONE})),
+        ("/v1/messages", json.dumps({**CHAT, "max_tokens": 5, "stop_sequences": [LONE]})),
+        ("/v1/messages", json.dumps({**CHAT, "max_tokens": 5})[:-1] + ', "top_p": NaN}'),
+        ("/v1/messages/count_tokens", json.dumps({**CHAT, "model": LONE})),
+        ("/api/chat", json.dumps({**CHAT, "messages": [{"role": "user", "content": LONE}]})),
+        ("/api/chat", json.dumps({**CHAT, "options": {"stop": LONE}})),
+        ("/api/chat", json.dumps(CHAT)[:-1] + ', "keep_alive": 1e999}'),
+        ("/api/generate", json.dumps({"model": "default", "prompt": LONE})),
+        ("/api/embed", json.dumps({"model": "default-embedding", "input": [LONE]})),
         ("/v1/embeddings", json.dumps({"model": "default-embedding", "input": [LONE]})),
         ("/v1/embeddings", json.dumps({"model": "default-embedding", "input": [[1, 2, 3]]})),
         ("/pai/v1/collections", json.dumps({"name": LONE})),

@@ -34,9 +34,10 @@ from pai.core.models.inference import Inference
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
-from pai.core.ports.engine import Capability, Engine
+from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.errors import Unavailable
+from pai.foundation.refs import ModelRef
 from pai.settings import Settings
 
 MB = 1 << 20
@@ -59,6 +60,14 @@ class NoEngines:
     async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> Engine:  # noqa: ARG002
         """Always raises Unavailable."""
         raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
+
+    async def capabilities(self, name: str) -> Capabilities:
+        """Always raises Unavailable."""
+        return (await self.get(name)).capabilities
+
+    def loaded(self) -> tuple[ModelRef, ...]:
+        """There are none."""
+        return ()
 
     async def forget(self, cache_key: str) -> None:
         """There is nothing to drop."""

@@ -12,9 +12,19 @@ from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.tools import checked_tools
 from pai.core.models.values import Model
+from pai.core.models.vectors import refuse_long
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import Capability, ChatDelta, ChatRequest, Embeddings, Engine, Engines, Usage
+from pai.core.ports.engine import (
+    Capabilities,
+    Capability,
+    ChatDelta,
+    ChatRequest,
+    Embeddings,
+    Engine,
+    Engines,
+    Usage,
+)
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, PaiError
@@ -40,6 +50,21 @@ class Inference:
             if name in (model.name, *model.aliases):
                 return model
         raise NotFound(f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`")
+
+    async def loaded(self, actor: Actor) -> Sequence[Model]:
+        """Return the models that are in memory now."""
+        names = {model.name for model in self.engines.loaded()}
+        return [model for model in await self.models(actor) if model.name in names]
+
+    async def able(self, actor: Actor, name: str) -> tuple[Model, Capabilities]:
+        """Return an active model by name or alias, and what its engine can do with it. Raises NotFound (``model_not_found``)."""
+        model = await self.show(actor, name)
+        return model, await self.engines.capabilities(model.name)
+
+    async def load(self, actor: Actor, name: str) -> Engine:
+        """Return the engine of a chat model, ready to be asked. Raises as ``start_chat``."""
+        self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
+        return await self.engines.get(name, frozenset({Capability.CHAT}))
 
     async def start_chat(
         self, actor: Actor, name: str, request: ChatRequest
@@ -88,10 +113,15 @@ class Inference:
         engine = await self.engines.get(name, request.needs)
         return engine, await engine.count_prompt(request)
 
-    async def embed(self, actor: Actor, name: str, texts: Sequence[str | Sequence[int]]) -> tuple[Engine, Embeddings]:
-        """Return one vector per text, each a text or token ids of the model. Raises as ``start_chat``."""
+    async def embed(
+        self, actor: Actor, name: str, texts: Sequence[str | Sequence[int]], *, cut: bool = True
+    ) -> tuple[Engine, Embeddings]:
+        """Return one vector per text, each a text or token ids of the model. Texts that do not fit into its context are cut, or
+        refused without ``cut``. Raises as ``start_chat``."""
         self.policy.decide(actor, Permission.EMBED, ResourceRef("model", name))
         engine = await self.engines.get(name, frozenset({Capability.EMBED}))
+        if not cut:
+            await refuse_long(engine, texts)
         event = TextsEmbedded(resource=ResourceRef("model", engine.model.name), model=engine.model, texts=len(texts))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, await engine.embed(texts)

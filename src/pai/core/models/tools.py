@@ -106,15 +106,20 @@ def beginning(text: str, tools: tuple[Tool, ...]) -> Beginning:
     return Beginning.TEXT
 
 
-def calls_of(text: str) -> tuple[ToolCall, ...]:
-    """Return the calls that a constrained answer makes; empty when it was cut off before its end."""
+def calls_of(text: str, tools: tuple[Tool, ...]) -> tuple[ToolCall, ...]:
+    """Return the calls of these tools that a constrained answer makes; empty when it was cut off before its end.
+
+    That a name exists and arguments are an object is looked at again: an engine that cannot follow a schema may not say so.
+    """
     try:
         told = json.loads(text)
     except ValueError:
         return ()
-    rows = told if isinstance(told, list) else [told]
-    return tuple(_call_of(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("name"), str))
-
-
-def _call_of(row: Mapping[str, Any]) -> ToolCall:
-    return ToolCall(new_id("call"), row["name"], json.dumps(row.get("arguments") or {}, ensure_ascii=False))
+    names = [tool.name for tool in tools]
+    rows = [row for row in (told if isinstance(told, list) else [told]) if isinstance(row, Mapping)]
+    calls = [(row.get("name"), row.get("arguments") or {}) for row in rows]
+    return tuple(
+        ToolCall(new_id("call"), name, json.dumps(arguments, ensure_ascii=False))
+        for name, arguments in calls
+        if isinstance(name, str) and name in names and isinstance(arguments, Mapping)
+    )

@@ -199,3 +199,11 @@ class Engines(Protocol):
         Raises NotFound (code ``model_not_found``), Unsupported (``missing_capability``) or Unavailable.
         """
         ...
+
+    def loaded(self) -> Sequence[ModelRef]:
+        """Return the models that are in memory now."""
+        ...
+
+    async def capabilities(self, name: str) -> Capabilities:
+        """Return what the engine of a model or alias can do with it, without loading it. Raises NotFound (``model_not_found``)."""
+        ...

@@ -120,9 +120,7 @@ async def _whole(
     finally:
         await pieces.aclose()
     told = [_told(number, choice, probable=body.logprobs) for number, choice in enumerate(choices)]
-    return JSONResponse(
-        {**head, "choices": told, "usage": usage_of(choice.usage for choice in choices), "system_fingerprint": None}
-    )
+    return JSONResponse({**head, "choices": told, "usage": usage_of(choice.usage for choice in choices)})
 
 
 def _told(number: int, choice: _Choice, *, probable: bool) -> dict[str, Any]:

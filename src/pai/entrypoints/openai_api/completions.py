@@ -60,7 +60,7 @@ async def completions(
         await pieces.aclose()
     told = [choice.told(probable=body.logprobs is not None) for choice in choices]
     usages = _by_prompt(choices, body.n)
-    return JSONResponse({**head, "choices": told, "usage": usages, "system_fingerprint": None})
+    return JSONResponse({**head, "choices": told, "usage": usages})
 
 
 def _by_prompt(choices: list[_Choice], n: int) -> dict[str, Any]:

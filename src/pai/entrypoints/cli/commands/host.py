@@ -89,9 +89,18 @@ def env(context: Context, json_: bool) -> None:
     settings = context.settings()
     base = f"https://localhost:{context.port(settings)}"
     ca = str(settings.home / "tls" / "ca.pem")
-    value = {"OPENAI_BASE_URL": f"{base}/v1", "SSL_CERT_FILE": ca, "PAI_URL": base, "PAI_CA_FILE": ca}
+    value = {
+        "OPENAI_BASE_URL": f"{base}/v1", "ANTHROPIC_BASE_URL": base, "OLLAMA_HOST": base, "SSL_CERT_FILE": ca, "PAI_URL": base,
+        "PAI_CA_FILE": ca,
+    }  # fmt: skip
     lines = [f"export {name}={text}" for name, text in value.items()]
-    show(context, value, "\n".join([*lines, "# and a key: export OPENAI_API_KEY=$(pai key create ... )"]))
+    show(
+        context,
+        value,
+        "\n".join(
+            [*lines, "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)"]
+        ),
+    )
 
 
 @click.group()
