@@ -21,6 +21,7 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.core.conversations.chats import Conversations
+from pai.core.conversations.responses import Responses
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.sessions import Sessions
@@ -131,6 +132,7 @@ def services_for(
     )
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
+    inference = Inference(storage, base.policy, engines)
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = Sessions(
         storage, base.keystore, base.policy, base.clock, caches=engines,
@@ -143,8 +145,9 @@ def services_for(
         setup=Setup(accounts, sessions),
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
-        inference=Inference(storage, base.policy, engines),
         conversions=conversions_for(base, launcher, engines),
+        inference=inference,
+        responses=Responses(inference, base.clock),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
         answering=Answering(storage, access, engines),

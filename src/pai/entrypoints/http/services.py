@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pai.core.conversations.chats import Conversations
+from pai.core.conversations.responses import Responses
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.sessions import Sessions
@@ -38,4 +39,5 @@ class Services:
     sessions: Sessions
     setup: Setup
     conversations: Conversations
+    responses: Responses
     custody: Custody
