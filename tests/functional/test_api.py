@@ -56,7 +56,12 @@ def made(http: httpx.Client, keys: dict[str, str]) -> dict[str, str]:
         time.sleep(0.05)
     assert told["state"] == "done", told
     key = http.get("/pai/v1/keys", headers=owner).json()["keys"][0]["id"]
-    return {"collection": collection["id"], "document": told["accepted"][0]["document"], "job": job["id"], "key": key}
+    asked = {"model": "default", "input": "a secret of the archive", "store": True}
+    response = http.post("/v1/responses", json=asked, headers=owner).json()["id"]
+    return {
+        "collection": collection["id"], "document": told["accepted"][0]["document"], "job": job["id"], "key": key,
+        "response": response,
+    }  # fmt: skip
 
 
 def test_openai_sdk_works_unchanged(served: Installation, keys: dict[str, str]) -> None:

@@ -310,3 +310,61 @@ def test_a_client_that_goes_away_stops_the_model(served: Installation, web: http
         time.sleep(0.05)
     assert told[0]["outcome"] == "failed"
     assert told[0]["completion_tokens"] < 400
+
+
+def test_kept_responses_as_the_sdk_uses_them(sdk: openai.OpenAI, served: Installation) -> None:
+    first = sdk.responses.create(model="default", input="a word about Berta Kiesel", store=True, metadata={"case": "7"})
+    assert first.store is True  # type: ignore[attr-defined]
+    again = sdk.responses.retrieve(first.id)
+    assert again.to_dict() == first.to_dict()
+    second = sdk.responses.create(model="default", input="and now", previous_response_id=first.id, store=True)
+    assert second.previous_response_id == first.id
+    assert second.usage is not None
+    assert second.usage.input_tokens == 5 + 6 + 2  # the question, the answer, the question
+    items = sdk.responses.input_items.list(first.id)
+    assert [item.type for item in items] == ["message"]
+    assert items.data[0].content[0].text == "a word about Berta Kiesel"  # type: ignore[union-attr]
+    with pytest.raises(openai.BadRequestError) as nothing:
+        sdk.responses.cancel(first.id)
+    assert nothing.value.code == "not_background"
+    found = [path for path in served.home.rglob("*") if path.is_file() and b"Berta Kiesel" in path.read_bytes()]
+    assert found == []
+    sdk.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        sdk.responses.retrieve(first.id)
+    with pytest.raises(openai.NotFoundError) as gone:
+        sdk.responses.create(model="default", input="x", previous_response_id=second.id)
+    assert gone.value.code == "previous_response_not_found"
+
+
+def test_a_kept_stream_reads_back_as_its_last_event(web: httpx.Client) -> None:
+    told = events(web, input="Think: one", store=True, include=["message.output_text.logprobs"])
+    kept = web.get(f"/v1/responses/{told[-1].response.id}").json()
+    assert Response.model_validate(kept, strict=True) == told[-1].response
+    assert web.get(f"/v1/responses/{kept['id']}", params={"stream": "true"}).status_code == 400
+    assert web.get(f"/v1/responses/{kept['id']}", params={"include[]": "wizardry"}).status_code == 400
+
+
+def test_items_come_a_page_at_a_time(web: httpx.Client, sdk: openai.OpenAI) -> None:
+    items: Any = [{"role": "user", "content": f"n{n}"} for n in range(5)]
+    kept = sdk.responses.create(model="default", input=items, store=True)
+    texts = [item.content[0].text for item in sdk.responses.input_items.list(kept.id, limit=2, order="asc")]  # type: ignore[union-attr]
+    assert texts == [f"n{n}" for n in range(5)]
+    page = web.get(f"/v1/responses/{kept.id}/input_items", params={"limit": 2}).json()
+    assert [item["content"][0]["text"] for item in page["data"]] == ["n4", "n3"]
+    assert page["has_more"] is True
+    assert (page["first_id"], page["last_id"]) == (page["data"][0]["id"], page["data"][1]["id"])
+    for wrong in ({"limit": 0}, {"limit": 101}, {"limit": "x"}, {"order": "up"}):
+        assert web.get(f"/v1/responses/{kept.id}/input_items", params=wrong).status_code == 400
+    assert web.get(f"/v1/responses/{kept.id}/input_items", params={"after": "msg_x"}).status_code == 404
+
+
+def test_a_key_that_opens_no_content_keeps_nothing(served: Installation, sdk: openai.OpenAI, web: httpx.Client) -> None:
+    """What whoever holds the console can make for a member: a key without what opens their content."""
+    served.member("kept@pai.test")
+    headers = {"authorization": f"Bearer {served.key('inference', owner='kept@pai.test')}"}
+    kept = sdk.responses.create(model="default", input="mine", store=True)
+    refused = web.post("/v1/responses", json={"model": "default", "input": "x", "store": True}, headers=headers)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "locked")
+    assert web.get(f"/v1/responses/{kept.id}", headers=headers).status_code == 403
+    assert web.post("/v1/responses", json={"model": "default", "input": "x"}, headers=headers).status_code == 200

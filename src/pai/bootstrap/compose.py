@@ -147,7 +147,7 @@ def services_for(
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         conversions=conversions_for(base, launcher, engines),
         inference=inference,
-        responses=Responses(inference, base.clock),
+        responses=Responses(storage, base.keystore, base.policy, inference, base.clock),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
         answering=Answering(storage, access, engines),

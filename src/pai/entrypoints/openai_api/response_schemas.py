@@ -216,7 +216,10 @@ class CreateResponse(Body):
     stream: bool = False
     stream_options: Annotated[dict[str, bool] | None, Field(description="nothing is obfuscated")] = None
     background: Literal[False] = False
-    store: Literal[False] = False
+    store: Annotated[bool, Field(description="kept in the member's sealed file; needs a key that opens content")] = (
+        False
+    )
+    previous_response_id: Annotated[str, Field(max_length=200)] | None = None
     max_tool_calls: Annotated[int, Field(ge=1, description="one search is made at most")] | None = None
     user: str | None = None
     service_tier: Annotated[str | None, Field(description=_HARMLESS)] = None

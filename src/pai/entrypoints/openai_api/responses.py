@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from pai.core.conversations.responses import Asked, Ended
@@ -15,10 +15,12 @@ from pai.core.ports.engine import ChatRequest, Tool
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.openai_api import response_shapes as shapes
+from pai.entrypoints.openai_api.pages import Page
 from pai.entrypoints.openai_api.response_events import events
 from pai.entrypoints.openai_api.response_schemas import (
     AllowedTools,
     CreateResponse,
+    Include,
     InputCall,
     InputItem,
     InputMessage,
@@ -32,6 +34,7 @@ from pai.foundation.errors import Invalid, Unavailable
 from pai.foundation.ids import new_id
 
 router = APIRouter(prefix="/v1")
+Includes = Annotated[list[Include] | None, Query(alias="include[]", max_length=8)]
 _SEARCHES = "file_search_call.results"
 
 
@@ -53,6 +56,48 @@ async def create_response(
     raise Unavailable("the answer ended without saying so", code="engine_failed", hint="ask again")
 
 
+@guarded(router, "GET", "/responses/{response}", Permission.CONVERSATIONS)
+async def show_response(
+    request: Request,
+    response: str,
+    actor: Annotated[Actor, Depends(requires(Permission.CONVERSATIONS))],
+    include: Includes = None,
+    stream: Annotated[Literal[False], Query(description="what is kept is told whole")] = False,  # noqa: ARG001
+) -> dict[str, Any]:
+    """Show a kept response."""
+    found = await services_of(request).responses.get(actor, response)
+    return shapes.response(found, searches=_SEARCHES in (include or ()))
+
+
+@guarded(router, "DELETE", "/responses/{response}", Permission.CONVERSATIONS)
+async def delete_response(
+    request: Request, response: str, actor: Annotated[Actor, Depends(requires(Permission.CONVERSATIONS))]
+) -> dict[str, Any]:
+    """Delete a kept response with what it was made from."""
+    await services_of(request).responses.delete(actor, response)
+    return {"id": response, "object": "response", "deleted": True}
+
+
+@guarded(router, "POST", "/responses/{response}/cancel", Permission.CONVERSATIONS)
+async def cancel_response(
+    request: Request, response: str, actor: Annotated[Actor, Depends(requires(Permission.CONVERSATIONS))]
+) -> dict[str, Any]:
+    """Refuse: nothing is answered in the background; closing the connection stops an answer."""
+    return shapes.response(await services_of(request).responses.cancel(actor, response))
+
+
+@guarded(router, "GET", "/responses/{response}/input_items", Permission.CONVERSATIONS)
+async def list_input_items(
+    request: Request,
+    response: str,
+    actor: Annotated[Actor, Depends(requires(Permission.CONVERSATIONS))],
+    page: Annotated[Page, Query()],
+) -> dict[str, Any]:
+    """List what a kept response was made from, newest first unless ``order`` is ``asc``."""
+    found = await services_of(request).responses.inputs(actor, response)
+    return page.of([shapes.item(one) for one in found])
+
+
 def asked_of(body: CreateResponse) -> Asked:
     """Translate a request."""
     tools, must, named = _tools(body)
@@ -65,7 +110,10 @@ def asked_of(body: CreateResponse) -> Asked:
         top_logprobs=body.top_logprobs if body.top_logprobs or "message.output_text.logprobs" in body.include else None,
     )  # fmt: skip
     items = tuple(_item(one) for one in body.input)
-    return Asked(body.model, items, request, instructions=body.instructions or "", settings=_settings(body))
+    return Asked(
+        body.model, items, request, instructions=body.instructions or "", settings=_settings(body), store=body.store,
+        previous_id=body.previous_response_id or "",
+    )  # fmt: skip
 
 
 def _tools(body: CreateResponse) -> tuple[tuple[Tool, ...], bool, str]:
