@@ -32,6 +32,8 @@ from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.moderation import Moderation
+from pai.core.models.ranking import Ranking
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
@@ -147,6 +149,8 @@ def services_for(
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         conversions=conversions_for(base, launcher, engines),
         inference=inference,
+        moderation=Moderation(storage, base.policy, engines),
+        ranking=Ranking(storage, base.policy, engines),
         responses=Responses(storage, base.keystore, base.policy, inference, base.clock),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),

@@ -14,6 +14,8 @@ class Permission(StrEnum):
     MODELS_MANAGE = "models:manage"
     CHAT = "inference:chat"
     EMBED = "inference:embed"
+    RERANK = "inference:rerank"
+    MODERATE = "inference:moderate"
     COLLECTION_CREATE = "knowledge:collection-create"
     COLLECTION_LIST = "knowledge:collection-list"
     COLLECTION_READ = "knowledge:collection-read"
@@ -41,6 +43,8 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.MODELS_MANAGE: Scope.ADMIN,
     Permission.CHAT: Scope.INFERENCE,
     Permission.EMBED: Scope.INFERENCE,
+    Permission.RERANK: Scope.INFERENCE,
+    Permission.MODERATE: Scope.INFERENCE,
     Permission.COLLECTION_CREATE: Scope.KNOWLEDGE,
     Permission.COLLECTION_LIST: Scope.KNOWLEDGE,
     Permission.COLLECTION_READ: Scope.KNOWLEDGE,

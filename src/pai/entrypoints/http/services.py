@@ -16,6 +16,8 @@ from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.moderation import Moderation
+from pai.core.models.ranking import Ranking
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 
@@ -40,4 +42,6 @@ class Services:
     setup: Setup
     conversations: Conversations
     responses: Responses
+    moderation: Moderation
+    ranking: Ranking
     custody: Custody
