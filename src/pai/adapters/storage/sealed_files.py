@@ -16,6 +16,8 @@ GOVERNED = """label TEXT NOT NULL DEFAULT 'confidential', purpose TEXT NOT NULL 
 OWN = """label TEXT NOT NULL, purpose TEXT NOT NULL, training TEXT NOT NULL DEFAULT 'neither',
  retention TEXT NOT NULL DEFAULT 'output', restricted INTEGER NOT NULL DEFAULT 0"""
 
+OWN_CONTENT = OWN.replace("'output'", "'content'")
+
 COLLECTION_SCHEMA: tuple[tuple[str, ...], ...] = (
     (
         f"CREATE TABLE documents (id TEXT PRIMARY KEY, name TEXT NOT NULL, blob_id TEXT NOT NULL, {GOVERNED})",
@@ -59,6 +61,10 @@ CONVERSATIONS_SCHEMA: tuple[tuple[str, ...], ...] = (
  created_at TEXT NOT NULL, completed_at TEXT, {OWN})""",
         f"""CREATE TABLE response_items (response_id TEXT NOT NULL REFERENCES responses(id), part TEXT NOT NULL, n INTEGER NOT NULL,
  kind TEXT NOT NULL, content TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', {OWN}, PRIMARY KEY (response_id, part, n))""",
+    ),
+    (
+        f"""CREATE TABLE files (id TEXT PRIMARY KEY, owner_id TEXT NOT NULL, name TEXT NOT NULL, "use" TEXT NOT NULL, blob_id TEXT NOT NULL,
+ size INTEGER NOT NULL, digest TEXT NOT NULL, created_at TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', {OWN_CONTENT})""",
     ),
 )
 

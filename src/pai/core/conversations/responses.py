@@ -12,11 +12,14 @@ from typing import Any, Final
 from pai.core.audit.values import Outcome
 from pai.core.conversations.events import ResponseDeleted, ResponseEnded, ResponseKept, ResponseRead
 from pai.core.conversations.items import chat_of
+from pai.core.conversations.looking_up import Lookup, look_up
 from pai.core.conversations.output import Output, Step
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.ports import ConversationsUnit, ResponseStore
 from pai.core.conversations.values import Item, Response, ResponseStatus
 from pai.core.keys.ports import Keystore
+from pai.core.knowledge.events import QuestionAnswered
+from pai.core.knowledge.searching import Searching
 from pai.core.models.inference import Inference
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
@@ -28,7 +31,7 @@ from pai.foundation.errors import Invalid, NotFound, PaiError
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label, highest
 from pai.foundation.redaction import Secret
-from pai.foundation.refs import ResourceRef
+from pai.foundation.refs import DEFAULT_PURPOSE, ResourceRef
 
 LABEL: Final = Label.CONFIDENTIAL
 LONGEST_CHAIN: Final = 500
@@ -39,7 +42,7 @@ LONGEST_CHAIN: Final = 500
 class Asked:
     """What is asked of a model. ``request`` says how to answer, without messages; ``settings`` is what the response repeats of it.
 
-    With ``store`` the response is kept; ``previous_id`` names a kept one that it continues.
+    With ``store`` the response is kept; ``previous_id`` names a kept one that it continues; ``lookup`` says what is searched first.
     """
 
     model: str
@@ -49,6 +52,7 @@ class Asked:
     settings: Mapping[str, Any] = field(default_factory=dict)
     store: bool = False
     previous_id: str = ""
+    lookup: Lookup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Responses:
     keystore: Keystore
     policy: Policy
     inference: Inference
+    searching: Searching
     clock: Clock
     running: set[str] = field(default_factory=set)
     """Kept responses that are being answered now, by id."""
@@ -95,21 +100,26 @@ class Responses:
         Raises Invalid, Denied, NotFound, Unsupported, Unavailable; before the first event nothing was kept.
         """
         earlier = await self._earlier(actor, asked)
-        messages = chat_of(asked.instructions, [*earlier.items, *asked.items])
+        found = await look_up(self.searching, actor, asked.lookup, asked.items) if asked.lookup is not None else None
+        messages = chat_of(asked.instructions, [*earlier.items, *asked.items], found.shown() if found else ())
         request = dataclasses.replace(asked.request, messages=messages, cache_key=actor.id)
         engine, deltas = await self.inference.start_chat(actor, asked.model, request)
-        output, last = Output(), ChatDelta()
+        output, last = Output(found.cite) if found else Output(), ChatDelta()
         async with aclosing(deltas) as coming:
             # What refuses the prompt raises here, before the response has begun.
             delta = await anext(coming, None)
             response = Response(
                 new_id("resp"), actor.id, engine.model.name, self.clock.now(), settings=asked.settings,
-                previous_id=asked.previous_id, label=earlier.label,
+                previous_id=asked.previous_id, label=highest([earlier.label, *([found.label] if found else [])]),
+                purpose=found.purpose if found else DEFAULT_PURPOSE,
             )  # fmt: skip
             key = await self._begin(actor, response, asked)
             end = dataclasses.replace(response, status=ResponseStatus.CANCELLED, reason="stopped by its reader")
             try:
                 yield Begun(response)
+                if found is not None:
+                    for step in output.put(found.item()):
+                        yield step
                 while delta is not None:
                     last = delta
                     for step in output.take(delta):
@@ -125,7 +135,8 @@ class Responses:
                 raise
             finally:
                 list(output.close(whole=False))
-                await self._end(actor, dataclasses.replace(end, output=tuple(output.items)), key)
+                answered = found.answered(engine.model, output.items) if found else []
+                await self._end(actor, dataclasses.replace(end, output=tuple(output.items)), key, answered)
         yield Ended(end)
 
     def _complete(self, response: Response, output: Output, last: ChatDelta) -> Response:
@@ -180,11 +191,15 @@ class Responses:
             self.running.discard(response.id)
             raise
 
-    async def _end(self, actor: Actor, end: Response, key: Secret | None) -> None:
-        if key is None:
+    async def _end(self, actor: Actor, end: Response, key: Secret | None, answered: Sequence[QuestionAnswered]) -> None:
+        if key is None and not answered:
             return
 
         def write(unit: ConversationsUnit) -> None:
+            for one in answered:
+                unit.audit.record(actor, one)
+            if key is None:
+                return
             unit.open_responses(actor.id, key).end(end)
             done = end.status in (ResponseStatus.COMPLETED, ResponseStatus.INCOMPLETE)
             event = ResponseEnded(

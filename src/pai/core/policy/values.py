@@ -19,6 +19,7 @@ class Permission(StrEnum):
     COLLECTION_CREATE = "knowledge:collection-create"
     COLLECTION_LIST = "knowledge:collection-list"
     COLLECTION_READ = "knowledge:collection-read"
+    COLLECTION_UPDATE = "knowledge:collection-update"
     COLLECTION_SHARE = "knowledge:collection-share"
     COLLECTION_DELETE = "knowledge:collection-delete"
     INGEST = "knowledge:ingest"
@@ -27,6 +28,7 @@ class Permission(StrEnum):
     JOB_READ = "knowledge:job-read"
     SUBJECT_WRITE = "privacy:subject-write"
     CONVERSATIONS = "conversations:use"
+    FILES = "files:use"
     SELF = "identity:self"
     SESSIONS = "identity:own-sessions"
     KEYS = "identity:own-keys"
@@ -48,6 +50,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.COLLECTION_CREATE: Scope.KNOWLEDGE,
     Permission.COLLECTION_LIST: Scope.KNOWLEDGE,
     Permission.COLLECTION_READ: Scope.KNOWLEDGE,
+    Permission.COLLECTION_UPDATE: Scope.KNOWLEDGE,
     Permission.COLLECTION_SHARE: Scope.KNOWLEDGE,
     Permission.COLLECTION_DELETE: Scope.KNOWLEDGE,
     Permission.INGEST: Scope.KNOWLEDGE,
@@ -56,6 +59,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.JOB_READ: Scope.KNOWLEDGE,
     Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
     Permission.CONVERSATIONS: Scope.INFERENCE,
+    Permission.FILES: Scope.INFERENCE,
     Permission.SELF: None,
     Permission.SESSIONS: Scope.ADMIN,
     Permission.KEYS: Scope.ADMIN,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from pai.core.conversations.looking_up import PASSAGES
 from pai.core.ports.engine import MOST_LOGPROBS
 from pai.entrypoints.openai_api.schemas import Body, ImageUrl, Limit, Name, Number, Open
 
@@ -122,6 +123,25 @@ class FunctionToolSpec(Open):
     strict: bool | None = None
 
 
+class FileSearchRanking(Open):
+    """Options of ranking."""
+
+    ranker: Literal["auto", "default-2024-11-15"] = "auto"
+    score_threshold: Annotated[Number, Field(ge=0, le=1)] | None = None
+
+
+class FileSearchSpec(Body):
+    """Collections (vector stores) that PAI searches before the model is asked, for what the last item says."""
+
+    type: Literal["file_search"]
+    vector_store_ids: Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=8)]
+    max_num_results: Annotated[int, Field(ge=1, le=50)] = PASSAGES
+    ranking_options: FileSearchRanking = Field(default_factory=FileSearchRanking)
+
+
+ToolSpec = Annotated[FunctionToolSpec | FileSearchSpec, Field(discriminator="type")]
+
+
 class NamedChoice(Open):
     """The function that must be called."""
 
@@ -129,11 +149,17 @@ class NamedChoice(Open):
     name: str
 
 
-class ChosenTool(Open):
-    """A function of ``allowed_tools``."""
+class SearchChoice(Open):
+    """A search must be made, as it is whenever one is offered."""
 
-    type: Literal["function"]
-    name: str
+    type: Literal["file_search"]
+
+
+class ChosenTool(Open):
+    """A tool of ``allowed_tools``."""
+
+    type: Literal["function", "file_search"]
+    name: str = ""
 
 
 class AllowedTools(Open):
@@ -144,7 +170,7 @@ class AllowedTools(Open):
     tools: Annotated[list[ChosenTool], Field(max_length=128)]
 
 
-ToolChoice = Literal["none", "auto", "required"] | NamedChoice | AllowedTools
+ToolChoice = Literal["none", "auto", "required"] | NamedChoice | SearchChoice | AllowedTools
 
 
 class TextFormat(Open):
@@ -201,7 +227,7 @@ class CreateResponse(Body):
     model: Name
     input: Annotated[Items, BeforeValidator(_as_items, json_schema_input_type=str | Items)]
     instructions: str | None = None
-    tools: Annotated[list[FunctionToolSpec], Field(max_length=128, default_factory=list)]
+    tools: Annotated[list[ToolSpec], Field(max_length=128, default_factory=list)]
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True
     text: TextOptions = Field(default_factory=TextOptions)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
+from pai.core.conversations.looking_up import Lookup
 from pai.core.conversations.responses import Asked, Ended
 from pai.core.conversations.values import Called, Item, Result, Searched, Spoken, Thought
 from pai.core.policy.values import Permission
@@ -20,6 +21,8 @@ from pai.entrypoints.openai_api.response_events import events
 from pai.entrypoints.openai_api.response_schemas import (
     AllowedTools,
     CreateResponse,
+    FileSearchSpec,
+    FunctionToolSpec,
     Include,
     InputCall,
     InputItem,
@@ -27,6 +30,7 @@ from pai.entrypoints.openai_api.response_schemas import (
     InputResult,
     InputThought,
     NamedChoice,
+    SearchChoice,
     texts,
 )
 from pai.foundation.actor import Actor
@@ -112,27 +116,44 @@ def asked_of(body: CreateResponse) -> Asked:
     items = tuple(_item(one) for one in body.input)
     return Asked(
         body.model, items, request, instructions=body.instructions or "", settings=_settings(body), store=body.store,
-        previous_id=body.previous_response_id or "",
+        previous_id=body.previous_response_id or "", lookup=_lookup(body),
     )  # fmt: skip
 
 
 def _tools(body: CreateResponse) -> tuple[tuple[Tool, ...], bool, str]:
-    """Return the tools that are offered, whether one must be called, and which."""
-    offered = tuple(Tool(one.name, one.description or "", one.parameters or {}) for one in body.tools)
+    """Return the functions that are offered, whether one must be called, and which."""
+    functions = [one for one in body.tools if isinstance(one, FunctionToolSpec)]
+    offered = tuple(Tool(one.name, one.description or "", one.parameters or {}) for one in functions)
+    # A search is made whenever one is offered: then a tool was called, as it had to be.
+    searched = _lookup(body) is not None
     match body.tool_choice:
         case "none":
             return (), False, ""
         case "required":
-            return offered, True, ""
+            return offered, not searched, ""
         case NamedChoice(name=name):
             return offered, True, name
         case AllowedTools(mode=mode, tools=chosen):
-            names = {one.name for one in chosen}
+            names = {one.name for one in chosen if one.type == "function"}
             if not names <= {tool.name for tool in offered}:
                 raise Invalid("a tool that is allowed is not among the tools", code="bad_tool")
-            return tuple(tool for tool in offered if tool.name in names), mode == "required", ""
+            return tuple(tool for tool in offered if tool.name in names), mode == "required" and not searched, ""
         case _:
             return offered, False, ""
+
+
+def _lookup(body: CreateResponse) -> Lookup | None:
+    """Return what is searched before the model is asked."""
+    searches = [one for one in body.tools if isinstance(one, FileSearchSpec)]
+    chosen = body.tool_choice
+    refused = isinstance(chosen, AllowedTools) and all(one.type != "file_search" for one in chosen.tools)
+    if isinstance(chosen, SearchChoice) and not searches:
+        raise Invalid("the tool that must be called is not among the tools", code="bad_tool")
+    if not searches or refused or chosen == "none":
+        return None
+    named = tuple(name for one in searches for name in one.vector_store_ids)
+    least = max(one.ranking_options.score_threshold or 0.0 for one in searches)
+    return Lookup(named, max(one.max_num_results for one in searches), least)
 
 
 def _item(given: InputItem) -> Item:
@@ -162,8 +183,6 @@ def _settings(body: CreateResponse) -> dict[str, Any]:
             "prompt_cache_key",
         },
     )  # fmt: skip
-    for tool in told["tools"]:
-        tool.setdefault("strict", None)
     text = body.text.model_dump(mode="json", by_alias=True, exclude_none=True)
     if body.text.format.type != "json_schema":
         text["format"] = {"type": body.text.format.type}

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from test_conversations_chats import SpeakingEngine, member
@@ -13,6 +14,8 @@ from identity_home import People, identity_home
 from pai.core.conversations.output import Piece
 from pai.core.conversations.responses import Asked, Begun, Ended, Responses
 from pai.core.conversations.values import Called, Item, Response, ResponseStatus, Result, Spoken, Thought
+from pai.core.knowledge.access import Access
+from pai.core.knowledge.searching import Searching
 from pai.core.models.inference import Inference
 from pai.core.ports.engine import ChatRequest, TokenLogprob, Usage
 from pai.foundation.actor import Actor, Role
@@ -35,8 +38,10 @@ def people(shared: tuple) -> People:
 
 def room(people: People, engine: WordEngine) -> Responses:
     policy = people.accounts.policy
-    inference = Inference(people.storage, policy, OneEngine(engine))  # type: ignore[arg-type]
-    return Responses(people.storage, people.vault, policy, inference, people.clock)
+    engines: Any = OneEngine(engine)
+    searching = Searching(people.storage, Access(people.vault, policy), engines)
+    inference = Inference(people.storage, policy, engines)
+    return Responses(people.storage, people.vault, policy, inference, searching, people.clock)
 
 
 def asked(text: str, **options: object) -> Asked:
