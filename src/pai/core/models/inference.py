@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ class Inference:
 
     async def start_chat(
         self, actor: Actor, name: str, request: ChatRequest
-    ) -> tuple[Engine, AsyncIterator[ChatDelta]]:
+    ) -> tuple[Engine, AsyncGenerator[ChatDelta, None]]:
         """Return the engine and its answer as it comes. The start is durable in the audit log before the model is asked; the end is
         recorded however the answer ends, also when its reader goes away.
 
@@ -88,14 +89,14 @@ class Inference:
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int
     ) -> AsyncGenerator[ChatDelta, None]:
         usage = Usage(0, 0)
-        outcome, reason, pieces = Outcome.FAILED, "stopped by its reader", 0
+        outcome, reason, pieces, thoughts = Outcome.FAILED, "stopped by its reader", 0, ""
         try:
             async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
-                    pieces += 1
+                    pieces, thoughts = pieces + 1, thoughts + delta.reasoning
                     if delta.usage is not None:
-                        usage, outcome, reason = delta.usage, Outcome.DONE, ""
-                    yield delta
+                        usage, outcome, reason = await _with_thoughts(engine, delta.usage, thoughts), Outcome.DONE, ""
+                    yield delta if delta.usage is None else dataclasses.replace(delta, usage=usage)
         except PaiError as error:
             reason = error.code
             raise
@@ -125,3 +126,10 @@ class Inference:
         event = TextsEmbedded(resource=ResourceRef("model", engine.model.name), model=engine.model, texts=len(texts))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, await engine.embed(texts)
+
+
+async def _with_thoughts(engine: Engine, usage: Usage, thoughts: str) -> Usage:
+    if not thoughts:
+        return usage
+    counted = min(await engine.count_tokens(thoughts), usage.completion_tokens)
+    return dataclasses.replace(usage, reasoning_tokens=counted)

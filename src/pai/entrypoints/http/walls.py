@@ -89,7 +89,11 @@ def _name(host: bytes) -> str:
 def _streamed(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
     """Tell whether this body is taken in piece by piece; every other body is read whole, so it has to be small."""
     multipart = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
-    return multipart and scope["method"] == "POST" and scope["path"].endswith("/documents")
+    return (
+        multipart
+        and scope["method"] == "POST"
+        and (scope["path"].endswith("/documents") or scope["path"] == "/v1/files")
+    )
 
 
 def log_surprise(error: BaseException, request_id: str = "") -> None:
