@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODELS ?= $(or $(PAI_MODELS),starter)
+HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check docs bench lock uninstall
+.PHONY: start test check docs bench interop lock uninstall
 .DEFAULT_GOAL := help
 
 help:
@@ -15,11 +16,13 @@ help:
 	@echo "make check      quick and read-only: format, lint, types, import contracts, reference, fast tests"
 	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
+	@echo "make interop    outside clients, installed apart, against a served installation (tests/interop)"
 	@echo "make lock       resolve the lock files anew"
-	@echo "make uninstall  remove what make start installed; asks before touching PAI_HOME"
+	@echo "make uninstall  remove what make start installed; says what goes and asks first, for PAI_HOME apart"
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "PAI needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@echo "making a Python environment in $(CURDIR)/$(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
@@ -35,9 +38,10 @@ $(VENV)/test.stamp: requirements/test.txt $(VENV)/default.stamp
 	@touch $@
 
 start: $(VENV)/default.stamp
-	@case "$(MODELS)" in echo|none) ;; *) $(BIN)/python -m pai.bootstrap.fetch --models $(MODELS) --cache .cache/models ;; esac
-	@if [ ! -e "$${PAI_HOME:-$$HOME/.local/share/pai}/initialised" ]; then $(BIN)/pai init --ask --models $(MODELS); fi
-	@exec $(BIN)/pai serve
+	@echo "PAI: home $(HOME_OF_PAI)"
+	@case "$(MODELS)" in echo|none) ;; *) $(BIN)/python -m pai.bootstrap.fetch --models $(MODELS) --cache .cache/models --home "$(HOME_OF_PAI)" ;; esac
+	@if [ -e "$(HOME_OF_PAI)/initialised" ]; then exec $(BIN)/pai serve; \
+	 else exec $(BIN)/pai init --ask --serve --models $(MODELS) --move-models; fi
 
 .PHONY: debian
 debian:
@@ -69,11 +73,11 @@ bench: $(VENV)/test.stamp
 	@echo "== answers"; $(BIN)/python benchmarks/answers_eval.py --embedding .cache/models/all-minilm-l6-v2 \
 	  --chat .cache/models/qwen2.5-coder-1.5b-instruct/model.gguf --sets tuning,held_out,fresh,final --out benchmarks/results/answers.json | tail -40
 
+interop: $(VENV)/test.stamp
+	@$(BIN)/python tests/interop/run.py $(CLIENTS)
+
 lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py
 
 uninstall:
-	@rm -rf $(VENV) .cache
-	@home="$${PAI_HOME:-$$HOME/.local/share/pai}"; if [ -e "$$home" ]; then \
-	 printf 'Delete %s with all keys, documents and the audit log, for good? Type yes: ' "$$home"; read -r answer; \
-	 [ "$$answer" = yes ] && rm -rf "$$home" && echo "deleted" || echo "kept"; fi
+	@$(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --home "$(HOME_OF_PAI)"

@@ -134,13 +134,20 @@ def questions() -> dict[str, Any]:
     return {**samples, **json.loads((OFFICE / "questions.json").read_text("utf-8"))}
 
 
+def make_documents(folder: Path, *which: str) -> None:
+    """Write the office documents into a folder."""
+    subprocess.run([sys.executable, str(OFFICE / "make_documents.py"), str(folder), *which], check=True)
+
+
 async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
     outcomes = [await evaluation.measure(q["question"], q) for q in asked["answerable"]]
     refusals = [await evaluation.measure(q, None) for q in asked["unanswerable"]]
     for o in () if hidden else [*outcomes, *refusals]:
         mark = "ok " if o.right else "BAD"
         near = " | ".join(source.quote for source in o.answer.nearest)
-        print(f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}\n      near: {near}")
+        print(
+            f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}\n      near: {near}"
+        )
     kinds = dict.fromkeys(q["kind"] for q in asked["answerable"] if "kind" in q)
     by_kind = {
         kind: [o.right for q, o in zip(asked["answerable"], outcomes, strict=True) if q["kind"] == kind]
@@ -154,8 +161,8 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {"chat": str(arguments.chat.name) if arguments.chat else "none", "windows": SHOWN}
     with tempfile.TemporaryDirectory() as folder:
         office, later = Path(folder) / "office", Path(folder) / "later"
-        subprocess.run([sys.executable, str(OFFICE / "make_documents.py"), str(office)], check=True)
-        subprocess.run([sys.executable, str(OFFICE / "make_documents.py"), str(later), "later"], check=True)
+        make_documents(office)
+        make_documents(later, "later")
         chat = LocalChat(arguments.chat, Path(folder)) if arguments.chat else SilentChat()
         engines = LocalEngines(chat, LocalEmbedding(arguments.embedding))
         collections: dict[Path, Evaluation] = {}

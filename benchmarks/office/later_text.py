@@ -11,13 +11,24 @@ EMPLOYMENT: list[tuple[str, object]] = [
         "The Employee is engaged as a quality inspector in the Bristow plant. She reports to Marcus Odell, head of production.",
     ),
     ("h2", "2 Working time"),
-    ("p", "The weekly working time is 38 hours. Work begins at 7:15. Overtime is made up for by time off within three months."),
+    (
+        "p",
+        "The weekly working time is 38 hours. Work begins at 7:15. Overtime is made up for by time off within three months.",
+    ),
     ("h2", "3 Remuneration"),
-    ("p", "The Employee receives a gross salary of 3,420 euros a month, transferred on the last working day. A bonus of 900 euros is paid in November."),
+    (
+        "p",
+        "The Employee receives a gross salary of 3,420 euros a month, transferred on the last working day. "
+        "A bonus of 900 euros is paid in November.",
+    ),
     ("h2", "4 Leave"),
     ("p", "She is entitled to 29 days of leave a year. Leave has to be requested four weeks ahead."),
     ("h2", "5 Probation and notice"),
-    ("p", "The first six months are a probation period. After that the contract may be terminated with a notice of two months to the end of a quarter."),
+    (
+        "p",
+        "The first six months are a probation period. "
+        "After that the contract may be terminated with a notice of two months to the end of a quarter.",
+    ),
     ("h2", "6 What the Employer provides"),
     ("item", "safety shoes"),
     ("item", "a locker with a key"),
@@ -43,7 +54,10 @@ GARAGE: list[tuple[str, object]] = [
             ("Air conditioning check", "0.8", "72.00"),
         ],
     ),
-    ("Normal", "The total comes to 511.30 EUR and is due within 14 days. If you pay by card on collection, we deduct two percent."),
+    (
+        "Normal",
+        "The total comes to 511.30 EUR and is due within 14 days. If you pay by card on collection, we deduct two percent.",
+    ),
     ("Heading2", "Notes"),
     (
         "Normal",

@@ -71,18 +71,33 @@ def test_main_job(
     browser.click("#new-collection button.primary")
     browser.wait(lambda: browser.text("h1") == name, "the collection's page")
 
+    collection = browser.url.rpartition("/")[2]
     files = sample_files(tmp_path)
     browser.type("[data-files]", "\n".join(str(path) for path in files))
-    browser.wait_for("[data-upload-summary] a", 60)
-    assert browser.text("[data-upload-summary]").startswith("2 added, 1 refused")
+    browser.wait(lambda: browser.text("[data-upload-summary]") == "2 added, 1 refused.", "the end of the upload", 60)
+    assert browser.text("[data-uploads-title]") == "Done"
     assert browser.text(".upload.refused .upload-name") == "broken.pdf"
     assert len(browser.text(".upload.refused .upload-why")) > 10
     browser.picture(f"upload-{width}-{theme}")
-    browser.click("[data-upload-summary] a")
-    browser.wait_for("table.list")
+    browser.wait(
+        lambda: browser.text("[data-count]") == "2 documents", "the list of documents, without loading the page"
+    )
+    assert not browser.see("[data-none]")
     assert "archive.pdf" in browser.text("table.list")
     assert "visit.docx" in browser.text("table.list")
     assert "broken.pdf" not in browser.text("table.list")
+    shown = browser.text("table.list")
+    browser.open(browser.url)
+    browser.wait_for("table.list")
+    assert browser.text("table.list") == shown, "rows made in the browser look like those of the server"
+
+    browser.click("table.list a.file")
+    browser.wait_for(".sheet")
+    assert browser.text("h1") == "archive.pdf"
+    assert QUOTE in browser.text(".sheet")
+    browser.picture(f"document-{width}-{theme}")
+    browser.click(".crumbs a:last-child")
+    browser.wait_for("table.list")
 
     browser.click(".page-head a.primary")
     browser.wait_for("#what")
@@ -114,7 +129,21 @@ def test_main_job(
     assert "AI generated" in browser.text(".turn.assistant .by")
     assert not browser.js("return document.documentElement.scrollWidth > innerWidth")
 
+    browser.open(f"{served.url}/collections")
+    browser.picture(f"collections-{width}-{theme}")
+    browser.click(f"a.tile:has(.tile-name)[href$='{collection}']")
+    browser.wait_for("table.list")
+    browser.click("section.box button.danger")
+    browser.wait_for("dialog[open] button.danger")
+    assert browser.text("dialog[open] button.danger") == "Delete the collection"
+    browser.picture(f"delete-{width}-{theme}")
+    browser.click("dialog[open] button.danger")
+    browser.wait(lambda: browser.url.endswith("/collections"), "the list of collections")
+    assert name not in browser.text("main")
+
     browser.open(f"{served.url}/account")
+    browser.wait_for(".page-head button")
+    browser.picture(f"account-{width}-{theme}")
     browser.click(".page-head button")
     browser.wait_for("input[name=password]")
     assert browser.url.endswith("/login")

@@ -52,6 +52,11 @@ def told(answer: httpx.Response, status: int) -> dict[str, Any]:
     """The error of an answer, which must be one sentence with a way out."""
     assert answer.status_code == status, answer.text[:500]
     error: dict[str, Any] = answer.json()["error"]
+    if answer.url.path.startswith("/api/"):
+        assert "\n" not in error
+        return {"message": error}  # Ollama's clients are told nothing else
+    if answer.url.path.startswith("/v1/messages"):
+        error |= {"code": error["details"]["error_code"], "hint": error["details"]["hint"]}
     assert error["code"]
     assert error["message"]
     assert error["hint"], error
@@ -128,7 +133,8 @@ def test_three_hundred_pages_go_in_whole(served: Installation, key: str, tmp_pat
     assert answer["sources"][0]["page"] == 271
 
 
-def routes_with_bodies(web: httpx.Client) -> list[tuple[str, str, dict[str, Any]]]:
+def routes_with_bodies(web: httpx.Client) -> list[tuple[str, str, dict[str, Any], bool]]:
+    """Method, path, fields, and whether an empty body is a good one."""
     described = web.get("/pai/v1/openapi.json").json()
     found = []
     for path, methods in described["paths"].items():
@@ -136,7 +142,8 @@ def routes_with_bodies(web: httpx.Client) -> list[tuple[str, str, dict[str, Any]
             content = route.get("requestBody", {}).get("content", {})
             if "application/json" in content:
                 name = content["application/json"]["schema"]["$ref"].rsplit("/", 1)[-1]
-                found.append((method.upper(), path, described["components"]["schemas"][name]["properties"]))
+                schema = described["components"]["schemas"][name]
+                found.append((method.upper(), path, schema["properties"], not schema.get("required")))
     return found
 
 
@@ -158,7 +165,7 @@ def test_wrong_types_in_every_field_of_every_route_are_400(web: httpx.Client, co
         [LONE],
     ]
     tried = 0
-    for method, path, fields in routes:
+    for method, path, fields, optional in routes:
         filled = re.sub(r"{collection}", collection, path)
         bodies: list[Any] = [None, [], "x", 5, True, {}, {"unknown": 1}]
         bodies += [{name: value} for name in fields for value in strange]
@@ -167,6 +174,8 @@ def test_wrong_types_in_every_field_of_every_route_are_400(web: httpx.Client, co
             # Written here, because the client refuses to send half a surrogate pair that is not escaped.
             content = json.dumps(body).encode()
             answer = web.request(method, filled, content=content, headers={"content-type": "application/json"})
+            if optional and answer.status_code == 200:
+                continue
             assert answer.status_code in (400, 404), (method, path, body, answer.status_code, answer.text[:300])
             told(answer, answer.status_code)
             tried += 1
@@ -195,6 +204,15 @@ CHAT = {"model": "default", "messages": [{"role": "user", "content": "x"}]}
             "/v1/chat/completions",
             json.dumps({**CHAT, "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object", "properties": 5}}}}),
         ),
+        ("/v1/messages", json.dumps({**CHAT, "max_tokens": 5, "system": LONE})),
+        ("/v1/messages", json.dumps({**CHAT, "max_tokens": 5, "stop_sequences": [LONE]})),
+        ("/v1/messages", json.dumps({**CHAT, "max_tokens": 5})[:-1] + ', "top_p": NaN}'),
+        ("/v1/messages/count_tokens", json.dumps({**CHAT, "model": LONE})),
+        ("/api/chat", json.dumps({**CHAT, "messages": [{"role": "user", "content": LONE}]})),
+        ("/api/chat", json.dumps({**CHAT, "options": {"stop": LONE}})),
+        ("/api/chat", json.dumps(CHAT)[:-1] + ', "keep_alive": 1e999}'),
+        ("/api/generate", json.dumps({"model": "default", "prompt": LONE})),
+        ("/api/embed", json.dumps({"model": "default-embedding", "input": [LONE]})),
         ("/v1/embeddings", json.dumps({"model": "default-embedding", "input": [LONE]})),
         ("/v1/embeddings", json.dumps({"model": "default-embedding", "input": [[1, 2, 3]]})),
         ("/pai/v1/collections", json.dumps({"name": LONE})),

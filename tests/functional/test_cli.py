@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from installation import PASSPHRASE, Installation, secret_file
+from installation import ADMIN, PASSPHRASE, Installation, secret_file
 
 
 def test_help_lists_commands_without_importing_engines(served: Installation) -> None:
@@ -171,6 +172,74 @@ def test_kill_of_the_gateway_during_ingest_leaves_whole_documents(fresh: Install
     assert len(listed) == 30
     assert all(document["name"] for document in listed)
     assert fresh.ok("audit", "verify")["ok"]
+
+
+def test_words_that_help_on(served: Installation, tmp_path: Path) -> None:
+    """A mistyped name is told back, a wrong purpose gets the right one, one page is one page."""
+    key = {"PAI_API_KEY": served.key()}
+    mistyped = served.run("ask", "leters", "When?", **key)
+    assert "no such collection: 'leters'" in mistyped.err
+    served.ok("collection", "create", "words", "--purpose", "patient care", **key)
+    wrong = served.run("ask", "words", "When?", "--purpose", "research", **key)
+    assert wrong.code == 1
+    assert "this collection is for 'patient care'" in wrong.err
+    file = tmp_path / "one.txt"
+    file.write_text("The gate opens at seven.\n")
+    assert "(1 page, 1 passage)" in served.run("ingest", "words", str(file), **key).out
+    assert served.run("document", "list", "words", **key).out.rstrip().endswith("1 page")
+
+
+def test_keys_from_the_terminal_expire_like_those_from_the_browser(served: Installation) -> None:
+    args = ("key", "create", "--owner", ADMIN, "--name", "life", "--scopes", "inference")
+    made = served.run(*args)
+    assert made.out.startswith("pai_")
+    assert len(made.out.split()) == 1, "stdout holds the key alone"
+    assert "It expires on" in made.err
+    left = datetime.fromisoformat(served.ok(*args)["expires_at"]) - datetime.now(UTC)
+    assert timedelta(days=29) < left <= timedelta(days=30)
+    assert served.ok(*args, "--expires", "never")["expires_at"] is None
+    assert "never" in json.loads(served.run(*args, "--expires", "often", "--json").err)["error"]["hint"]
+    assert "never expires" in served.run("key", "list").out
+    shown = served.run("key", "create", "--help").out
+    assert "chat and embeddings" in shown
+
+
+def test_the_log_names_people_and_leaves_collections_their_ids(served: Installation) -> None:
+    key = {"PAI_API_KEY": served.key()}
+    made = served.ok("collection", "create", "named by its owner", **key)
+    lines = served.run("audit", "tail", "--limit", "5").out.splitlines()
+    line = next(line for line in lines if "knowledge:collection:create" in line)
+    assert ADMIN in line
+    assert made["id"] in line
+    assert "named by its owner" not in line
+
+
+def test_the_demo_leaves_nothing_behind_unless_it_is_kept(served: Installation) -> None:
+    key = {"PAI_API_KEY": served.key()}
+    gone, kept = served.ok("demo", **key), served.ok("demo", "--keep", **key)
+    names = [one["name"] for one in served.ok("collection", "list", **key)["collections"]]
+    assert gone["collection"] not in names
+    assert kept["collection"] in names
+    assert kept["documents"] == gone["documents"] > 5
+    served.ok("collection", "delete", kept["collection"], "--yes", **key)
+
+
+def test_doctor_begins_with_a_verdict(fresh: Installation) -> None:
+    told = fresh.ok("doctor")
+    assert [group["name"] for group in told["groups"]] == ["protection", "keys", "models", "disk", "port", "memory"]
+    holds = {group["name"]: group["holds"] for group in told["groups"]}
+    assert holds["protection"] is None, "the server never started"
+    assert holds["keys"] is False, "the recovery code is not confirmed"
+    code = (fresh.home / "recovery-code.txt").read_text().split()[0]
+    fresh.ok("keys", "confirm-recovery", "--code-file", str(secret_file(fresh.folder / "code", code)))
+    fresh.start()
+    shown = fresh.run("doctor").out.splitlines()
+    expected = (
+        "Everything holds." if not fresh.ok("doctor")["missing"] else "Not everything holds; look at: protection."
+    )
+    assert shown[0] == expected
+    assert any(f"https://localhost:{fresh.port}" in line for line in shown)
+    assert fresh.stop() == 0
 
 
 def _kill_gateway(fresh: Installation) -> None:

@@ -89,7 +89,10 @@ def test_programs_get_json_and_people_get_pages(served: Installation, browser: B
     missing = browser.page("/chat/cnv_nothing")
     assert missing.status_code == 404
     assert "There is nothing here" in missing.text
-    assert browser.page("/no/such/page").status_code == 404
+    unknown = browser.page("/no/such/page")
+    assert unknown.status_code == 404
+    assert "PAI has no page at this address." in unknown.text
+    assert "method" not in unknown.text
     assert browser.send("GET", "/chat/cnv_nothing").json()["error"]["code"] == "not_found"
     bare.close()
 
@@ -166,7 +169,7 @@ def wait_for(look: Any, seconds: float = 10) -> Any:
     raise AssertionError("it did not come")
 
 
-def test_documents_are_put_in_asked_and_cited(browser: BrowserClient) -> None:
+def test_documents_are_put_in_asked_cited_and_read(served: Installation, browser: BrowserClient) -> None:
     made = browser.send("POST", "/pai/v1/collections", {"name": "Archive <1>"}).json()
     assert "Archive &lt;1&gt;" in browser.page("/collections").text
     own = {"x-csrf-token": browser.csrf, "sec-fetch-site": "same-origin"}
@@ -191,6 +194,22 @@ def test_documents_are_put_in_asked_and_cited(browser: BrowserClient) -> None:
     ).json()
     assert passage["quote"] == source["quote"]
     assert browser.events("/ask/questions", {**question, "question": "zebra quantum?"})[-1]["abstained"] is True
+    whole = browser.page(f"/documents/{done[0]['document']}")
+    assert "cellar &amp; key.txt</h1>" in whole.text
+    assert "Berta Kiesel in room 14." in whole.text
+    assert f'data-then="/collections/{made["id"]}"' in whole.text
+    assert browser.page("/documents/doc_nothing").status_code == 404
+    stranger = BrowserClient(served)
+    stranger.log_in()
+    hidden_page = stranger.page(f"/documents/{done[0]['document']}")
+    assert hidden_page.status_code == 404
+    assert "Kiesel" not in hidden_page.text
+    own = {"email": ADMIN}
+    assert browser.send("POST", f"/pai/v1/collections/{made['id']}/share", own).status_code == 200
+    shared = stranger.page(f"/documents/{done[0]['document']}")
+    assert "Kiesel" in shared.text
+    assert 'data-verb="Delete the document"' not in shared.text
+    stranger.close()
     assert browser.send("DELETE", f"/pai/v1/collections/{made['id']}").status_code == 200
     assert browser.page(f"/collections/{made['id']}").status_code == 404
 
@@ -373,6 +392,27 @@ def test_the_log_tells_who_came_and_who_was_refused(
     session = browser.http.get("/pai/v1/me").json()["session"]
     begun = [e for e in events(owner, "identity:session:login", member["id"]) if e["session"] == session]
     assert begun[0]["content"] is True
+
+
+def test_pages_say_who_can_read_and_how_to_get_in(
+    served: Installation, owner: BrowserClient, browser: BrowserClient
+) -> None:
+    stranger = BrowserClient(served)
+    login = stranger.page("/login").text
+    stranger.close()
+    assert "nobody else" not in login
+    assert "pai user reset-login EMAIL" in login
+    assert "You, and this server" in owner.page("/account").text
+    assert "You alone" in browser.page("/account").text
+    assert "Chat does not see your documents" in browser.page("/chat").text
+
+
+def test_no_collection_is_chosen_for_the_person_who_asks(browser: BrowserClient) -> None:
+    made = [browser.send("POST", "/pai/v1/collections", {"name": f"chosen {n}"}).json()["id"] for n in range(2)]
+    assert "Choose a collection" in browser.page("/ask").text
+    assert "Choose a collection" not in browser.page(f"/ask?collection={made[1]}").text
+    for one in made:
+        browser.send("DELETE", f"/pai/v1/collections/{one}")
 
 
 def test_static_files_are_ours_and_asked_for_again(served: Installation) -> None:

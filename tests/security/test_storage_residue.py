@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import sqlcipher3.dbapi2 as sqlcipher
 
-from pai.core.conversations.values import Conversation, Message
+from pai.core.conversations.values import Conversation, Message, Response, Spoken
 from pai.core.knowledge.values import Collection
 from pai.foundation.errors import Corrupt, PaiError, Unavailable
 from pai.foundation.ids import new_id
@@ -200,3 +201,49 @@ def test_keys_do_not_show_in_errors(home: StorageHome) -> None:
     assert wrong.reveal().hex() not in shown
     assert key.reveal().hex() not in shown
     assert not isinstance(caught.value, Unavailable)
+
+
+@pytest.mark.parametrize("kind", ["conversation", "response"])
+def test_what_a_member_deletes_is_in_no_page_and_not_in_the_log(home: StorageHome, kind: str) -> None:
+    key, user = a_key(), new_id("usr")
+    storage = home.open()
+    rows = {word: (Conversation(new_id("cnv"), user, word, Label.INTERNAL, NOW, NOW), Response(new_id("resp"), user, word, NOW)) for word in (MARKER, "harmless")}  # fmt: skip
+
+    def write(unit: Any) -> None:
+        for word, (conversation, response) in rows.items():
+            said = f"speaks of {word} " * 400
+            chats, responses = unit.open_conversations(user, key), unit.open_responses(user, key)
+            if kind == "conversation":
+                chats.put(conversation)
+                chats.add_message(Message(new_id("msg"), conversation.id, "user", said, "", NOW))
+            else:
+                responses.begin(response, [Spoken("1", "user", said)])
+                responses.end(dataclasses.replace(response, output=(Spoken("2", "assistant", said),)))
+
+    def delete(unit: Any) -> None:
+        conversation, response = rows[MARKER]
+        unit.open_conversations(user, key).delete(conversation.id)
+        unit.open_responses(user, key).delete(response.id)
+
+    storage.run_sync(write)
+    path = home.root / "conversations" / f"{user}.db"
+    storage.run_sync(delete)
+    assert path.with_name(f"{path.name}-wal").stat().st_size == 0
+    home.close()
+    text = b"".join(pages_of(path, key)).lower()
+    assert b"harmless" in text, "the positive control: what remains is readable with the key"
+    assert MARKER.encode() not in text
+
+
+def test_everything_of_a_member_carries_its_governance(home: StorageHome) -> None:
+    key, user = a_key(), new_id("usr")
+
+    def columns(unit: Any) -> dict[str, set[str]]:
+        db = unit.open_responses(user, key)._file.db
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {table: {row[1] for row in db.execute(f"PRAGMA table_info({table})")} for table in tables}
+
+    found = home.open().run_sync(columns)
+    assert {"conversations", "messages", "responses", "response_items"} <= found.keys()
+    for table, names in found.items():
+        assert {"label", "purpose", "training", "retention", "restricted"} <= names, table

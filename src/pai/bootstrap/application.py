@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pai.entrypoints.anthropic_api.dialect import DIALECT as ANTHROPIC_SPOKEN
+from pai.entrypoints.anthropic_api.routes import ROUTERS as ANTHROPIC
 from pai.entrypoints.http.app import create_app
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.http.walls import Walls
+from pai.entrypoints.ollama_api.dialect import DIALECT as OLLAMA_SPOKEN
+from pai.entrypoints.ollama_api.routes import ROUTERS as OLLAMA
+from pai.entrypoints.openai_api.dialect import DIALECT as OPENAI_SPOKEN
 from pai.entrypoints.openai_api.routes import ROUTERS as OPENAI
 from pai.entrypoints.pai_api.routes import router as pai_router
 from pai.entrypoints.web.browser import error_page
@@ -13,4 +18,6 @@ from pai.entrypoints.web.routes import routes as web_routes
 
 def application(services: Services) -> Walls:
     """Return the ASGI application. Raises RuntimeError for a route that names no permission."""
-    return create_app(services, [*OPENAI, pai_router, web_routes(services)], error_page)
+    # Anthropic's come before OpenAI's: of /v1 they take what is below /v1/messages, and models when its version header is there.
+    routers = [*ANTHROPIC, *OPENAI, *OLLAMA, pai_router, web_routes(services)]
+    return create_app(services, routers, error_page, [ANTHROPIC_SPOKEN, OPENAI_SPOKEN, OLLAMA_SPOKEN])

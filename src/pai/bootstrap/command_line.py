@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def context() -> Context:
     """Return the context of this process. Nothing heavy is imported yet."""
     return Context(
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
-        console_in_process=_console, cache=_cache(),
+        console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
     )  # fmt: skip
 
 
@@ -30,32 +31,65 @@ def _initialise(settings: Settings, **options: Any) -> Any:
     return run_init(settings, **options)
 
 
-def _serve(settings: Settings, passphrase: Secret) -> int:
+def _stage(settings: Settings) -> str:
+    from pai.adapters.system.home import Home, HomeLock
+
+    home = Home(settings.home)
+    if home.control_socket.parent.exists():
+        lock = HomeLock(home)  # nobody is asked anything for a home that another process uses
+        lock.acquire()
+        lock.release()
+    if home.initialised.exists():
+        return "complete"
+    return "begun" if home.begun() else "new"
+
+
+def _begin_anew(settings: Settings) -> None:
+    from pai.adapters.system.home import Home, HomeLock
+
+    home = Home(settings.home)
+    lock = HomeLock(home)
+    lock.acquire()
+    try:
+        home.begin_anew()
+    finally:
+        lock.release()
+
+
+def _port(settings: Settings) -> int:
+    from pai.adapters.system.home import Home
+
+    return Home(settings.home).running_port() or settings.server.port
+
+
+def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     from pai.bootstrap.serve import run_serve
 
-    return run_serve(settings, passphrase)
+    return run_serve(settings, passphrases)
 
 
-def _console(settings: Settings, passphrase: Secret, command: str, arguments: dict[str, Any]) -> Any:
+def _console(settings: Settings, passphrases: Iterable[Secret], command: str, arguments: dict[str, Any]) -> Any:
     from pai.adapters.cryptography.keystore_process import start_keystore
     from pai.adapters.system.home import Home, HomeLock
     from pai.bootstrap.compose import NoEngines, open_base, services_for
     from pai.bootstrap.telemetry import child_environment
+    from pai.bootstrap.unsealing import unseal
     from pai.entrypoints.console.app import dispatch
+    from pai.entrypoints.console.commands import NOT_SERVING
     from pai.foundation.errors import Usage
 
     home = Home(settings.home)
-    if not (home.root / "initialised").exists():
+    if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
     home.prepare()
     lock = HomeLock(home)
     lock.acquire()
     try:
         with start_keystore(home.root, child_environment()) as process:
-            process.open(passphrase)
+            unseal(process.open, passphrases)
             base = open_base(settings, process.client)
             try:
-                services = services_for(settings, base, None, NoEngines(), lambda: "not serving")
+                services = services_for(settings, base, None, NoEngines(), lambda: NOT_SERVING)
                 return asyncio.run(dispatch(services, command, arguments))
             finally:
                 base.storage.close()

@@ -21,6 +21,10 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.core.conversations.chats import Conversations
+from pai.core.conversations.own_file import OwnFile
+from pai.core.conversations.responses import Responses
+from pai.core.files.attaching import Attaching
+from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.sessions import Sessions
@@ -29,14 +33,18 @@ from pai.core.knowledge.access import Access
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
+from pai.core.knowledge.searching import Searching
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.moderation import Moderation
+from pai.core.models.ranking import Ranking
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
-from pai.core.ports.engine import Capability, Engine
+from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.errors import Unavailable
+from pai.foundation.refs import ModelRef
 from pai.settings import Settings
 
 MB = 1 << 20
@@ -59,6 +67,14 @@ class NoEngines:
     async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> Engine:  # noqa: ARG002
         """Always raises Unavailable."""
         raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
+
+    async def capabilities(self, name: str) -> Capabilities:
+        """Always raises Unavailable."""
+        return (await self.get(name)).capabilities
+
+    def loaded(self) -> tuple[ModelRef, ...]:
+        """There are none."""
+        return ()
 
     async def forget(self, cache_key: str) -> None:
         """There is nothing to drop."""
@@ -122,6 +138,12 @@ def services_for(
     )
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
+    inference = Inference(storage, base.policy, engines)
+    collections = Collections(storage, access, originals, base.clock)
+    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock)
+    searching = Searching(storage, access, engines)
+    own = OwnFile(base.keystore, base.clock)
+    files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = Sessions(
         storage, base.keystore, base.policy, base.clock, caches=engines,
@@ -134,10 +156,16 @@ def services_for(
         setup=Setup(accounts, sessions),
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
-        inference=Inference(storage, base.policy, engines),
         conversions=conversions_for(base, launcher, engines),
-        collections=Collections(storage, access, originals, base.clock),
-        ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
+        inference=inference,
+        moderation=Moderation(storage, base.policy, engines),
+        ranking=Ranking(storage, base.policy, engines),
+        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
+        collections=collections,
+        ingest=ingest,
+        files=files,
+        attaching=Attaching(storage, access, own, files, ingest, collections),
+        searching=searching,
         answering=Answering(storage, access, engines, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),

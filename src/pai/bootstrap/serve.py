@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +25,7 @@ from pai.adapters.system.home import Home, HomeLock
 from pai.adapters.system.listeners import bind_tcp, bind_unix
 from pai.adapters.system.processes import start_python
 from pai.bootstrap.telemetry import child_environment
+from pai.bootstrap.unsealing import unseal
 from pai.foundation.errors import PaiError, Unavailable, Usage
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
@@ -41,11 +45,14 @@ class Start:
     status_fd: int
 
 
-def run_serve(settings: Settings, passphrase: Secret) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code. Raises PaiError with one clear sentence when it cannot start."""
+def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code. Raises PaiError with one clear sentence when it cannot start.
+
+    ``passphrases`` is asked only once the home and the port are ours.
+    """
     began = time.monotonic()
     home = Home(settings.home)
-    if not (home.root / "initialised").exists():
+    if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
     home.prepare()
     lock = HomeLock(home)
@@ -55,25 +62,56 @@ def run_serve(settings: Settings, passphrase: Secret) -> int:
         listener = stack.enter_context(bind_tcp(settings.server.host, settings.server.port))
         control = stack.enter_context(bind_unix(home.control_socket))
         stack.callback(home.control_socket.unlink, missing_ok=True)
-        keystore = _start_keystore(home, passphrase, stack)
+        _write_port(home.port_file, settings.server.port)
+        stack.callback(home.port_file.unlink, missing_ok=True)
+        asked = _Asked(passphrases)
+        keystore = _start_keystore(home, asked, stack)
+        began += asked.seconds  # what somebody took to type is no time of ours
         unsealed = time.monotonic()
         launcher = _start_supervisor(home, stack)
         return _run_gateway(settings, listener, control, keystore, launcher, began=began, unsealed=unsealed)
 
 
-def _start_keystore(home: Home, passphrase: Secret, stack: contextlib.ExitStack) -> socket.socket:
+def _write_port(path: Path, port: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(f"{port}\n")
+
+
+class _Asked:
+    """Passphrases as they are asked for, and the seconds that went by until each was given."""
+
+    def __init__(self, passphrases: Iterable[Secret]) -> None:
+        self.seconds = 0.0
+        self._passphrases = iter(passphrases)
+
+    def __iter__(self) -> Iterator[Secret]:
+        return self
+
+    def __next__(self) -> Secret:
+        began = time.monotonic()
+        try:
+            given = next(self._passphrases)
+        finally:
+            self.seconds += time.monotonic() - began
+        _say("opening the keys (this takes a moment on purpose) ...")
+        return given
+
+
+def _start_keystore(home: Home, passphrases: Iterable[Secret], stack: contextlib.ExitStack) -> socket.socket:
     from pai.adapters.cryptography.keystore_process import start_keystore
 
     process = start_keystore(home.root, child_environment())
     stack.callback(process.stop)
-    process.open(passphrase)
+    unseal(process.open, passphrases)
     if not process.client.status().recovery_confirmed:
-        print(
-            "the recovery code is not confirmed: write it down, then run `pai keys confirm-recovery`",
-            file=sys.stderr,
-            flush=True,
-        )
+        _say("the recovery code is not confirmed: write it down, then run `pai keys confirm-recovery`")
+    _say("starting the server and loading the models ...")
     return process.release_socket()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _start_supervisor(home: Home, stack: contextlib.ExitStack) -> socket.socket:
@@ -188,18 +226,30 @@ def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed
     match message["event"]:
         case "ready":
             total = time.monotonic() - began
-            models = float(message["model_seconds"])
-            print(
-                f"started in {total - models - (unsealed - began):.1f} s"
-                f" (unsealing {unsealed - began:.1f} s and loading models {models:.1f} s apart)",
-                file=sys.stderr,
-                flush=True,
+            models, keys = float(message["model_seconds"]), unsealed - began
+            _say(
+                f"the server started in {total - models - keys:.1f} s; besides, opening the keys took {keys:.1f} s (slow on "
+                f"purpose) and loading the models {models:.1f} s"
             )
-            print(f"PAI is ready at https://localhost:{settings.server.port}", flush=True)
+            address = f"https://localhost:{settings.server.port}"
+            print(f"PAI is ready at {address}", flush=True)
+            _say(_next_steps(address, has_command=shutil.which("pai") is not None))
         case "failed":
             raise _error(message)
         case _:
-            print(message.get("message", ""), file=sys.stderr, flush=True)
+            _say(message.get("message", ""))
+
+
+def _next_steps(address: str, *, has_command: bool) -> str:
+    lines = [
+        f"  in a browser       {address}, once it trusts the certificate: pai tls trust",
+        "  in a new terminal  pai key create --owner YOUR-EMAIL --name cli --scopes inference,knowledge",
+        "  to stop            Ctrl-C",
+    ]
+    if not has_command:
+        folder = Path(sys.executable).parent
+        lines.insert(0, f'  the command `pai`  export PATH="{folder}:$PATH"')
+    return "\n".join(lines)
 
 
 def _error(message: dict[str, Any]) -> PaiError:

@@ -18,10 +18,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 
 
 class SealedOriginals:
-    """Implements ``core.knowledge.ports.Originals`` under ``<home>/collections/<collection id>/blobs/<blob id>``."""
+    """Implements ``core.knowledge.ports.Originals`` under ``<home>/collections/<collection id>/blobs/<blob id>``, and
+    ``core.files.ports.Blobs`` under ``<home>/files/<user id>/blobs/<blob id>`` with that ``folder``."""
 
-    def __init__(self, home: Path) -> None:
-        self._collections = home / "collections"
+    def __init__(self, home: Path, folder: str = "collections") -> None:
+        self._collections = home / folder
 
     def write(self, collection_id: str, blob_id: str, key: Secret, data: Iterable[bytes]) -> tuple[int, str]:
         """Encrypt a stream; return (bytes, SHA-256 hex of the plaintext).

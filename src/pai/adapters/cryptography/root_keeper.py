@@ -18,12 +18,10 @@ from pai.adapters.cryptography.root import (
     wrap_by_passphrase,
     wrap_by_recovery,
 )
-from pai.core.keys.values import KeystoreStatus
-from pai.foundation.errors import Conflict, Invalid, NotFound, Sealed
+from pai.core.keys.values import KeystoreStatus, check_passphrase
+from pai.foundation.errors import Conflict, NotFound, Sealed
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
-
-_MIN_PASSPHRASE = 8
 
 
 class RootKeeper:
@@ -39,7 +37,7 @@ class RootKeeper:
         """See the port."""
         with self._root_guard:
             profile = profile_named(kdf)
-            _check_strength(passphrase)
+            check_passphrase(passphrase)
             self._folder.prepare()
             if self._folder.exists():
                 return self._resume(passphrase)
@@ -92,7 +90,7 @@ class RootKeeper:
         with self._root_guard:
             root = self._require_open()
             profile = profile_named(kdf)
-            _check_strength(passphrase)
+            check_passphrase(passphrase)
             found = self._read()
             wrapped = wrap_by_passphrase(root, found.installation, passphrase, profile)
             self._folder.write(msgspec.structs.replace(found, passphrase=wrapped))
@@ -141,12 +139,3 @@ class RootKeeper:
             for key in [*self._keys.values(), *([self._root] if self._root is not None else [])]:
                 key[:] = bytes(len(key))
             self._root, self._keys = None, {}
-
-
-def _check_strength(passphrase: Secret) -> None:
-    if len(passphrase.reveal()) < _MIN_PASSPHRASE:
-        raise Invalid(
-            f"the passphrase is shorter than {_MIN_PASSPHRASE} bytes",
-            code="weak_passphrase",
-            hint="use several random words; it protects everything",
-        )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from pai.core.ports.engine import ChatMessage, ChatRequest, TokenLogprob
 
 _MARKS: Final = re.compile(r"<(?=\|[\w .-]{1,40}\|>)|<(?=/?(?:start_of_turn|end_of_turn)>)")
@@ -27,10 +29,12 @@ def template_body(request_: ChatRequest) -> dict[str, Any]:
     """Return what the model's own chat template is filled with."""
     body: dict[str, Any] = {"messages": [_message(message) for message in request_.messages]}
     if request_.tools:
-        body["tools"] = [
+        tools = [
             {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.parameters}}
             for t in request_.tools
         ]
+        # Descriptions come from elsewhere too. A space behind "<" leaves JSON what it is.
+        body["tools"] = msgspec.json.decode(plain(msgspec.json.encode(tools).decode()))
     return body
 
 

@@ -133,21 +133,36 @@ class EngineRegistry:
             )
         return engine
 
-    async def _running(self, name: str) -> SocketEngine:
+    async def _active(self, name: str) -> Model:
         model = await self._find(name)
         if model is None or not model.active:
             raise NotFound(
                 f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`"
             )
+        return model
+
+    async def _running(self, name: str) -> SocketEngine:
+        model = await self._active(name)
         place = self._places.setdefault(model.name, _Place())
         async with place.lock:
             hashes = tuple(file.sha256 for file in model.files)
             if place.engine is not None and place.worker is not None:
-                if place.files == hashes and await _alive(place.engine, place.worker):
+                fresh = place.files == hashes and not (place.tainted and not place.engine.busy)
+                if fresh and await _alive(place.engine, place.worker):
                     place.used = _now()
                     return place.engine
                 await self._unload(place)
             return await self._reload(model, place, hashes)
+
+    async def capabilities(self, name: str) -> Capabilities:
+        """Return what the engine of a model or alias can do with it. Raises NotFound."""
+        model = await self._active(name)
+        return _capabilities(model, self._context(model))
+
+    def loaded(self) -> tuple[ModelRef, ...]:
+        """Return the models whose workers run."""
+        held = [place for place in self._places.values() if place.worker is not None and not place.worker.died.is_set()]
+        return tuple(place.engine.model for place in held if place.engine is not None)
 
     async def forget(self, cache_key: str) -> None:
         """Drop what engines cached of this user's prompts. A worker that cannot forget whole ends as soon as it is idle."""
@@ -219,8 +234,7 @@ class EngineRegistry:
     async def unload_idle(self, seconds: float) -> None:
         """Unload models that nobody has used for so long, and those that hold what is to be forgotten."""
         for place in list(self._places.values()):
-            free = place.engine is not None and not (place.engine.busy or place.lock.locked())
-            if (free and place.tainted) or (place.idle and _now() - place.used >= seconds):
+            if place.idle and (place.tainted or _now() - place.used >= seconds):
                 async with place.lock:
                     await self._unload(place)
 
@@ -280,8 +294,13 @@ class EngineRegistry:
                 raise Unavailable(f"{name} did not load within {self._load_seconds:.0f} s", code="load_timeout")
             await asyncio.sleep(_POLL_SECONDS)
 
+    def _context(self, model: Model) -> int:
+        """Return how many tokens one request may have. Embedding models read what they were made for."""
+        most = model.context_length
+        return most if model.engine == "onnxruntime" else min(self._options.get("context_length", most), most)
+
     def _options_of(self, kind: str, model: Model) -> dict[str, int]:
-        context = min(self._options.get("context_length", model.context_length), model.context_length)
+        context = self._context(model)
         match kind:
             case "llama" | "openvino":
                 threads = self._options.get("threads", 0)
@@ -295,9 +314,8 @@ class EngineRegistry:
 
     def _engine(self, kind: str, worker: Worker, model: Model) -> SocketEngine:
         options = self._options_of(kind, model)
-        context = options.get("context_length", model.context_length)
         reference = ModelRef(model.name, model.sha256)
-        capabilities = _capabilities(model, context)
+        capabilities = _capabilities(model, self._context(model))
         if kind in _TEXT_ENGINES:
             make, parallel, pool = _TEXT_ENGINES[kind], options["parallel"], options["pool"]
             return make(worker.socket_path, reference, capabilities, parallel=parallel, pool=pool)

@@ -36,8 +36,8 @@ class _Waiting:
 class Slots:
     """``count`` slots that share a pool of ``pool`` tokens of context.
 
-    The next turn belongs to the owner who has the fewest under way, among those to who has waited longest: whoever sends a
-    hundred requests at once keeps nobody else waiting for more than one of them. ``wait_seconds`` bounds the wait.
+    The next turn belongs to the owner who has the fewest under way, among those to whose last turn is the longest ago: whoever
+    sends a hundred requests at once keeps nobody else waiting for more than one round of answers. ``wait_seconds`` bounds the wait.
     """
 
     def __init__(self, count: int, pool: int, *, wait_seconds: float = 600.0) -> None:
@@ -46,6 +46,7 @@ class Slots:
         self._wait_seconds = wait_seconds
         self._waiting: list[_Waiting] = []
         self._running: Counter[str] = Counter()
+        self._last: dict[str, int] = {}  # when an owner who waits or is served had the last turn
         self._clock = 0
 
     @property
@@ -101,7 +102,7 @@ class Slots:
     def _serve(self) -> None:
         while self._waiting:
             # min takes the first of equals: the list is in order of arrival.
-            waiting = min(self._waiting, key=lambda one: self._running[one.owner])
+            waiting = min(self._waiting, key=lambda one: (self._running[one.owner], self._last.get(one.owner, 0)))
             free = [slot for slot in self._slots if not slot.busy]
             if not free or self._reserved() + waiting.tokens > self._pool:
                 return  # nobody overtakes: a long request would wait for ever behind short ones
@@ -113,6 +114,7 @@ class Slots:
         slot = max(own, key=lambda s: s.used) if own else min(free, key=lambda s: (s.owner is not None, s.used))
         self._clock += 1
         self._running[waiting.owner] += 1
+        self._last[waiting.owner] = self._clock
         slot.owner, slot.busy, slot.used, slot.reserved = waiting.owner or None, True, self._clock, waiting.tokens
         return slot, bool(own)
 
@@ -121,6 +123,8 @@ class Slots:
         self._running[owner] -= 1
         if not self._running[owner]:
             del self._running[owner]
+            if all(one.owner != owner for one in self._waiting):
+                del self._last[owner]
         self._serve()
 
     def _reserved(self) -> int:

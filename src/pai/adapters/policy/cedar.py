@@ -52,7 +52,9 @@ class CedarPolicy:
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"
         needed = SCOPES[permission]
-        raise Denied(f"{permission.value} is denied: {why}", hint=_hint(needed.value if needed else None, named))
+        raise Denied(
+            f"{permission.value} is denied: {why}", hint=_hint(needed.value if needed else None, named, resource)
+        )
 
 
 def _asked(
@@ -82,7 +84,9 @@ def _annotations(text: str) -> list[str]:
     return [line.split('"')[1] for line in text.splitlines() if line.startswith("@id(")]
 
 
-def _hint(scope: str | None, named: list[str]) -> str:
+def _hint(scope: str | None, named: list[str], resource: ResourceRef) -> str:
+    if "purpose" in named:
+        return f"this collection is for {resource.purpose!r}: name that purpose, or none"
     if "scope" in named:
         return f"use a key with the scope {scope!r}"
     if "restricted" in named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,9 @@ _CONVERSATION = "id, owner_id, title, label, created_at, updated_at"
 class ConversationFile:
     """Implements ``core.conversations.ports.ConversationStore``."""
 
-    def __init__(self, file: SealedFile) -> None:
+    def __init__(self, file: SealedFile, empty_log: Callable[[SealedFile], None]) -> None:
         self._file = file
+        self._empty_log = empty_log
 
     def put(self, conversation: Conversation) -> None:
         """Insert or replace a conversation's row."""
@@ -44,6 +45,7 @@ class ConversationFile:
         """Delete a conversation with its messages."""
         self._file.db.execute("DELETE FROM messages WHERE conversation_id = ?", (conversation_id,))
         self._file.db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        self._empty_log(self._file)
 
     def add_message(self, message: Message) -> None:
         """Append a message; it inherits the conversation's label and the rest. Raises NotFound."""

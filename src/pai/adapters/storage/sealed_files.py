@@ -13,6 +13,10 @@ from pai.foundation.redaction import Secret
 
 GOVERNED = """label TEXT NOT NULL DEFAULT 'confidential', purpose TEXT NOT NULL DEFAULT 'general',
  training TEXT NOT NULL DEFAULT 'infer', retention TEXT NOT NULL DEFAULT 'content', restricted INTEGER NOT NULL DEFAULT 0"""
+OWN = """label TEXT NOT NULL, purpose TEXT NOT NULL, training TEXT NOT NULL DEFAULT 'neither',
+ retention TEXT NOT NULL DEFAULT 'output', restricted INTEGER NOT NULL DEFAULT 0"""
+
+OWN_CONTENT = OWN.replace("'output'", "'content'")
 
 COLLECTION_SCHEMA: tuple[tuple[str, ...], ...] = (
     (
@@ -50,6 +54,17 @@ CONVERSATIONS_SCHEMA: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE messages ADD COLUMN training TEXT NOT NULL DEFAULT 'neither'",
         "ALTER TABLE messages ADD COLUMN retention TEXT NOT NULL DEFAULT 'output'",
         "ALTER TABLE messages ADD COLUMN restricted INTEGER NOT NULL DEFAULT 0",
+    ),
+    (
+        f"""CREATE TABLE responses (id TEXT PRIMARY KEY, owner_id TEXT NOT NULL, model TEXT NOT NULL, status TEXT NOT NULL,
+ settings TEXT NOT NULL, usage TEXT NOT NULL, previous_id TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL,
+ created_at TEXT NOT NULL, completed_at TEXT, {OWN})""",
+        f"""CREATE TABLE response_items (response_id TEXT NOT NULL REFERENCES responses(id), part TEXT NOT NULL, n INTEGER NOT NULL,
+ kind TEXT NOT NULL, content TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', {OWN}, PRIMARY KEY (response_id, part, n))""",
+    ),
+    (
+        f"""CREATE TABLE files (id TEXT PRIMARY KEY, owner_id TEXT NOT NULL, name TEXT NOT NULL, "use" TEXT NOT NULL, blob_id TEXT NOT NULL,
+ size INTEGER NOT NULL, digest TEXT NOT NULL, created_at TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', {OWN_CONTENT})""",
     ),
 )
 

@@ -21,7 +21,9 @@ from pai.adapters.storage.collection_file import CollectionFile, stored_ids
 from pai.adapters.storage.conversation_file import ConversationFile
 from pai.adapters.storage.identity_rows import UserRows, WrapRows
 from pai.adapters.storage.knowledge_rows import CollectionRows, ModelRows, SubjectRows
+from pai.adapters.storage.member_files import MemberFiles
 from pai.adapters.storage.migrate import migrate
+from pai.adapters.storage.response_file import ResponseFile
 from pai.adapters.storage.sealed_files import COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
 from pai.adapters.storage.vector_index import VectorIndexes
 from pai.foundation.errors import Invalid, Unavailable
@@ -31,6 +33,7 @@ from pai.foundation.redaction import Secret
 if TYPE_CHECKING:
     from pai.core.audit.ports import AuditedUnit
     from pai.core.conversations.ports import ConversationsUnit
+    from pai.core.files.ports import AttachingUnit
     from pai.core.identity.ports import IdentityUnit
     from pai.core.keys.ports import KeysUnit
     from pai.core.knowledge.ports import KnowledgeUnit
@@ -127,12 +130,34 @@ class UnitOfWork:
         ``fresh``: the key was made in this very unit, so a file that is there already was left by one that did not commit,
         nobody has its key, and it is replaced.
         """
+        return ConversationFile(self._own_file(user_id, key, fresh=fresh), self._empty_log)
+
+    def open_responses(self, user_id: str, key: Secret, *, fresh: bool = False) -> ResponseFile:
+        """As ``open_conversations``: the same file, its responses."""
+        return ResponseFile(self._own_file(user_id, key, fresh=fresh), self._empty_log)
+
+    def open_files(self, user_id: str, key: Secret, *, fresh: bool = False) -> MemberFiles:
+        """As ``open_conversations``: the same file, the rows of the member's own files."""
+        return MemberFiles(self._own_file(user_id, key, fresh=fresh), self._empty_log)
+
+    def _own_file(self, user_id: str, key: Secret, *, fresh: bool) -> SealedFile:
         path = self._storage.home / "conversations" / f"{_checked(user_id, 'usr')}.db"
         if fresh:
             self._lane.forget(path)
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return ConversationFile(self._open(path, key, CONVERSATIONS_SCHEMA))
+        return self._open(path, key, CONVERSATIONS_SCHEMA)
+
+    def _empty_log(self, file: SealedFile) -> None:
+        """Once this unit has committed, leave no copy of what was deleted in the file's write-ahead log."""
+
+        def empty() -> None:
+            try:
+                file.empty_log()
+            except sqlcipher.DatabaseError as error:
+                self._storage.note_failure(error)  # the unit has committed: its caller must hear of success
+
+        self._after_commit.append(empty)
 
     def destroy_collection(self, collection_id: str) -> None:
         """Delete the collection's folder after this unit has committed."""
@@ -288,8 +313,8 @@ if TYPE_CHECKING:
 
     def _fits_every_room(
         unit: UnitOfWork,
-    ) -> tuple[KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit]:
-        return unit, unit, unit, unit, unit, unit
+    ) -> tuple[KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit]:
+        return unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

@@ -12,6 +12,9 @@ from pathlib import Path
 from pai.foundation.errors import Conflict, PaiError, Unavailable
 
 FOLDERS = ("audit", "collections", "conversations", "db", "keys", "logs", "models", "run", "run/w", "tls", "tmp")
+HOLDS_CONTENT = ("collections", "conversations")
+KEPT_WHEN_BEGUN_ANEW = ("models", "run", "run/w")
+"""Model files are public and checked by hash; ``run`` holds the lock of whoever begins anew."""
 
 
 class HomeError(PaiError):
@@ -43,9 +46,42 @@ class Home:
         return self.root / "run" / "control.sock"
 
     @property
+    def port_file(self) -> Path:
+        """Where a running server names its port, for clients on this machine."""
+        return self.root / "run" / "port"
+
+    @property
+    def initialised(self) -> Path:
+        """The mark of a set-up that was completed."""
+        return self.root / "initialised"
+
+    @property
     def ca_certificate(self) -> Path:
         """The certificate of the local authority, for clients."""
         return self.root / "tls" / "ca.pem"
+
+    def begun(self) -> bool:
+        """Return whether a set-up made the root key here and did not come to its end."""
+        return (self.root / "keys" / "keystore.json").exists() and not self.initialised.exists()
+
+    def begin_anew(self) -> None:
+        """Remove what an interrupted set-up made; models and ``pai.toml`` stay. The caller holds the home's lock.
+
+        Raises Conflict for an installation that was completed, or that holds a file of content all the same.
+        """
+        if not self.begun() or any(any((self.root / folder).iterdir()) for folder in HOLDS_CONTENT):
+            raise Conflict(f"{self.root} holds an installation", code="home_holds_content", hint="nothing was removed")
+        # The root key last: until it is gone the next start still knows that something was begun.
+        for folder in [*sorted(set(FOLDERS) - {*KEPT_WHEN_BEGUN_ANEW, "keys"}), "keys"]:
+            shutil.rmtree(self.root / folder)
+        (self.root / "recovery-code.txt").unlink(missing_ok=True)
+
+    def running_port(self) -> int | None:
+        """Return the port that the running server named, None without one."""
+        try:
+            return int(self.port_file.read_text("ascii"))
+        except (OSError, ValueError):
+            return None
 
     def prepare(self) -> None:
         """Create what is missing with mode 0700. Raises HomeError when the home belongs to someone else or is open to others."""

@@ -20,9 +20,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import hashlib
 import json
 import math
+import operator
 import re
 import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -87,16 +89,20 @@ def _stems(text: str) -> list[str]:
     return [word[:-1] if len(word) > 3 and word.endswith("s") else word for word in words]
 
 
-def _instance(schema: Mapping[str, Any], text: str) -> Any:
+def _instance(schema: Mapping[str, Any], text: str, root: Mapping[str, Any] | None = None) -> Any:
+    root = schema if root is None else root
+    if "$ref" in schema:
+        steps = schema["$ref"].removeprefix("#/").split("/")
+        return _instance(functools.reduce(operator.getitem, steps, root), text, root)
     if "const" in schema or schema.get("enum"):
         return schema["const"] if "const" in schema else schema["enum"][0]
     if schema.get("anyOf"):
-        return _instance(schema["anyOf"][0], text)
+        return _instance(schema["anyOf"][0], text, root)
     match schema.get("type"):
         case "object":
-            return {name: _instance(part, text) for name, part in schema.get("properties", {}).items()}
+            return {name: _instance(part, text, root) for name, part in schema.get("properties", {}).items()}
         case "array":
-            return [_instance(schema.get("items", {}), text)]
+            return [_instance(schema.get("items", {}), text, root)]
         case "integer" | "number":
             return schema.get("minimum", 0)
         case "boolean":

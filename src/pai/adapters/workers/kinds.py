@@ -32,17 +32,22 @@ class WorkerKind:
     options: Mapping[str, Range]
 
 
+_TEXT: Final[Mapping[str, Range]] = MappingProxyType(
+    {
+        "context_length": Range(256, 1 << 20, 8192),
+        "pool": Range(256, 1 << 22, 16384),
+        "parallel": Range(1, 64, 8),
+        "threads": Range(0, 256, 0),
+    }
+)
+"""Options of every engine that writes text."""
+
 KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
     {
         "llama": WorkerKind(
             descriptors=1,
             nice=0,
-            options={
-                "context_length": Range(256, 1 << 20, 8192),
-                "pool": Range(256, 1 << 22, 16384),
-                "parallel": Range(1, 64, 8),
-                "threads": Range(0, 256, 0),
-            },
+            options=_TEXT,
         ),
         "onnx-embedding": WorkerKind(
             descriptors=2, nice=5, options={"max_tokens": Range(8, 8192, 256), "threads": Range(0, 256, 2)}
@@ -50,12 +55,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
         "openvino": WorkerKind(
             descriptors=4,
             nice=0,
-            options={
-                "context_length": Range(256, 1 << 20, 8192),
-                "pool": Range(256, 1 << 22, 16384),
-                "parallel": Range(1, 64, 8),
-                "threads": Range(0, 256, 0),
-            },
+            options=_TEXT,
         ),
         "converter": WorkerKind(descriptors=1, nice=10, options={"threads": Range(0, 256, 0)}),
         "echo": WorkerKind(descriptors=0, nice=0, options={"context_length": Range(16, 1 << 20, 8192)}),

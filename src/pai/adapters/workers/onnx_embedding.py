@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pai.adapters.workers.service import RefusedError, Routes
 
 _BATCH: Final = 16
 _MOST_TEXTS: Final = 4096
+_NO_GPU: Final = b"GPU device discovery failed"
 
 
 class Embedder:
@@ -23,7 +25,8 @@ class Embedder:
     """
 
     def __init__(self, model_fd: int, tokenizer_fd: int, *, threads: int, max_tokens: int) -> None:
-        import onnxruntime
+        with stderr_without(_NO_GPU):
+            import onnxruntime
         from tokenizers import Tokenizer
 
         options = onnxruntime.SessionOptions()
@@ -38,10 +41,14 @@ class Embedder:
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
 
-    def embed(self, texts: list[str]) -> tuple[list[bytes], int]:
-        """Return unit vectors (little-endian float32) and the tokens read; batches of like length save padding."""
+    def embed(self, texts: list[str | list[int]]) -> tuple[list[bytes], int]:
+        """Return unit vectors (little-endian float32) and the tokens read; batches of like length save padding.
+
+        A text may be given as its token ids. Raises ValueError for an id that does not exist.
+        """
         self._tokenizer.enable_truncation(self._max_tokens)
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        words = iter(self._tokenizer.encode_batch([text for text in texts if isinstance(text, str)]))
+        encoded = [next(words).ids if isinstance(text, str) else self._checked(text) for text in texts]
         order = sorted(range(len(texts)), key=lambda at: len(encoded[at]))
         vectors: list[bytes] = [b""] * len(texts)
         for start in range(0, len(order), _BATCH):
@@ -66,10 +73,35 @@ class Embedder:
         found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
         return [row.astype("<f4").tobytes() for row in found]
 
+    def _checked(self, ids: list[int]) -> list[int]:
+        size = self._tokenizer.get_vocab_size()
+        if not ids or not all(isinstance(token, int) and 0 <= token < size for token in ids):
+            raise ValueError("no such token")
+        return ids[: self._max_tokens]
+
     def count(self, text: str) -> int:
         """Return the number of tokens of a whole text."""
         self._tokenizer.no_truncation()
         return len(self._tokenizer.encode(text).ids)
+
+
+@contextlib.contextmanager
+def stderr_without(mark: bytes) -> Iterator[None]:
+    """Hold standard error back for a while; at the end all of it is let out but for lines that hold ``mark``.
+
+    ONNX Runtime looks for graphics processors when it is imported, and warns that the walls do not let it. They are meant to, and
+    there is no setting: the severity can be set only after the import.
+    """
+    held, kept = os.memfd_create("stderr"), os.dup(2)
+    os.dup2(held, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        lines = os.pread(held, os.fstat(held).st_size, 0).splitlines(keepends=True)
+        os.write(2, b"".join(line for line in lines if mark not in line))
+        os.close(held)
+        os.close(kept)
 
 
 def _read(fd: int) -> bytes:
@@ -87,8 +119,8 @@ def embedding_routes(model_fd: int, tokenizer_fd: int, options: Mapping[str, int
 
     async def embeddings(body: dict[str, Any]) -> dict[str, Any]:
         texts = body["input"]
-        if len(texts) > _MOST_TEXTS or not all(isinstance(text, str) for text in texts):
-            raise RefusedError(f"input is a list of at most {_MOST_TEXTS} texts")
+        if len(texts) > _MOST_TEXTS or not all(isinstance(text, str | list) for text in texts):
+            raise RefusedError(f"input is a list of at most {_MOST_TEXTS} texts or lists of token ids")
         async with turn:
             vectors, tokens = await asyncio.to_thread(embedder.embed, texts)
         data = [{"index": n, "embedding": base64.b64encode(vector).decode()} for n, vector in enumerate(vectors)]

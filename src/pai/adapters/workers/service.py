@@ -114,7 +114,7 @@ class _Exchange:
             reply = await handler(msgspec.json.decode(body, type=dict[str, Any]))
         except RefusedError as error:
             await self._whole(400, {"error": {"code": 400, "message": str(error), "type": error.kind}})
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError):
+        except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
             problem = {"code": 400, "message": "the request is malformed", "type": "invalid_request_error"}
             await self._whole(400, {"error": problem})
         else:

@@ -21,6 +21,7 @@ Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 partly done. Secrets a
 0600, from the environment (`PAI_API_KEY`) or from the terminal.
 """
 _WHERE: Final = {
+    "setup": ("To begin", "Once, on the machine of the installation; `make start` does it with `--ask`."),
     "content": (
         "On content",
         "These speak HTTPS to a server with an API key: `PAI_URL`, `PAI_API_KEY`, `PAI_CA_FILE`; without `PAI_URL`, the server of"
@@ -32,6 +33,7 @@ _WHERE: Final = {
         " which only the owner of `PAI_HOME` may use; otherwise they open the installation themselves with the passphrase. Both ways the"
         " actor is `operator@console`, who has no right to anybody's content.",
     ),
+    "demo": ("To try it", "It makes a collection of its own and speaks to the server like the commands on content."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }
 

@@ -18,9 +18,10 @@ _ROOT: Final = Path(pai.__file__).parent
 _ERRORS: Final = "pai.foundation.errors"
 _INTRODUCTION = """
 An error has a stable `code` for programs, one sentence for people, and often a hint that says what to do. Over HTTP it is
-`{"error": {"code", "message", "hint"}}` with the status of its class; below `/v1` also with `type` and `param`, as OpenAI's clients
-expect. A command prints it on stderr and exits with 1, or with 2 for wrong usage. In the sentences, [words] stand for what is filled
-in; content and secrets never are.
+`{"error": {"code", "message", "hint"}}` with the status of its class. Where another vendor's dialect is spoken it has that vendor's shape
+(see `openapi.json`), and the statuses its clients know: what is not supported is 400 there, and 503 is 529 in Anthropic's. A command prints
+it on stderr and exits with 1, or with 2 for wrong usage. In the sentences, [words] stand for what is filled in; content and secrets
+never are.
 """
 _OWN = {kind.__name__: kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, PaiError)}
 
@@ -67,7 +68,7 @@ def _sites() -> Iterator[_Site]:
         for node in ast.walk(tree):
             found = None
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                found = _refusal(node, room) if node.func.id == "_refuse" else _call(node, kinds, constants, room)
+                found = _call(node, kinds, constants, room)
             elif isinstance(node, ast.Dict):
                 found = _mapping(node, room)
             if found is not None:
@@ -123,13 +124,6 @@ def _call(node: ast.Call, kinds: dict[str, tuple[int, str]], constants: dict[str
     if isinstance(message, ast.Name):
         message = constants.get(message.id, ast.JoinedStr([ast.FormattedValue(message, -1)]))
     return _Site(told, name, status, _text(message), room)
-
-
-def _refusal(node: ast.Call, room: str) -> _Site | None:
-    """Return what is refused before the application is asked: ``_refuse(send, status, code, message, ...)``."""
-    if len(node.args) < 4 or not isinstance(node.args[1], ast.Constant):
-        return None
-    return _Site(_text(node.args[2]), "", int(str(node.args[1].value)), _text(node.args[3]), room)
 
 
 def _mapping(node: ast.Dict, room: str) -> _Site | None:

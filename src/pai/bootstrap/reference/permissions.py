@@ -60,7 +60,8 @@ def _row(permission: Permission, policies: list[_Policy]) -> tuple[str, ...]:
     covering = [policy for policy in policies if policy.covers(permission)]
     permits = ", ".join(code(policy.name) for policy in covering if not policy.forbids)
     forbids = ", ".join(code(policy.name) for policy in covering if policy.forbids)
-    routes = ", ".join(code(f"{one.method} {one.path}") for one in registered() if one.permission is permission)
+    served = (code(f"{one.method} {one.path}") for one in registered() if one.permission is permission)
+    routes = ", ".join(dict.fromkeys(served))
     return code(permission), code(scope) if scope else "any", permits, forbids, routes or "no route"
 
 

@@ -23,7 +23,16 @@ Bodies and parameters: [openapi.json](openapi.json), which a server also gives a
 """
 _KINDS = {
     "public": ("Public", "They answer without a credential."),
-    "/v1": ("OpenAI's dialect", "`Authorization: Bearer KEY`; cookies do not open these."),
+    "/v1/messages": (
+        "Anthropic's dialect",
+        "`x-api-key: KEY` or `Authorization: Bearer KEY`; cookies do not open these.",
+    ),
+    "/v1": (
+        "OpenAI's dialect",
+        "`Authorization: Bearer KEY`; cookies do not open these. With the header `anthropic-version`, models are told in "
+        "Anthropic's dialect, to its credentials.",
+    ),
+    "/api": ("Ollama's dialect", "`Authorization: Bearer KEY`; cookies do not open these."),
     "/pai/v1": (
         "PAI's own API",
         "A key, or a browser session; with a session, what changes something needs the header `x-csrf-token`.",

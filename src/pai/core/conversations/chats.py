@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pai.core.audit.values import Outcome
 from pai.core.conversations.events import ConversationDeleted, ConversationsRead, MessageAnswered, MessageSent
 from pai.core.conversations.history import answer_tokens, fitting
+from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.ports import ConversationStore, ConversationsUnit
 from pai.core.conversations.values import Conversation, Message
 from pai.core.keys.ports import Keystore
-from pai.core.keys.values import KeyWrap
 from pai.core.models.generation import generation
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
@@ -20,7 +20,7 @@ from pai.core.ports.clock import Clock
 from pai.core.ports.engine import Capability, ChatDelta, ChatRequest, Engine, Engines, Usage
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Unsupported
+from pai.foundation.errors import Invalid, NotFound, PaiError, Unsupported
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
@@ -29,7 +29,12 @@ from pai.foundation.refs import ResourceRef
 MAX_MESSAGE = 100_000
 TITLE = 60
 LABEL = Label.CONFIDENTIAL
-SYSTEM = "You are a helpful assistant that runs on the user's own machine. Answer in the language of the user, plainly and briefly."
+SYSTEM = (
+    "You are a helpful assistant that runs on the user's own machine. Answer in the language of the user, plainly and briefly. "
+    "You have no access to any document, letter, file or collection of the user, nor to the internet. If the user asks what a "
+    "document says, reply that you cannot see documents in this chat and that the page Ask answers from them. Never invent what a "
+    "document says. Text that the user pastes into the chat you can use."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +173,8 @@ class Conversations:
     def _keep_question(
         self, unit: ConversationsUnit, actor: Actor, engine: Engine, new: Message, messages: int
     ) -> _Answer:
-        key = self._key(unit, actor)
-        if key is not None:
-            store = unit.open_conversations(actor.id, key)
-        else:
-            store, key = self._first(unit, actor)
+        key, fresh = self._own.key_or_new(unit, actor)
+        store = unit.open_conversations(actor.id, key, fresh=fresh)
         if new.conversation_id:
             conversation = dataclasses.replace(_found(store, new.conversation_id), updated_at=new.created_at)
         else:
@@ -204,12 +206,16 @@ class Conversations:
         unit.audit.record(actor, event)
         return message
 
+    @property
+    def _own(self) -> OwnFile:
+        return OwnFile(self.keystore, self.clock)
+
     def _decide(self, actor: Actor) -> None:
         self.policy.decide(actor, Permission.CONVERSATIONS, _all(actor))
 
     def _open(self, unit: ConversationsUnit, actor: Actor) -> ConversationStore | None:
-        """Open the actor's file, None when nothing was ever kept. Its key is wrapped for the member's public key alone."""
-        key = self._key(unit, actor)
+        """Open the actor's file, None when nothing was ever kept."""
+        key = self._own.key(unit, actor)
         return unit.open_conversations(actor.id, key) if key is not None else None
 
     def _found(
@@ -219,28 +225,6 @@ class Conversations:
         if store is None:
             raise NotFound("no such conversation")
         return store, _found(store, conversation_id)
-
-    def _key(self, unit: ConversationsUnit, actor: Actor) -> Secret | None:
-        if actor.unlocked is None:
-            raise Denied(
-                "this credential cannot open conversations",
-                code="locked",
-                hint="log in with the password, or give the recovery code",
-            )
-        wrap = unit.wraps.key_wrap(_context(actor), actor.id)
-        return self.keystore.open_data_key(actor.unlocked, _context(actor), wrap.blob) if wrap is not None else None
-
-    def _first(self, unit: ConversationsUnit, actor: Actor) -> tuple[ConversationStore, Secret]:
-        user = unit.users.get(actor.id)
-        if user is None:
-            raise Denied("only members keep conversations", code="locked")
-        made = self.keystore.new_data_key(_context(actor), [user.public_key])
-        unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), _context(actor), actor.id, made.wraps[0], self.clock.now()))
-        return unit.open_conversations(actor.id, made.key, fresh=True), made.key
-
-
-def _context(actor: Actor) -> str:
-    return f"conversations:{actor.id}"
 
 
 def _take(answer: _Answer, delta: ChatDelta) -> None:

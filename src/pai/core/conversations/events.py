@@ -39,3 +39,34 @@ class MessageAnswered(Event):
     started: int
     prompt_tokens: int
     completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseKept(Event):
+    """What a response is made from was kept at its asker's wish; written before any of the answer is shown."""
+
+    name: ClassVar[str] = "conversations:response:keep"
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseEnded(Event):
+    """A kept response ended, and what came of it was kept: whole, or cut off by its reader, a failure or the length limit."""
+
+    name: ClassVar[str] = "conversations:response:end"
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRead(Event):
+    """A member read a kept response, or had it read again by a model that continues it; ``responses`` counts those before it too."""
+
+    name: ClassVar[str] = "conversations:response:read"
+    responses: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseDeleted(Event):
+    """A kept response was deleted with what it was made from."""
+
+    name: ClassVar[str] = "conversations:response:delete"

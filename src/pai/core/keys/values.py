@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from pai.foundation.errors import Invalid
 from pai.foundation.redaction import Secret
+
+MIN_PASSPHRASE = 8
+"""Bytes of the root passphrase."""
 
 
 class Factor(StrEnum):
@@ -76,3 +80,13 @@ class KeystoreStatus:
     recovery_confirmed: bool = False
     kdf: str = ""
     protections: tuple[str, ...] = ()
+
+
+def check_passphrase(passphrase: Secret) -> None:
+    """Raise Invalid (``weak_passphrase``) for a root passphrase that is too short."""
+    if len(passphrase.reveal()) < MIN_PASSPHRASE:
+        raise Invalid(
+            f"the passphrase is shorter than {MIN_PASSPHRASE} bytes",
+            code="weak_passphrase",
+            hint="use several random words; it protects everything",
+        )

@@ -45,7 +45,7 @@ class Access:
         if collection is None:
             collection = next((c for c in unit.collections.visible_to(actor.id) if c.name == name_or_id), None)
         if collection is None or (actor.id != collection.owner_id and actor.id not in collection.shared_with):
-            raise NotFound("no such collection", hint="see `pai collection list`")
+            raise NotFound(f"no such collection: {name_or_id[:100]!r}", hint="see `pai collection list`")
         self.policy.decide(actor, permission, ref_of(collection), purpose=purpose)
         return collection
 

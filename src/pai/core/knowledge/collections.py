@@ -11,6 +11,7 @@ from pai.core.knowledge.access import Access, context_of, ref_of
 from pai.core.knowledge.events import (
     CollectionCreated,
     CollectionDeleted,
+    CollectionRenamed,
     CollectionShared,
     DocumentDeleted,
     DocumentsListed,
@@ -38,9 +39,7 @@ class Collections:
 
     async def create(self, actor: Actor, name: str, label: Label, purpose: str) -> Collection:
         """Make a collection with a data key of its own, wrapped for its owner. Raises Invalid, Conflict, Denied."""
-        text = " ".join(name.split())
-        if not 0 < len(text) <= 100 or not text.isprintable():
-            raise Invalid("a collection's name has 1 to 100 printable characters", code="bad_name")
+        text = _checked_name(name)
         aim = parse_purpose(purpose)
         collection_id = new_id("col")
 
@@ -71,6 +70,22 @@ class Collections:
         self.access.policy.decide(actor, Permission.COLLECTION_LIST, ResourceRef("installation", "pai"))
         found = await self.work.read(lambda unit: unit.collections.visible_to(actor.id))
         return [collection for collection in found if actor.ceiling.covers(collection.label)]
+
+    async def rename(self, actor: Actor, name: str, new_name: str) -> Collection:
+        """Give a collection another name. Raises Invalid, Conflict, NotFound, Denied."""
+        text = _checked_name(new_name)
+
+        def write(unit: KnowledgeUnit) -> Collection:
+            collection = self.access.find(unit, actor, name, Permission.COLLECTION_UPDATE)
+            other = unit.collections.by_name(collection.owner_id, text)
+            if other is not None and other.id != collection.id:
+                raise Conflict(f"you have a collection named {text!r} already", hint="choose another name")
+            changed = dataclasses.replace(collection, name=text)
+            unit.collections.update(changed)
+            unit.audit.record(actor, CollectionRenamed(resource=ref_of(changed)))
+            return changed
+
+        return await self.work.run(write)
 
     async def share(self, actor: Actor, name: str, email: str) -> Collection:
         """Give another account access: the data key is wrapped for it. Raises NotFound, Denied."""
@@ -155,3 +170,10 @@ class Collections:
 
         collection_id, blob_id = await self.work.run(write)
         self.originals.remove(collection_id, blob_id)
+
+
+def _checked_name(name: str) -> str:
+    text = " ".join(name.split())
+    if not 0 < len(text) <= 100 or not text.isprintable():
+        raise Invalid("a collection's name has 1 to 100 printable characters", code="bad_name")
+    return text

@@ -16,6 +16,13 @@ class CollectionCreated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionRenamed(Event):
+    """A collection was given another name."""
+
+    name: ClassVar[str] = "knowledge:collection:rename"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionShared(Event):
     """A collection was shared with another account."""
 

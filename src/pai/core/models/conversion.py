@@ -48,6 +48,11 @@ class Measured:
     load_seconds: float
     right: int
 
+    @property
+    def question_seconds(self) -> float:
+        """What a question to documents takes: some 400 tokens of passages to read, some 40 to write."""
+        return 400 / self.prompt_rate + 40 / max(self.answer_rate, 1e-3)
+
 
 @dataclass(frozen=True, slots=True)
 class Converted:
@@ -67,23 +72,23 @@ async def measured(engines: Engines, name: str) -> Measured:
     for question, wanted in CONTROL:
         answer, _, _ = await _timed(engine, question, _NEW_TOKENS)
         right += wanted in answer.lower()
-    _, first, usage = await _timed(engine, _TEXT, 1)
-    _, seconds, several = await _timed(engine, "Count from one to thirty in words.", _NEW_TOKENS)
-    _, start, _ = await _timed(engine, "Count from one to thirty in words.", 1)
-    rate = (several[1] - 1) / max(seconds - start, 1e-3)
-    return Measured(usage[0] / first, rate, loaded, right)
+    _, first, read = await _timed(engine, _TEXT, 1)
+    _, timed, told = await _timed(engine, "Count from one to thirty in words.", _NEW_TOKENS)
+    rate = (told[1] - 1) / max(timed[1] - timed[0], 1e-3)
+    return Measured(read[0] / first[0], rate, loaded, right)
 
 
-async def _timed(engine: Engine, text: str, tokens: int) -> tuple[str, float, tuple[int, int]]:
-    """Return the answer, its seconds, and the tokens of prompt and answer."""
-    began, answer, counted = time.monotonic(), "", (0, 0)
+async def _timed(engine: Engine, text: str, tokens: int) -> tuple[str, tuple[float, float], tuple[int, int]]:
+    """Return the answer, the seconds to its first word and to its end, and the tokens of prompt and answer."""
+    began, first, answer, counted = time.monotonic(), 0.0, "", (0, 0)
     request = ChatRequest((ChatMessage("user", text),), max_tokens=tokens, temperature=0.0)
     async with generation(engine, request) as deltas:
         async for delta in deltas:
             answer += delta.text
+            first = first or time.monotonic() - began
             if delta.usage is not None:
                 counted = (delta.usage.prompt_tokens, delta.usage.completion_tokens)
-    return answer, time.monotonic() - began, counted
+    return answer, (first, time.monotonic() - began), counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,8 @@ class Conversions:
     engines: Engines
 
     async def convert(self, actor: Actor, name: str, *, measure: bool = True, activate: bool = True) -> Converted:
-        """Make a chat model into OpenVINO's format; with ``activate`` its aliases move to the new one, unless it measures worse.
+        """Make a chat model into OpenVINO's format; with ``activate`` its aliases move to the new one, unless it was measured to
+        answer more control questions wrongly, or questions to documents more slowly.
 
         Raises NotFound, Denied, Unsupported (the model stays as it is), Unavailable.
         """
@@ -120,7 +126,11 @@ class Conversions:
             await self._keep(actor, source, made)
         before = await measured(self.engines, source.name) if measure else None
         after = await measured(self.engines, target) if measure else None
-        worse = before is not None and after is not None and after.right < before.right
+        worse = (
+            before is not None
+            and after is not None
+            and (after.right < before.right or after.question_seconds > before.question_seconds)
+        )
         if activate and not worse:
             await self.activate(actor, target, source.aliases)
         return Converted(await self._known(actor, target), before, after)

@@ -58,3 +58,19 @@ class TextsEmbedded(Event):
 
     name: ClassVar[str] = "models:embedding:create"
     texts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextsModerated(Event):
+    """Texts were scored for a client; written before they are. What they scored is not recorded: it tells of content."""
+
+    name: ClassVar[str] = "models:moderation:create"
+    texts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsRanked(Event):
+    """Documents that a client sent were put in the order of a question; written before they are."""
+
+    name: ClassVar[str] = "models:rerank:create"
+    documents: int

@@ -54,7 +54,7 @@ async def _called(engine: Engine, request: ChatRequest) -> AsyncGenerator[ChatDe
             text += delta.text
             if delta.finish_reason is None:
                 continue
-            calls = calls_of(text)
+            calls = calls_of(text, request.tools)
             # Cut off in the middle there is no call to make: what was written is told, as the answer that it is not.
             piece = "" if calls else text
             yield dataclasses.replace(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import dataclasses
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -12,9 +13,19 @@ from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.tools import checked_tools
 from pai.core.models.values import Model
+from pai.core.models.vectors import refuse_long
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import Capability, ChatDelta, ChatRequest, Embeddings, Engine, Engines, Usage
+from pai.core.ports.engine import (
+    Capabilities,
+    Capability,
+    ChatDelta,
+    ChatRequest,
+    Embeddings,
+    Engine,
+    Engines,
+    Usage,
+)
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, PaiError
@@ -41,9 +52,24 @@ class Inference:
                 return model
         raise NotFound(f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`")
 
+    async def loaded(self, actor: Actor) -> Sequence[Model]:
+        """Return the models that are in memory now."""
+        names = {model.name for model in self.engines.loaded()}
+        return [model for model in await self.models(actor) if model.name in names]
+
+    async def able(self, actor: Actor, name: str) -> tuple[Model, Capabilities]:
+        """Return an active model by name or alias, and what its engine can do with it. Raises NotFound (``model_not_found``)."""
+        model = await self.show(actor, name)
+        return model, await self.engines.capabilities(model.name)
+
+    async def load(self, actor: Actor, name: str) -> Engine:
+        """Return the engine of a chat model, ready to be asked. Raises as ``start_chat``."""
+        self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
+        return await self.engines.get(name, frozenset({Capability.CHAT}))
+
     async def start_chat(
         self, actor: Actor, name: str, request: ChatRequest
-    ) -> tuple[Engine, AsyncIterator[ChatDelta]]:
+    ) -> tuple[Engine, AsyncGenerator[ChatDelta, None]]:
         """Return the engine and its answer as it comes. The start is durable in the audit log before the model is asked; the end is
         recorded however the answer ends, also when its reader goes away.
 
@@ -63,14 +89,14 @@ class Inference:
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int
     ) -> AsyncGenerator[ChatDelta, None]:
         usage = Usage(0, 0)
-        outcome, reason, pieces = Outcome.FAILED, "stopped by its reader", 0
+        outcome, reason, pieces, thoughts = Outcome.FAILED, "stopped by its reader", 0, ""
         try:
             async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
-                    pieces += 1
+                    pieces, thoughts = pieces + 1, thoughts + delta.reasoning
                     if delta.usage is not None:
-                        usage, outcome, reason = delta.usage, Outcome.DONE, ""
-                    yield delta
+                        usage, outcome, reason = await _with_thoughts(engine, delta.usage, thoughts), Outcome.DONE, ""
+                    yield delta if delta.usage is None else dataclasses.replace(delta, usage=usage)
         except PaiError as error:
             reason = error.code
             raise
@@ -88,10 +114,22 @@ class Inference:
         engine = await self.engines.get(name, request.needs)
         return engine, await engine.count_prompt(request)
 
-    async def embed(self, actor: Actor, name: str, texts: Sequence[str | Sequence[int]]) -> tuple[Engine, Embeddings]:
-        """Return one vector per text, each a text or token ids of the model. Raises as ``start_chat``."""
+    async def embed(
+        self, actor: Actor, name: str, texts: Sequence[str | Sequence[int]], *, cut: bool = True
+    ) -> tuple[Engine, Embeddings]:
+        """Return one vector per text, each a text or token ids of the model. Texts that do not fit into its context are cut, or
+        refused without ``cut``. Raises as ``start_chat``."""
         self.policy.decide(actor, Permission.EMBED, ResourceRef("model", name))
         engine = await self.engines.get(name, frozenset({Capability.EMBED}))
+        if not cut:
+            await refuse_long(engine, texts)
         event = TextsEmbedded(resource=ResourceRef("model", engine.model.name), model=engine.model, texts=len(texts))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, await engine.embed(texts)
+
+
+async def _with_thoughts(engine: Engine, usage: Usage, thoughts: str) -> Usage:
+    if not thoughts:
+        return usage
+    counted = min(await engine.count_tokens(thoughts), usage.completion_tokens)
+    return dataclasses.replace(usage, reasoning_tokens=counted)

@@ -20,6 +20,7 @@ from pai.foundation.ids import new_id
 MOST_CALLS: Final = 8
 """Calls in one answer."""
 MOST_TOOLS: Final = 128
+_DEFINED: Final = ("$defs", "definitions")
 NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _OPENERS: Final = tuple(
     opener + bracket + '{"name":"' for opener in ("<tool_call>", "```json", "```", "") for bracket in ("", "[")
@@ -51,19 +52,43 @@ def checked_tools(request: ChatRequest) -> None:
 def calls_schema(request: ChatRequest) -> dict[str, Any]:
     """Return the JSON schema of the calls that the request allows: an array of them, or one."""
     chosen = [tool for tool in request.tools if request.tool in ("", tool.name)]
-    one = {"anyOf": [_call(tool) for tool in chosen]} if len(chosen) > 1 else _call(chosen[0])
-    if not request.parallel_tool_calls or request.tool:
-        return one
-    return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_CALLS}
+    definitions: dict[str, Any] = {}
+    calls = [_call(tool, definitions) for tool in chosen]
+    one = {"anyOf": calls} if len(calls) > 1 else calls[0]
+    if request.parallel_tool_calls and not request.tool:
+        one = {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_CALLS}
+    return {**one, "$defs": definitions} if definitions else one
 
 
-def _call(tool: Tool) -> dict[str, Any]:
+def _call(tool: Tool, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a call. What its parameters define goes to ``definitions``, under names of the tool's own: references
+    begin at the root, and the parameters are no root here."""
+    parameters = {key: value for key, value in tool.parameters.items() if key not in _DEFINED}
+    for key in _DEFINED:
+        for name, value in (tool.parameters.get(key) or {}).items():
+            definitions[f"{tool.name}.{name}"] = _moved(value, tool.name)
+    arguments = {"type": "object", **_moved(parameters, tool.name)}
     return {
         "type": "object",
-        "properties": {"name": {"const": tool.name}, "arguments": {"type": "object", **tool.parameters}},
+        "properties": {"name": {"const": tool.name}, "arguments": arguments},
         "required": ["name", "arguments"],
         "additionalProperties": False,
     }
+
+
+def _moved(value: Any, tool: str) -> Any:
+    """Return a schema with its references led to the definitions of this tool."""
+    if isinstance(value, list):
+        return [_moved(one, tool) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    found = {key: _moved(inner, tool) for key, inner in value.items()}
+    reference = value.get("$ref")
+    if isinstance(reference, str):
+        for key in _DEFINED:
+            if reference.startswith(f"#/{key}/"):
+                found["$ref"] = f"#/$defs/{tool}.{reference.removeprefix(f'#/{key}/')}"
+    return found
 
 
 def beginning(text: str, tools: tuple[Tool, ...]) -> Beginning:
@@ -81,15 +106,20 @@ def beginning(text: str, tools: tuple[Tool, ...]) -> Beginning:
     return Beginning.TEXT
 
 
-def calls_of(text: str) -> tuple[ToolCall, ...]:
-    """Return the calls that a constrained answer makes; empty when it was cut off before its end."""
+def calls_of(text: str, tools: tuple[Tool, ...]) -> tuple[ToolCall, ...]:
+    """Return the calls of these tools that a constrained answer makes; empty when it was cut off before its end.
+
+    That a name exists and arguments are an object is looked at again: an engine that cannot follow a schema may not say so.
+    """
     try:
         told = json.loads(text)
     except ValueError:
         return ()
-    rows = told if isinstance(told, list) else [told]
-    return tuple(_call_of(row) for row in rows if isinstance(row, Mapping) and isinstance(row.get("name"), str))
-
-
-def _call_of(row: Mapping[str, Any]) -> ToolCall:
-    return ToolCall(new_id("call"), row["name"], json.dumps(row.get("arguments") or {}, ensure_ascii=False))
+    names = [tool.name for tool in tools]
+    rows = [row for row in (told if isinstance(told, list) else [told]) if isinstance(row, Mapping)]
+    calls = [(row.get("name"), row.get("arguments") or {}) for row in rows]
+    return tuple(
+        ToolCall(new_id("call"), name, json.dumps(arguments, ensure_ascii=False))
+        for name, arguments in calls
+        if isinstance(name, str) and name in names and isinstance(arguments, Mapping)
+    )

@@ -14,9 +14,12 @@ class Permission(StrEnum):
     MODELS_MANAGE = "models:manage"
     CHAT = "inference:chat"
     EMBED = "inference:embed"
+    RERANK = "inference:rerank"
+    MODERATE = "inference:moderate"
     COLLECTION_CREATE = "knowledge:collection-create"
     COLLECTION_LIST = "knowledge:collection-list"
     COLLECTION_READ = "knowledge:collection-read"
+    COLLECTION_UPDATE = "knowledge:collection-update"
     COLLECTION_SHARE = "knowledge:collection-share"
     COLLECTION_DELETE = "knowledge:collection-delete"
     INGEST = "knowledge:ingest"
@@ -25,6 +28,7 @@ class Permission(StrEnum):
     JOB_READ = "knowledge:job-read"
     SUBJECT_WRITE = "privacy:subject-write"
     CONVERSATIONS = "conversations:use"
+    FILES = "files:use"
     SELF = "identity:self"
     SESSIONS = "identity:own-sessions"
     KEYS = "identity:own-keys"
@@ -41,9 +45,12 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.MODELS_MANAGE: Scope.ADMIN,
     Permission.CHAT: Scope.INFERENCE,
     Permission.EMBED: Scope.INFERENCE,
+    Permission.RERANK: Scope.INFERENCE,
+    Permission.MODERATE: Scope.INFERENCE,
     Permission.COLLECTION_CREATE: Scope.KNOWLEDGE,
     Permission.COLLECTION_LIST: Scope.KNOWLEDGE,
     Permission.COLLECTION_READ: Scope.KNOWLEDGE,
+    Permission.COLLECTION_UPDATE: Scope.KNOWLEDGE,
     Permission.COLLECTION_SHARE: Scope.KNOWLEDGE,
     Permission.COLLECTION_DELETE: Scope.KNOWLEDGE,
     Permission.INGEST: Scope.KNOWLEDGE,
@@ -52,6 +59,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.JOB_READ: Scope.KNOWLEDGE,
     Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
     Permission.CONVERSATIONS: Scope.INFERENCE,
+    Permission.FILES: Scope.INFERENCE,
     Permission.SELF: None,
     Permission.SESSIONS: Scope.ADMIN,
     Permission.KEYS: Scope.ADMIN,

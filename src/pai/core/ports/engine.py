@@ -116,11 +116,13 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens counted by the engine. ``cached_tokens`` of the prompt were taken from this user's own cache."""
+    """Tokens counted by the engine. ``cached_tokens`` of the prompt were taken from this user's own cache; ``reasoning_tokens`` of the
+    completion are thoughts, counted as text by the model's own tokeniser."""
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,4 +200,12 @@ class Engines(Protocol):
 
         Raises NotFound (code ``model_not_found``), Unsupported (``missing_capability``) or Unavailable.
         """
+        ...
+
+    def loaded(self) -> Sequence[ModelRef]:
+        """Return the models that are in memory now."""
+        ...
+
+    async def capabilities(self, name: str) -> Capabilities:
+        """Return what the engine of a model or alias can do with it, without loading it. Raises NotFound (``model_not_found``)."""
         ...

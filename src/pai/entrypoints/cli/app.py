@@ -14,16 +14,19 @@ from pai.entrypoints.cli.output import show_error
 from pai.foundation.errors import PaiError, Usage
 
 COMMANDS = {
-    "init": ("host", "Make a new installation."),
+    "init": ("setup", "Make a new installation."),
     "serve": ("host", "Serve until stopped."),
     "status": ("host", "Tell whether the server is ready."),
-    "doctor": ("host", "Check this machine and its walls."),
+    "doctor": ("host", "Say whether everything holds: walls, keys, models, disk, port, memory."),
     "version": ("host", "Show the version."),
     "env": ("host", "Show what SDKs need to reach this server."),
     "user": ("people", "Accounts: add, list, disable, reset-login."),
     "session": ("people", "Browser sessions: list, kill."),
-    "key": ("people", "API keys: create, list, revoke."),
-    "keys": ("people", "The root key: status, confirm-recovery, renew-recovery."),
+    "key": ("people", "API keys for programs: create, list, revoke."),
+    "keys": (
+        "people",
+        "The one root key of the installation, and its recovery code: status, confirm-recovery, renew-recovery.",
+    ),
     "models": ("host", "Models: list, show."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),
     "tls": ("host", "The local certificate authority: show, trust."),
@@ -34,7 +37,7 @@ COMMANDS = {
     "ingest": ("content", "Take files or folders into a collection."),
     "ask": ("content", "Ask a collection; the answer cites its sources."),
     "chat": ("content", "Chat with the default model."),
-    "demo": ("content", "Run the main job on sample documents."),
+    "demo": ("demo", "Run the main job on sample documents."),
 }
 
 
@@ -81,7 +84,7 @@ def run(context: Context) -> int:
     except PaiError as error:
         show_error(error, as_json=context.json)
         return 2 if isinstance(error, Usage) else 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where something was asked
         return 1
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does. What is still buffered must not fail again at exit.

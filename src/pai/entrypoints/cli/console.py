@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Any
 
+from pai.entrypoints.cli.asking import passphrases
 from pai.entrypoints.cli.context import Context
-from pai.foundation.errors import PaiError, Unavailable, Usage
-from pai.foundation.redaction import Secret
-from pai.settings import Settings
-
-
-def passphrase_of(context: Context, settings: Settings, file: str | None = None) -> Secret:
-    """Return the root passphrase from a file or the terminal. Raises Usage when there is neither."""
-    path = Path(file) if file else settings.passphrase_file
-    if path is not None:
-        return context.secret_file(path, "passphrase")
-    if not sys.stdin.isatty():
-        raise Usage(
-            "the passphrase is needed", code="no_passphrase", hint="set PAI_PASSPHRASE_FILE to a file with mode 0600"
-        )
-    return Secret(getpass.getpass("Passphrase: ").encode())
+from pai.foundation.errors import PaiError, Unavailable
 
 
 def call(context: Context, command: str, **arguments: Any) -> Any:
@@ -33,7 +18,16 @@ def call(context: Context, command: str, **arguments: Any) -> Any:
         answer = _over_socket(socket_path, command, arguments)
         if answer is not None:
             return answer
-    return context.console_in_process(settings, passphrase_of(context, settings), command, arguments)
+    why = "no server is running on this home, so this command opens it by itself"
+    return context.console_in_process(settings, passphrases(context, settings, why=why), command, arguments)
+
+
+def ask_server(context: Context, command: str, **arguments: Any) -> Any:
+    """Run a host command that needs engines, on the running server. Raises Unavailable (``not_serving``) without one."""
+    answer = _over_socket(context.settings().home / "run" / "control.sock", command, arguments)
+    if answer is None:
+        raise Unavailable("no server is running", code="not_serving", hint="start `pai serve` first")
+    return answer
 
 
 def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:

@@ -21,6 +21,9 @@ from pai.foundation.time import utc_now
 
 Arguments = dict[str, Any]
 Command = Callable[[Services, Arguments], Awaitable[Any]]
+DEFAULT_EXPIRY = "30d"
+NOT_SERVING = "not serving"
+"""What ``Services.ready`` says in a process that opened the installation for one command."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -40,7 +43,7 @@ def duration(text: str) -> timedelta:
     """Return the span of a text such as ``30d``, ``12h`` or ``15m``. Raises Invalid."""
     unit = _UNITS.get(text[-1:])
     if unit is None or len(text) > 6 or not text[:-1].isdecimal() or not int(text[:-1]):
-        raise Invalid(f"{text!r} is not a span of time", hint="such as 30d, 12h or 15m")
+        raise Invalid(f"{text!r} is not a span of time", hint="such as 30d, 12h or 15m; keys also take never")
     return timedelta(**{unit: int(text[:-1])})
 
 
@@ -124,7 +127,8 @@ async def key_create(services: Services, arguments: Arguments) -> Any:
     scopes = frozenset(_one_of(Scope, scope.strip()) for scope in str(arguments["scopes"]).split(",") if scope.strip())
     if not scopes:
         raise Invalid("a key needs a scope", hint="use --scopes inference,knowledge")
-    expires = utc_now() + duration(str(arguments["expires"])) if arguments.get("expires") else None
+    span = str(arguments.get("expires") or DEFAULT_EXPIRY)
+    expires = None if span == "never" else utc_now() + duration(span)
     made = await services.keys.create(
         OPERATOR, owner=str(arguments["owner"]), name=str(arguments["name"]), scopes=scopes, expires_at=expires,
         password=_secret(arguments, "owner_password"),
@@ -181,7 +185,18 @@ async def audit_tail(services: Services, arguments: Arguments) -> Any:
     wanted = EventFilter(
         limit=int(arguments.get("limit", 20)), name=arguments.get("name"), subject=arguments.get("subject")
     )
-    return {"events": [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]}
+    emails = {user.id: user.email for user in (await _by_id(services)).values()}
+    found = [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]
+    return {"events": [{**event, **_names(event, emails)} for event in found]}
+
+
+def _names(event: dict[str, Any], emails: dict[str, str]) -> dict[str, str]:
+    """People by their address. A collection stays an id: the console has no right to what its owner called it."""
+    actor, resource = str(event["actor"]["id"]), event.get("resource") or {}
+    named = str(resource.get("id", ""))
+    kind = str(resource.get("kind", ""))
+    told = emails.get(named, named)
+    return {"actor_name": emails.get(actor, actor), "resource_name": told if kind in ("", "user") else f"{kind} {told}"}
 
 
 async def audit_verify(services: Services, _arguments: Arguments) -> Any:
@@ -193,6 +208,17 @@ async def audit_checkpoint(services: Services, _arguments: Arguments) -> Any:
     """Sign the tree head."""
     made = await services.oversight.checkpoint(OPERATOR)
     return {"size": made.size, "root": made.root, "note": made.note}
+
+
+async def doctor(services: Services, _arguments: Arguments) -> Any:
+    """Tell what an installation knows of its own state, in one call: one passphrase is enough for it."""
+    wanted = EventFilter(limit=1, name="operations:server:start")
+    started = [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]
+    return {
+        "serving": services.ready() != NOT_SERVING, "layers": started[0]["protections"] if started else [],
+        "missing": started[0]["missing"] if started else [], "keys": await keys_status(services, {}),
+        "models": (await models_list(services, {}))["models"],
+    }  # fmt: skip
 
 
 async def status(services: Services, _arguments: Arguments) -> Any:
@@ -221,5 +247,6 @@ COMMANDS: dict[str, Command] = {
     "audit.tail": audit_tail,
     "audit.verify": audit_verify,
     "audit.checkpoint": audit_checkpoint,
+    "doctor": doctor,
     "status": status,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,20 +13,14 @@ from starlette.responses import Response
 
 from pai import __version__
 from pai.entrypoints.http.description import DescribedApp
+from pai.entrypoints.http.dialects import Dialect, dialect_of, error_body
 from pai.entrypoints.http.routing import check_routes, permission_of
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.http.walls import BodyTooLarge, Walls
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Throttled, TooLarge
 
-_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-}
-
+__all__ = ["ErrorPage", "create_app", "error_body"]
 
 UPLOADS_AT_ONCE = 4
 """Each upload holds a thread while it comes in; log-ins and the rest need some too."""
@@ -35,11 +28,17 @@ ErrorPage = Callable[[Request, PaiError], Response | None]
 """Makes an error page for a browser, or returns None for requests that want JSON."""
 
 
-def create_app(services: Services, routers: Sequence[APIRouter], error_page: ErrorPage | None = None) -> Walls:
+def create_app(
+    services: Services,
+    routers: Sequence[APIRouter],
+    error_page: ErrorPage | None = None,
+    dialects: Sequence[Dialect] = (),
+) -> Walls:
     """Return the ASGI application. Raises RuntimeError for a route without a permission."""
     app = DescribedApp(
         title="PAI", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
+    app.dialects = dialects
     app.state.services = services
     app.state.error_page = error_page
     app.state.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
@@ -55,7 +54,9 @@ def create_app(services: Services, routers: Sequence[APIRouter], error_page: Err
     for router in routers:
         app.include_router(router)
     check_routes(app)
-    return Walls(app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes)
+    return Walls(
+        app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes, dialects=dialects
+    )
 
 
 async def _root() -> RedirectResponse:
@@ -76,16 +77,6 @@ async def _readyz(request: Request) -> JSONResponse:
     return JSONResponse({"ready": True})
 
 
-def error_body(request: Request, error: PaiError, param: str | None = None) -> dict[str, Any]:
-    """Return an error in the shape of the dialect that was spoken to."""
-    if request.url.path.startswith("/v1"):
-        kind = _TYPES.get(error.status, "api_error" if error.status >= 500 else "invalid_request_error")
-        return {
-            "error": {"message": error.message, "type": kind, "param": param, "code": error.code, "hint": error.hint}
-        }
-    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
-
-
 def _answer(request: Request, error: PaiError, param: str | None = None) -> Response:
     headers = {}
     if isinstance(error, Throttled):
@@ -97,7 +88,7 @@ def _answer(request: Request, error: PaiError, param: str | None = None) -> Resp
     if page is not None:
         page.headers.update(headers)
         return page
-    return JSONResponse(error_body(request, error, param), error.status, headers)
+    return JSONResponse(error_body(request, error, param), dialect_of(request).status(error), headers)
 
 
 async def _on_pai_error(request: Request, error: Exception) -> Response:
@@ -120,7 +111,8 @@ async def _on_validation(request: Request, error: Exception) -> Response:
         return _answer(request, refused)
     # The value is left out on purpose: an error text must not repeat content.
     hint = "send the type that /pai/v1/openapi.json names"
-    return _answer(request, Invalid(f"{where}: {found['msg']}", hint=hint), where)
+    what = str(found["msg"]).removeprefix("Value error, ")
+    return _answer(request, Invalid(f"{where}: {what}", hint=hint), where)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -1,4 +1,5 @@
-"""From a request to an actor: a key in the Authorization header, or the session cookie with its CSRF token.
+"""From a request to an actor: a key in the Authorization header (or where its dialect puts keys), or the session cookie with its
+CSRF token.
 
 Cookies never open the dialects of other vendors (``/v1``, ``/api``): those are for programs, which send keys.
 """
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from pai.core.identity.liveness import Liveness
 from pai.core.identity.sessions import NewSession, csrf_matches, csrf_of
+from pai.entrypoints.http.dialects import dialect_of
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Denied, Unauthenticated
@@ -31,11 +33,12 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 async def authenticate(request: Request) -> Actor:
     """Return who asks. Raises Unauthenticated, and Denied for a cookie without its CSRF token or from another site."""
     services: Services = request.app.state.services
-    if "authorization" in request.headers:
-        return await services.keys.authenticate(bearer(request))
+    key = api_key(request)
+    if key is not None:
+        return await services.keys.authenticate(key)
     token = session_token(request)
-    if token is None or _keys_only(request.url.path):
-        raise Unauthenticated("an API key is needed", hint="send the header: Authorization: Bearer KEY")
+    if token is None or _keys_only(request.scope["path"]):
+        raise _key_needed(request)
     _require_own_page(request)
     if request.method not in SAFE and not csrf_matches(token, request.headers.get(CSRF_HEADER, "")):
         raise Denied("the CSRF token is missing or wrong", code="csrf", hint="reload the page")
@@ -57,13 +60,34 @@ def _keys_only(path: str) -> bool:
     return any(path == root or path.startswith(root + "/") for root in _KEYS_ONLY)
 
 
-def bearer(request: Request) -> str:
-    """Return the key of the Authorization header. Other places (query, cookie, form) are never looked at."""
-    values = request.headers.getlist("authorization")
-    kind, _, key = (values[0] if len(values) == 1 else "").partition(" ")
-    if kind.lower() != "bearer" or not key.strip():
-        raise Unauthenticated("an API key is needed", hint="send the header: Authorization: Bearer KEY")
-    return key.strip()
+def api_key(request: Request) -> str | None:
+    """Return the key that came with a request, None when none did. Raises Unauthenticated for a malformed one, and for two that differ.
+
+    Authorization is read everywhere, a header more where the dialect names one. Other places (query, cookie, form) never are.
+    """
+    found = set()
+    if "authorization" in request.headers:
+        kind, _, key = _only(request, "authorization").partition(" ")
+        found.add(key.strip() if kind.lower() == "bearer" else "")
+    own = dialect_of(request).key_header
+    if own and own in request.headers:
+        found.add(_only(request, own))
+    if "" in found:
+        raise _key_needed(request)
+    if len(found) > 1:
+        raise Unauthenticated("two keys came that differ", code="two_credentials", hint="send one of them")
+    return found.pop() if found else None
+
+
+def _only(request: Request, name: str) -> str:
+    values = request.headers.getlist(name)
+    return values[0].strip() if len(values) == 1 else ""
+
+
+def _key_needed(request: Request) -> Unauthenticated:
+    header = dialect_of(request).key_header
+    how = f"{header}: KEY" if header else "Authorization: Bearer KEY"
+    return Unauthenticated("an API key is needed", hint=f"send the header: {how}")
 
 
 def session_token(request: Request) -> Secret | None:

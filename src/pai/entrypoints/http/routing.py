@@ -81,10 +81,11 @@ def requires(permission: Permission) -> Callable[[Request], Awaitable[Actor]]:
 
 def guarded(router: APIRouter, method: str, path: str, permission: Permission, **options: Any) -> Callable[..., Any]:
     """Register a route under exactly one permission."""
+    options.setdefault("route_class_override", GuardedRoute)
 
     def register(endpoint: Callable[..., Any]) -> Callable[..., Any]:
         router.add_api_route(
-            path, endpoint, methods=[method], tags=[MARK + permission.value], route_class_override=GuardedRoute,
+            path, endpoint, methods=[method], tags=[MARK + permission.value],
             dependencies=[Depends(requires(permission))], **options,
         )  # fmt: skip
         return endpoint

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pai.core.conversations.chats import Conversations
+from pai.core.conversations.responses import Responses
+from pai.core.files.attaching import Attaching
+from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.sessions import Sessions
@@ -13,8 +16,11 @@ from pai.core.identity.setup import Setup
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
+from pai.core.knowledge.searching import Searching
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.moderation import Moderation
+from pai.core.models.ranking import Ranking
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 
@@ -38,4 +44,10 @@ class Services:
     sessions: Sessions
     setup: Setup
     conversations: Conversations
+    responses: Responses
+    files: Files
+    attaching: Attaching
+    searching: Searching
+    moderation: Moderation
+    ranking: Ranking
     custody: Custody

@@ -90,6 +90,26 @@ async def first_of(pieces: AsyncGenerator[Piece, None]) -> Piece | None:
         raise
 
 
+async def with_silences(
+    first: Piece | None, rest: AsyncGenerator[Piece, None], seconds: float
+) -> AsyncGenerator[Piece | None, None]:
+    """Yield ``first`` and the pieces after it, and None whenever none has come for so long. Closes ``rest`` however this ends."""
+    coming: asyncio.Future[Piece] | None = None
+    piece = first
+    try:
+        while piece is not None:
+            yield piece
+            coming = asyncio.ensure_future(anext(rest))
+            while not (await asyncio.wait([coming], timeout=seconds))[0]:
+                yield None
+            try:
+                piece = coming.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        await _close(coming, rest)
+
+
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

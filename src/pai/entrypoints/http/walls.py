@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from pai.entrypoints.http.dialects import Dialect, Told, note, spoken
 from pai.entrypoints.http.routing import PUBLIC
+from pai.foundation.errors import Invalid, PaiError, TooLarge
+from pai.foundation.ids import new_id
 
 _log = logging.getLogger("pai.http")
 
@@ -28,11 +33,14 @@ HEADERS = (
 class Walls:
     """Wraps the application. ``hosts`` are the names a Host header may carry (DNS rebinding is refused here)."""
 
-    def __init__(self, app: Any, *, hosts: frozenset[str], json_bytes: int, upload_bytes: int) -> None:
+    def __init__(
+        self, app: Any, *, hosts: frozenset[str], json_bytes: int, upload_bytes: int, dialects: Sequence[Dialect] = ()
+    ) -> None:
         self.inner = app
         self._hosts = hosts
         self._json = json_bytes
         self._upload = upload_bytes
+        self._dialects = dialects
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer, or refuse before anything is parsed."""
@@ -40,25 +48,36 @@ class Walls:
             if scope["type"] == "lifespan":
                 await self.inner(scope, receive, send)
             return
+        dialect = spoken(self._dialects, scope["path"], Headers(scope=scope))
+        request_id = new_id("req")
+        note(scope, dialect, request_id)
+        send = _with_headers(send, (dialect.id_header.encode(), request_id.encode()))
+        limit = self._limit(scope)
+        refusal = self._refusal(scope, limit)
+        if refusal is not None:
+            await _refuse(send, dialect, Told(refusal, dialect.status(refusal), None, request_id))
+            return
+        try:
+            await self.inner(scope, _bounded(receive, limit), send)
+        except Exception as error:  # noqa: BLE001  the edge of the process: the client has its 500 already
+            log_surprise(error, request_id)
+
+    def _limit(self, scope: dict[str, Any]) -> int:
+        """Return how many bytes the body may have."""
+        if scope["path"] in PUBLIC:
+            return PUBLIC_BYTES  # strangers get no more parsed than a form needs
+        return self._upload if _streamed(scope, dict(scope["headers"])) else self._json
+
+    def _refusal(self, scope: dict[str, Any], limit: int) -> PaiError | None:
         named = [value for name, value in scope["headers"] if name == b"host"]
         if len(named) != 1 or _name(named[0]) not in self._hosts:
             hint = "use https://localhost:PORT, or add the name to the setting server.names"
-            await _refuse(send, 400, "bad_host", "this Host header is not one of PAI's names", hint)
-            return
-        headers = dict(scope["headers"])
-        limit = self._upload if _streamed(scope, headers) else self._json
-        if scope["path"] in PUBLIC:
-            limit = PUBLIC_BYTES  # strangers get no more parsed than a form needs
-        length = headers.get(b"content-length", b"0")
+            return Invalid("this Host header is not one of PAI's names", code="bad_host", hint=hint)
+        length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
-            hint = "send less at once, or raise the limit in the settings"
             size = f"{limit >> 20} MB" if limit >> 20 else f"{limit >> 10} KB"
-            await _refuse(send, 413, "too_large", f"the body is larger than {size}", hint)
-            return
-        try:
-            await self.inner(scope, _bounded(receive, limit), _with_headers(send))
-        except Exception as error:  # noqa: BLE001  the edge of the process: the client has its 500 already
-            log_surprise(error)
+            return TooLarge(f"the body is larger than {size}")
+        return None
 
 
 def _name(host: bytes) -> str:
@@ -70,12 +89,17 @@ def _name(host: bytes) -> str:
 def _streamed(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
     """Tell whether this body is taken in piece by piece; every other body is read whole, so it has to be small."""
     multipart = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
-    return multipart and scope["method"] == "POST" and scope["path"].endswith("/documents")
+    return (
+        multipart
+        and scope["method"] == "POST"
+        and (scope["path"].endswith("/documents") or scope["path"] == "/v1/files")
+    )
 
 
-def log_surprise(error: BaseException) -> None:
+def log_surprise(error: BaseException, request_id: str = "") -> None:
     """Log an error that nobody foresaw: its kind and place. Never the message: it may hold content."""
-    _log.error("unexpected %s at %s", type(error).__name__, _where(error))
+    during = f" during {request_id}" if request_id else ""
+    _log.error("unexpected %s at %s%s", type(error).__name__, _where(error), during)
 
 
 def _where(error: BaseException) -> str:
@@ -105,20 +129,18 @@ def _bounded(receive: Any, limit: int) -> Any:
     return bounded
 
 
-def _with_headers(send: Any) -> Any:
+def _with_headers(send: Any, own: tuple[bytes, bytes]) -> Any:
     async def sender(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message.get("headers", ())}
-            message["headers"] = [*message.get("headers", ()), *(pair for pair in HEADERS if pair[0] not in present)]
+            added = [pair for pair in (own, *HEADERS) if pair[0] not in present]
+            message["headers"] = [*message.get("headers", ()), *added]
         await send(message)
 
     return sender
 
 
-async def _refuse(send: Any, status: int, code: str, message: str, hint: str) -> None:
-    body = msgspec.json.encode(
-        {"error": {"code": code, "message": message, "hint": hint, "type": "invalid_request_error"}}
-    )
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(send: Any, dialect: Dialect, told: Told) -> None:
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": told.status, "headers": headers})
+    await send({"type": "http.response.body", "body": msgspec.json.encode(dialect.shape(told))})

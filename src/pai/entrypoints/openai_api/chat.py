@@ -120,9 +120,7 @@ async def _whole(
     finally:
         await pieces.aclose()
     told = [_told(number, choice, probable=body.logprobs) for number, choice in enumerate(choices)]
-    return JSONResponse(
-        {**head, "choices": told, "usage": usage_of(choice.usage for choice in choices), "system_fingerprint": None}
-    )
+    return JSONResponse({**head, "choices": told, "usage": usage_of(choice.usage for choice in choices)})
 
 
 def _told(number: int, choice: _Choice, *, probable: bool) -> dict[str, Any]:
@@ -154,7 +152,8 @@ def usage_of(usages: Any) -> dict[str, Any]:
         "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+            "reasoning_tokens": sum(usage.reasoning_tokens for usage in found), "audio_tokens": 0,
+            "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
         },
     }  # fmt: skip
 

@@ -49,7 +49,7 @@ async def completions(
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
         return PieceResponse(
-            _events(request, head, first, pieces, choices, usage=usage), media_type="text/event-stream"
+            _events(request, head, first, pieces, choices, usage=usage, n=body.n), media_type="text/event-stream"
         )
     piece = first
     try:
@@ -60,7 +60,7 @@ async def completions(
         await pieces.aclose()
     told = [choice.told(probable=body.logprobs is not None) for choice in choices]
     usages = _by_prompt(choices, body.n)
-    return JSONResponse({**head, "choices": told, "usage": usages, "system_fingerprint": None})
+    return JSONResponse({**head, "choices": told, "usage": usages})
 
 
 def _by_prompt(choices: list[_Choice], n: int) -> dict[str, Any]:
@@ -88,8 +88,9 @@ class _Choice:
             "text_offset": [],
         }
 
-    def take(self, delta: ChatDelta) -> None:
-        """Add a piece."""
+    def take(self, delta: ChatDelta) -> dict[str, list[Any]] | None:
+        """Add a piece; return what its tokens are worth, None when that was not asked for."""
+        had = len(self._probable["tokens"])
         self.text += delta.text
         self.finish = delta.finish_reason or self.finish
         self.usage = delta.usage or self.usage
@@ -99,6 +100,7 @@ class _Choice:
             self._probable["top_logprobs"].append({other.token: other.logprob for other in one.top})
             self._probable["text_offset"].append(self._offset)
             self._offset += len(one.token)
+        return {name: values[had:] for name, values in self._probable.items()} if delta.logprobs else None
 
     def told(self, *, probable: bool) -> dict[str, Any]:
         """Return the choice."""
@@ -108,10 +110,11 @@ class _Choice:
 
 async def _events(
     request: Request, head: dict[str, Any], first: tuple[int, ChatDelta] | None, pieces: Pieces, choices: list[_Choice],
-    *, usage: bool,
+    *, usage: bool, n: int,
 ) -> AsyncGenerator[bytes, None]:  # fmt: skip
-    def event(number: int, text: str, reason: str | None = None) -> bytes:
-        return data({**head, "choices": [{"index": number, "text": text, "logprobs": None, "finish_reason": reason}]})
+    def event(number: int, text: str, reason: str | None = None, probable: Any = None) -> bytes:
+        choice = {"index": number, "text": text, "logprobs": probable, "finish_reason": reason}
+        return data({**head, "choices": [choice]})
 
     piece = first
     try:
@@ -120,12 +123,12 @@ async def _events(
                 yield event(choice.number, choice.text)
         while piece is not None:
             number, delta = piece
-            choices[number].take(delta)
-            if delta.text or delta.finish_reason:
-                yield event(number, delta.text, delta.finish_reason)
+            probable = choices[number].take(delta)
+            if delta.text or delta.finish_reason or probable:
+                yield event(number, delta.text, delta.finish_reason, probable)
             piece = await anext(pieces, None)
         if usage:
-            yield data({**head, "choices": [], "usage": _by_prompt(choices, 1)})
+            yield data({**head, "choices": [], "usage": _by_prompt(choices, n)})
         yield DONE
     except PaiError as error:
         yield data(error_body(request, error))

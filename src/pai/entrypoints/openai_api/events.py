@@ -12,3 +12,8 @@ DONE: Final = b"data: [DONE]\n\n"
 def data(value: Any) -> bytes:
     """Return one event without a name."""
     return b"data: " + msgspec.json.encode(value) + b"\n\n"
+
+
+def named(name: str, value: Any) -> bytes:
+    """Return one event with a name."""
+    return b"event: " + name.encode() + b"\n" + data(value)

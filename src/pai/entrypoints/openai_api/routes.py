@@ -12,13 +12,21 @@ from fastapi import APIRouter, Depends, Request
 from pai.core.models.values import Model
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires, services_of
-from pai.entrypoints.openai_api import chat, completions
+from pai.entrypoints.openai_api import chat, completions, files, responses, scoring, vector_stores
 from pai.entrypoints.openai_api.schemas import EmbeddingRequest
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid
 
 router = APIRouter(prefix="/v1")
-ROUTERS = (router, chat.router, completions.router)
+ROUTERS = (
+    router,
+    chat.router,
+    completions.router,
+    responses.router,
+    scoring.router,
+    files.router,
+    vector_stores.router,
+)
 """All routes of the dialect."""
 
 

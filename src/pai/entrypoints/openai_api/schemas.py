@@ -178,6 +178,9 @@ class NamedTool(Open):
     function: NamedFunction
 
 
+TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=100_000)]
+
+
 class Sampled(Body):
     """What chats and completions share."""
 
@@ -244,7 +247,12 @@ class ChatCompletion(Sampled):
 class Completion(Sampled):
     """POST /v1/completions."""
 
-    prompt: str | Annotated[list[str], Field(min_length=1, max_length=16)] | list[int] | list[list[int]]
+    prompt: (
+        Annotated[str, Field(min_length=1)]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=16)]
+        | TokenIds
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=16)]
+    )
     max_tokens: Limit = 16
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
     echo: bool = False
@@ -259,9 +267,6 @@ class Completion(Sampled):
         if given and isinstance(given[0], int):
             return [tuple(given)]
         return [one if isinstance(one, str) else tuple(one) for one in given]  # type: ignore[arg-type]
-
-
-TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=100_000)]
 
 
 class EmbeddingRequest(Body):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -19,9 +18,9 @@ from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.authentication import clear_session_cookie
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
-from pai.entrypoints.pai_api.uploads import ArrivingFiles
+from pai.entrypoints.http.uploads import arriving_files
 from pai.foundation.actor import Actor, Scope
-from pai.foundation.errors import Invalid, PaiError
+from pai.foundation.errors import PaiError
 from pai.foundation.labels import Label, parse_label
 from pai.foundation.refs import DEFAULT_PURPOSE
 
@@ -133,21 +132,8 @@ async def ingest(
     request: Request, collection: str, actor: Annotated[Actor, Depends(requires(Permission.INGEST))]
 ) -> dict[str, Any]:
     """Take files in (multipart, field ``file``, repeated); before them optional fields ``subject`` (repeated), ``subject_column``."""
-    kind = request.headers.get("content-type", "")
-    if not kind.lower().startswith("multipart/form-data"):
-        raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
-    async with request.app.state.uploads:
-        arriving = while_valid(request, actor, request.stream())
-        files = ArrivingFiles(kind, arriving)
-        feeding = asyncio.create_task(files.feed())
-        try:
-            await files.begun()
-            return shapes.job(await services_of(request).ingest.submit(actor, collection, files))
-        finally:
-            feeding.cancel()
-            files.fail(Invalid("the upload was given up", code="upload_cut_off"))
-            await asyncio.gather(feeding, return_exceptions=True)
-            await arriving.aclose()
+    async with arriving_files(request, actor) as files:
+        return shapes.job(await services_of(request).ingest.submit(actor, collection, files))
 
 
 @guarded(router, "GET", "/documents/{document}", Permission.COLLECTION_READ)

@@ -14,9 +14,16 @@ from pai.foundation.errors import PaiError, Throttled, Unauthenticated
 
 START = "/chat"
 _OWN_PAGE = re.compile(
-    r"/(?:chat|ask|collections|account|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
+    r"/(?:chat|ask|collections|documents|account|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
 )
 _PROGRAMS = ("/v1/", "/api/", "/pai/", "/static/")
+_NOT_FOUND_HERE = ("what you are looking for is not here", "it may have been deleted, or it is not shared with you")
+_NOT_FOUND = {
+    "no such path, or not with this method": (
+        "PAI has no page at this address",
+        "it may be mistyped, or come from another version",
+    ),
+}
 _TITLES = {
     400: "That cannot be done", 401: "Log in first", 403: "Not allowed", 404: "There is nothing here", 413: "Too large",
     429: "Too many attempts", 503: "Not available now",
@@ -35,14 +42,19 @@ def error_page(request: Request, error: PaiError) -> Response | None:
         return page("login", 401, error=None, email="", back=back, ended=COOKIE in request.cookies)
     sealed = error.code == "sealed"
     title = "PAI is sealed" if sealed else _TITLES.get(error.status, "Something went wrong")
-    hint = error.hint or ("Whoever holds the console can start `pai serve` again." if sealed else "")
+    message, hint = (
+        error.message,
+        error.hint or ("Whoever holds the console can start `pai serve` again." if sealed else ""),
+    )
+    if error.status == 404:
+        message, hint = _NOT_FOUND.get(error.message, _NOT_FOUND_HERE)
     back_to = (START, "Back to the start")
     if sealed or isinstance(error, Throttled):
         back_to = ("/login", "To log in")
     elif error.code == "locked" or request.url.path == START:  # the start itself is refused (an auditor keeps no chats)
         back_to = ("/account", "To your account")
     return page(
-        "error", error.status, code=error.status, title=title, message=sentence(error.message), hint=sentence(hint),
+        "error", error.status, code=error.status, title=title, message=sentence(message), hint=sentence(hint),
         back=back_to,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from pai.entrypoints.web.pages import (
     collection_list,
     collection_show,
     conversation_show,
+    document_show,
     privacy_show,
     session_login,
     session_logout,
@@ -20,7 +21,7 @@ from pai.entrypoints.web.pages import (
 
 _PAGES = (
     session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
-    collection_ask, privacy_show,
+    collection_ask, document_show, privacy_show,
 )  # fmt: skip
 
 

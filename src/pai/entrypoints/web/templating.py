@@ -40,7 +40,7 @@ def templates() -> Environment:
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    environment.filters.update(when=when, bytes=size_text, browser=browser_name)
+    environment.filters.update(when=when, bytes=size_text, browser=browser_name, breakable=breakable)
     environment.globals.update(csrf="")
     return environment
 
@@ -54,6 +54,11 @@ def when(moment: datetime) -> Markup:
     """Return a time element in UTC; the browser shows it in its own zone."""
     # Markup.format escapes what it puts in.
     return Markup('<time datetime="{}">{} UTC</time>').format(to_text(moment), f"{moment:%d %b %Y, %H:%M}")
+
+
+def breakable(name: str) -> Markup:
+    """Return a file name that may be broken where its parts meet, and not in the middle of a word."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_-])(?=\w)", name))
 
 
 def size_text(size: int) -> str:

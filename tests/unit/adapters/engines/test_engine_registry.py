@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import pytest
 
 import engine_models
-from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.engines.registry import EngineRegistry, memory_of
 from pai.adapters.workers.launcher import LocalLauncher
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.values import Model, ModelFile
-from pai.foundation.errors import Corrupt, NotFound, Unavailable
+from pai.core.ports.engine import Capability, ChatMessage, ChatRequest
+from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
 
 
 class Register:
@@ -104,3 +106,84 @@ async def test_a_file_no_engine_can_load_is_told_and_not_tried_without_end(tmp_p
     launcher.close()
     assert "while it loaded" in messages[0]
     assert "keeps stopping" in messages[2]
+
+
+class Shelf:
+    """A registry over several echo models, each of which takes the same memory."""
+
+    def __init__(self, launcher: LocalLauncher, folder: Path, fits: int) -> None:
+        made = {
+            name: dataclasses.replace(engine_models.echo(folder), name=name, aliases=()) for name in ("a", "b", "c")
+        }
+        self.launcher = launcher
+        one = memory_of(made["a"], 0)
+
+        async def find(name: str) -> Model | None:
+            return made.get(name)
+
+        self.registry = EngineRegistry(launcher, folder, find, lambda _: None, {"parallel": 1}, memory=fits * one)
+
+    def loaded(self) -> set[object]:
+        return {told["model"] for told in self.registry.resident()}
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    launcher = LocalLauncher(tmp_path / "w", child_environment())
+    made = Shelf(launcher, tmp_path / "models", 2)
+    yield made
+    await made.registry.close()
+    launcher.close()
+
+
+async def test_what_was_not_used_for_longest_makes_room(shelf: Shelf) -> None:
+    for name in ("a", "b", "a"):
+        await shelf.registry.get(name)
+    await asyncio.sleep(1.1)  # what was just handed out is not taken away
+    await shelf.registry.get("a")
+    await shelf.registry.get("c")
+    assert shelf.loaded() == {"a", "c"}
+    assert len(shelf.launcher.workers) == 2
+
+
+async def test_a_model_that_answers_is_never_taken_away(shelf: Shelf) -> None:
+    engines = [await shelf.registry.get(name) for name in ("a", "b")]
+    request = ChatRequest((ChatMessage("user", "Slowly: one two three four five six seven eight " * 3),))
+    answers = [engine.chat(request) for engine in engines]
+    for answer in answers:
+        await anext(aiter(answer))
+    third = asyncio.create_task(shelf.registry.get("c"))
+    await asyncio.sleep(1.3)
+    assert not third.done()
+    assert shelf.loaded() == {"a", "b"}
+    for answer in answers:
+        assert [delta async for delta in answer][-1].finish_reason == "stop"
+    await asyncio.wait_for(third, 10)
+    assert "c" in shelf.loaded()
+
+
+async def test_a_model_that_can_never_fit_is_refused_with_advice(tmp_path: Path) -> None:
+    launcher = LocalLauncher(tmp_path / "w", child_environment())
+    alone = Shelf(launcher, tmp_path / "models", 0)
+    with pytest.raises(Unavailable) as caught:
+        await asyncio.wait_for(alone.registry.get("a"), 5)
+    launcher.close()
+    assert caught.value.code == "no_memory"
+    assert "models.memory_mb" in caught.value.hint
+
+
+async def test_idle_models_are_unloaded_and_come_back(shelf: Shelf) -> None:
+    await shelf.registry.get("a")
+    await shelf.registry.unload_idle(600)
+    assert shelf.loaded() == {"a"}
+    await asyncio.sleep(1.1)
+    await shelf.registry.unload_idle(1)
+    assert shelf.loaded() == set()
+    assert await (await shelf.registry.get("a")).count_tokens("one two") == 2
+
+
+async def test_a_need_that_a_model_has_not_is_told(shelf: Shelf) -> None:
+    with pytest.raises(Unsupported) as caught:
+        await shelf.registry.get("a", frozenset({Capability.IMAGE_INPUT}))
+    assert caught.value.code == "missing_capability"
+    assert "image-input" in caught.value.message

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import asyncio
 
-from pai.adapters.engines.slots import Slots
+import pytest
+
+from pai.adapters.engines.slots import MOST_WAITING, Slots
+from pai.foundation.errors import Throttled
 
 
 async def test_a_cache_is_used_again_by_its_owner_only() -> None:
@@ -61,3 +64,64 @@ async def test_whoever_stops_waiting_blocks_nobody() -> None:
         later = asyncio.create_task(slots.take("c", 10).__aenter__())
         await asyncio.sleep(0)
     assert (await asyncio.wait_for(later, 1))[0] == 0
+
+
+async def test_a_flood_of_one_keeps_others_waiting_for_one_answer_only() -> None:
+    slots = Slots(1, 100)
+    order: list[str] = []
+
+    async def run(name: str) -> None:
+        async with slots.take(name, 10):
+            order.append(name)
+            await asyncio.sleep(0.001)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(run("flood"))
+        await asyncio.sleep(0.0015)
+        group.create_task(run("patient"))
+    assert order.index("patient") <= 4
+    assert len(order) == 21
+
+
+async def test_two_slots_are_shared_between_two_owners() -> None:
+    slots = Slots(2, 100)
+    async with slots.take("flood", 10), slots.take("flood", 10):
+        turns = [slots.take("flood", 10), slots.take("flood", 10), slots.take("other", 10)]
+        first, second, other = (asyncio.create_task(turn.__aenter__()) for turn in turns)
+        await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.gather(first, other), 1)
+    assert not second.done()  # the other owner came before it, though it waited longer
+    assert slots.busy == 2
+    for turn in (turns[0], turns[2]):
+        await turn.__aexit__(None, None, None)
+    await asyncio.wait_for(second, 1)
+    await turns[1].__aexit__(None, None, None)
+    assert slots.busy == 0
+
+
+async def test_too_many_waiting_are_refused_and_others_are_not() -> None:
+    slots = Slots(1, 100)
+    async with slots.take("flood", 10):
+        waiting = [asyncio.create_task(slots.take("flood", 10).__aenter__()) for _ in range(MOST_WAITING)]
+        await asyncio.sleep(0)
+        with pytest.raises(Throttled) as caught:
+            await slots.take("flood", 10).__aenter__()
+        assert caught.value.code == "queue_full"
+        other = asyncio.create_task(slots.take("other", 10).__aenter__())
+        await asyncio.sleep(0)
+        assert slots.waiting == MOST_WAITING + 1
+        for task in (*waiting, other):
+            task.cancel()
+        await asyncio.gather(*waiting, other, return_exceptions=True)
+    assert (slots.waiting, slots.busy) == (0, 0)
+
+
+async def test_a_turn_that_does_not_come_is_told() -> None:
+    slots = Slots(1, 100, wait_seconds=0.01)
+    async with slots.take("a", 10):
+        with pytest.raises(Throttled) as caught:
+            await slots.take("b", 10).__aenter__()
+        assert caught.value.code == "queue_timeout"
+    async with slots.take("b", 10):
+        assert slots.busy == 1

@@ -76,6 +76,9 @@ async def test_what_is_said_is_kept_and_goes_on_where_it_was_left(people: People
     assert (ended.finish, ended.usage) == ("stop", Usage(7, 4))
     people.clock.later(minutes=1)
     await say(chats, ada, "second question", begun.conversation.id)
+    first = engine.prompts[-1].messages[0]
+    assert first.role == "system"
+    assert "cannot see documents in this chat" in first.content
     asked = [(message.role, message.content) for message in engine.prompts[-1].messages][1:]
     assert asked == [
         ("user", "first question"), ("assistant", "an answer of words "), ("user", "second question"),

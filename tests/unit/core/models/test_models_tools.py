@@ -109,8 +109,19 @@ def test_schemas_of_calls() -> None:
     assert calls_schema(ASKED)["maxItems"] == 8
     one = ChatRequest(ASKED.messages, tools=ASKED.tools, parallel_tool_calls=False)
     assert len(calls_schema(one)["anyOf"]) == 2
-    assert calls_of("[1, {}]") == ()
-    assert calls_of("nonsense") == ()
+    assert calls_of("[1, {}]", ASKED.tools) == ()
+    assert calls_of("nonsense", ASKED.tools) == ()
+
+
+def test_what_an_engine_made_up_is_no_call() -> None:
+    def named(text: str) -> list[str]:
+        return [call.name for call in calls_of(text, ASKED.tools)]
+
+    assert named(f'[{CALL}, {{"name": "unknown", "arguments": {{}}}}]') == ["weather"]
+    assert named('{"name": "clock", "arguments": null}') == ["clock"]
+    assert (
+        named('[{"name": "clock", "arguments": "{}"}, {"name": ["clock"]}, {"name": "clock", "arguments": [1]}]') == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from fastapi import Request
 import pai
 from pai.core.identity.liveness import Liveness
 from pai.core.ports.engine import ChatDelta
-from pai.entrypoints.http.streams import PieceResponse, while_valid
+from pai.entrypoints.http.streams import PieceResponse, while_valid, with_silences
 from pai.entrypoints.openai_api.chat import chat_completions
+from pai.entrypoints.openai_api.dialect import DIALECT
 from pai.entrypoints.openai_api.schemas import ChatCompletion
 from pai.foundation.actor import Actor, ActorKind, Role
 from pai.foundation.errors import Unauthenticated
@@ -50,8 +51,9 @@ def request_with(answer: Endless) -> tuple[Request, SimpleNamespace]:
     )  # fmt: skip
     state = SimpleNamespace(services=services)
     found = SimpleNamespace(
-        app=SimpleNamespace(state=state), url=SimpleNamespace(path="/v1/chat/completions"), receive=asyncio.Event().wait
-    )
+        app=SimpleNamespace(state=state), state=SimpleNamespace(dialect=DIALECT, request_id="req_1"),
+        receive=asyncio.Event().wait,
+    )  # fmt: skip
     return cast("Request", found), services
 
 
@@ -98,6 +100,23 @@ async def test_a_revoked_key_ends_its_streams_in_openais_dialect() -> None:
     last = await asyncio.wait_for(anext(events), 5)
     assert b"session_ended" in last
     assert answer.closed
+
+
+async def test_silence_is_told_and_its_end_stops_the_model() -> None:
+    answer = Endless()
+    pieces = with_silences(ChatDelta("zero "), answer.pieces(), 0.01)
+    told = [await anext(pieces) for _ in range(4)]
+    assert [piece and piece.text for piece in told] == ["zero ", "one ", None, None]
+    await pieces.aclose()
+    assert answer.closed
+
+
+async def test_what_ends_is_no_silence() -> None:
+    async def two() -> AsyncGenerator[ChatDelta, None]:
+        yield ChatDelta("two")
+
+    assert [piece async for piece in with_silences(ChatDelta("one"), two(), 5)] == [ChatDelta("one"), ChatDelta("two")]
+    assert [piece async for piece in with_silences(None, two(), 5)] == []
 
 
 async def test_a_revoked_key_ends_a_whole_answer_too() -> None:

@@ -7,6 +7,8 @@ begun is never put back.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -98,6 +100,9 @@ class Batching:
         """Forget what is cached of an owner, between two steps; ``done`` is called in the engine's thread."""
 
         def order() -> None:
+            for one in (*self._running, *self._waiting):
+                if one.owner == owner:
+                    one.owner = ""  # what is still being written ends without being remembered again
             self._blocks.forget(owner)
             done()
 
@@ -106,14 +111,21 @@ class Batching:
             self._turn.notify()
 
     def _run(self) -> None:
+        try:
+            self._turns()
+        except BaseException as error:  # noqa: BLE001
+            # Nobody would be answered any more, and the process would look well: it ends, and is started anew.
+            sys.stderr.write(f"batching ended: {type(error).__name__}\n")
+            os._exit(70)
+
+    def _turns(self) -> None:
         while True:
             with self._turn:
                 while not (self._waiting or self._running or self._orders):
                     self._turn.wait()
-                orders, self._orders = self._orders, deque()
+                while self._orders:
+                    self._orders.popleft()()
                 self._admit()
-            for order in orders:
-                order()
             self._drop([one for one in self._running if one.left])
             if self._running:
                 self._step()
@@ -159,7 +171,11 @@ class Batching:
         for one, part in parts:
             one.past += len(part.tokens)
             if part.wanted:
-                self._choose(one, rows[at])
+                try:
+                    self._choose(one, rows[at])
+                except (ArithmeticError, IndexError, RuntimeError, ValueError) as error:
+                    one.tell(error)  # of this request alone: the others go on
+                    one.whole = True
                 at += 1
         self._drop([one for one in self._running if one.whole])
 

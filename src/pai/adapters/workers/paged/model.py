@@ -47,7 +47,6 @@ class PagedModel:
         settings = {
             "INFERENCE_NUM_THREADS": threads or len(os.sched_getaffinity(0)),
             "PERFORMANCE_HINT": "LATENCY",
-            "ENABLE_CPU_PINNING": False,
         }
         compiled = core.compile_model(model, "CPU", settings)
         self.vocabulary = int(compiled.output(0).partial_shape[-1].get_length())

@@ -6,13 +6,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Row = NDArray[np.float32]
+
+
+_COLDEST: Final = 1e-4
+"""Below this temperature the likeliest token is taken: dividing by less leaves the range of numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Sampler:
             row[tokens] -= counts * how.frequency_penalty + how.presence_penalty
         if mask is not None:
             row[~mask] = -np.inf
-        chosen = int(row.argmax()) if how.temperature <= 0 else self._drawn(row)
+        chosen = int(row.argmax()) if how.temperature < _COLDEST else self._drawn(row)
         self._said[chosen] += 1
         return chosen
 

@@ -16,9 +16,8 @@ import click
 
 from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
 from pai.entrypoints.cli.commands.host import as_json, show
-from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import answer_text, note, say, utf8
+from pai.entrypoints.cli.output import answer_text, count, note, say, utf8
 from pai.foundation.errors import PaiError, Usage
 
 OPEN_STATES = ("queued", "running")
@@ -28,7 +27,8 @@ BYTES_PER_JOB = 256 << 20
 KINDS = ("accepted", "skipped", "refused")
 
 
-def _path(name: str) -> str:
+def path_of(name: str) -> str:
+    """Return a name as one segment of an address."""
     return quote(name, safe="")
 
 
@@ -72,7 +72,7 @@ def collection_list(context: Context, json_: bool) -> None:
 def collection_share(context: Context, name: str, email: str, json_: bool) -> None:
     """Give another account access to read and ask."""
     with connect(context) as client:
-        value = client.call("POST", f"/pai/v1/collections/{_path(name)}/share", json={"email": email})
+        value = client.call("POST", f"/pai/v1/collections/{path_of(name)}/share", json={"email": email})
     show(context, value, f"{name} is shared with {email}")
 
 
@@ -86,7 +86,7 @@ def collection_delete(context: Context, name: str, yes: bool, json_: bool) -> No
     if not yes and not click.confirm(f"Delete {name} and everything in it, for good?", err=True):
         raise click.Abort
     with connect(context) as client:
-        value = client.call("DELETE", f"/pai/v1/collections/{_path(name)}")
+        value = client.call("DELETE", f"/pai/v1/collections/{path_of(name)}")
     show(context, value, f"{name} is deleted")
 
 
@@ -102,11 +102,12 @@ def document() -> None:
 def document_list(context: Context, collection: str, json_: bool) -> None:
     """List a collection's documents."""
     with connect(context) as client:
-        value = client.call("GET", f"/pai/v1/collections/{_path(collection)}/documents")
+        value = client.call("GET", f"/pai/v1/collections/{path_of(collection)}/documents")
     show(
         context,
         value,
-        "\n".join(f"{d['id']}  {d['name']}  {d['pages']} pages" for d in value["documents"]) or "no documents yet",
+        "\n".join(f"{d['id']}  {d['name']}  {count(d['pages'], 'page')}" for d in value["documents"])
+        or "no documents yet",
     )
 
 
@@ -117,7 +118,7 @@ def document_list(context: Context, collection: str, json_: bool) -> None:
 def document_show(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Show a document's passages."""
     with connect(context) as client:
-        value = client.call("GET", f"/pai/v1/documents/{_path(id)}")
+        value = client.call("GET", f"/pai/v1/documents/{path_of(id)}")
     show(context, value, "\n\n".join(f"[page {p['page']}] {p['heading']}\n{p['text']}" for p in value["passages"]))
 
 
@@ -128,7 +129,7 @@ def document_show(context: Context, id: str, json_: bool) -> None:  # noqa: A002
 def document_delete(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Delete a document with everything derived from it."""
     with connect(context) as client:
-        show(context, client.call("DELETE", f"/pai/v1/documents/{_path(id)}"), f"{id} is deleted")
+        show(context, client.call("DELETE", f"/pai/v1/documents/{path_of(id)}"), f"{id} is deleted")
 
 
 @click.group()
@@ -157,8 +158,8 @@ def job_list(context: Context, json_: bool) -> None:
 def job_show(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Show a job and its files."""
     with connect(context) as client:
-        value = client.call("GET", f"/pai/v1/jobs/{_path(id)}")
-    show(context, value, f"{value['state']}: {value['done']} of {value['total']} files")
+        value = client.call("GET", f"/pai/v1/jobs/{path_of(id)}")
+    show(context, value, f"{value['state']}: {value['done']} of {count(value['total'], 'file')}")
 
 
 @job.command("cancel")
@@ -168,7 +169,7 @@ def job_show(context: Context, id: str, json_: bool) -> None:  # noqa: A002
 def job_cancel(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Cancel a job; documents that are in stay in."""
     with connect(context) as client:
-        show(context, client.call("DELETE", f"/pai/v1/jobs/{_path(id)}"), f"{id} is cancelled")
+        show(context, client.call("DELETE", f"/pai/v1/jobs/{path_of(id)}"), f"{id} is cancelled")
 
 
 @click.command()
@@ -192,7 +193,7 @@ def ingest(
 
     Example: pai ingest letters ./letters invoice.xlsx --subject "Ada Example"
     """
-    files = [file for path in paths for file in _files(Path(path))]
+    files = [file for path in paths for file in files_in(Path(path))]
     if not files:
         raise Usage("there are no files at " + ", ".join(paths), code="no_files")
     value: dict[str, Any] = {"collection": name, "accepted": [], "skipped": [], "refused": []}
@@ -202,11 +203,14 @@ def ingest(
         )
         before = 0
         for batch in _batches(files):
-            told = _take(client, name, batch, about, before, len(files))
+            told = take(client, name, batch, about, before, len(files))
             before += len(batch)
             for kind in KINDS:
                 value[kind] += told[kind]
-    lines = [f"in       {f['path']} ({f['pages']} pages, {f['chunks']} passages)" for f in value["accepted"]]
+    lines = [
+        f"in       {f['path']} ({count(f['pages'], 'page')}, {count(f['chunks'], 'passage')})"
+        for f in value["accepted"]
+    ]
     lines += [f"skipped  {f['path']}: {f['reason']}" for f in value["skipped"]]
     lines += [f"refused  {f['path']}: {f['reason']} [{f['code']}]" for f in value["refused"]]
     show(context, value, "\n".join(lines))
@@ -215,7 +219,8 @@ def ingest(
     return 3 if value["accepted"] or value["skipped"] else 1
 
 
-def _files(path: Path) -> Iterator[Path]:
+def files_in(path: Path) -> Iterator[Path]:
+    """Yield the plain files of a folder, or the one file; hidden ones are left out. Raises Usage when there is neither."""
     if path.is_dir():
         for folder, folders, names in os.walk(path, followlinks=False):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -250,7 +255,7 @@ def _batches(files: list[Path]) -> Iterator[list[Path]]:
     yield batch
 
 
-def _take(
+def take(
     client: Client, name: str, batch: list[Path], about: dict[str, Any], before: int, total: int
 ) -> dict[str, list[dict[str, Any]]]:
     """Send some files and wait; return what became of each. Too much for the server at once is sent in halves."""
@@ -269,8 +274,8 @@ def _take(
                 value["refused"].append(_refused(sent[0], error.code, error.message))
                 return value
             middle = len(sent) // 2
-            one = _take(client, name, sent[:middle], about, before, total)
-            other = _take(client, name, sent[middle:], about, before + middle, total)
+            one = take(client, name, sent[:middle], about, before, total)
+            other = take(client, name, sent[middle:], about, before + middle, total)
             return {kind: value[kind] + one[kind] + other[kind] for kind in KINDS}
     for kind in KINDS:
         value[kind] += [{**{k: v for k, v in f.items() if k != "n"}, "path": str(sent[f["n"]])} for f in found[kind]]
@@ -301,7 +306,7 @@ def _submit(client: Client, name: str, files: list[Any], about: dict[str, Any]) 
     import httpx
 
     try:
-        response = client.http.post(f"/pai/v1/collections/{_path(name)}/documents", files=files, data=about)
+        response = client.http.post(f"/pai/v1/collections/{path_of(name)}/documents", files=files, data=about)
     except httpx.HTTPError as error:
         raise unreachable(client.http.base_url, error) from None
     return str(answer_of(response)["id"])
@@ -313,7 +318,7 @@ def _wait(client: Client, job_id: str, before: int, total: int) -> Any:
         told = client.call("GET", f"/pai/v1/jobs/{job_id}")
         if told["done"] != last:
             last = told["done"]
-            note(f"  {before + last} of {total} files")
+            note(f"  {before + last} of {count(total, 'file')}")
         if told["state"] not in OPEN_STATES:
             return told
         time.sleep(pause)
@@ -333,7 +338,7 @@ def ask(context: Context, name: str, question: str, purpose: str | None, json_: 
     """
     with connect(context) as client:
         value = client.call(
-            "POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question, "purpose": purpose}
+            "POST", f"/pai/v1/collections/{path_of(name)}/ask", json={"question": question, "purpose": purpose}
         )
     show(context, value, answer_text(value))
 
@@ -372,41 +377,3 @@ def chat(context: Context, model: str) -> None:
                 raise unreachable(client.http.base_url, error) from None
             say("")
             messages.append({"role": "assistant", "content": answer})
-
-
-@click.command()
-@as_json
-@click.pass_obj
-def demo(context: Context, json_: bool) -> int:
-    """Run the main job on fictional sample documents, and show what was proved. Example: pai demo"""
-    from importlib import resources
-
-    folder = resources.files("pai.samples") / "documents"
-    known = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))["tuning"]
-    asked = [entry["question"] for entry in known["answerable"][:3]] + [
-        _text(entry) for entry in known["unanswerable"][:1]
-    ]
-    name = f"demo {int(time.time())}"
-    answers = []
-    with connect(context) as client, resources.as_file(folder) as files:
-        client.call("POST", "/pai/v1/collections", json={"name": name, "label": "confidential", "purpose": "general"})
-        paths = sorted(_files(files))
-        told = _take(client, name, paths, {}, 0, len(paths))
-        for question in asked:
-            found = client.call("POST", f"/pai/v1/collections/{_path(name)}/ask", json={"question": question})
-            answers.append({"question": question, **found})
-            if not context.json:
-                say(f"\n{question}\n{answer_text(found)}")
-    verified = call(context, "audit.verify")
-    value = {"collection": name, "documents": len(told["accepted"]), "answers": answers, "audit": verified}
-    text = f"\n{value['documents']} documents are in, each sealed under the key of its collection; {len(answers)} questions were put."
-    text += (
-        f"\nAudit log: {'intact' if verified['ok'] else 'BROKEN'}, {verified['size']} events, root {verified['root']}."
-    )
-    text += "\nNetwork: the gateway and its workers are refused every outside connection by the kernel; `pai doctor` shows the layers."
-    show(context, value, text)
-    return 0 if verified["ok"] and told["accepted"] else 1
-
-
-def _text(entry: object) -> str:
-    return entry["question"] if isinstance(entry, dict) else str(entry)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pai import __version__
-from pai.entrypoints.cli.console import call, passphrase_of
+from pai.entrypoints.cli.asking import passphrases
+from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import note, say, show_json
+from pai.entrypoints.cli.output import say, show_json
+from pai.entrypoints.cli.verdict import groups_of, text_of, value_of
 from pai.foundation.errors import Unavailable, Usage
-from pai.foundation.redaction import Secret
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON alone on stdout.")
 
@@ -27,80 +26,6 @@ def show(context: Context, value: Any, text: str) -> None:
         show_json(value)
     else:
         say(text)
-
-
-_VARIABLES = {"password": "PAI_ADMIN_PASSWORD_FILE", "passphrase": "PAI_PASSPHRASE_FILE"}
-
-
-def new_secret(what: str) -> Secret:
-    """Ask twice at the terminal. Raises Usage when there is none, or when the entries differ."""
-    if not sys.stdin.isatty():
-        raise Usage(
-            f"the {what} is needed", hint=f"give --{what}-file, or set {_VARIABLES[what]} to a file with mode 0600"
-        )
-    first = getpass.getpass(f"New {what}: ")
-    if first != getpass.getpass(f"The same {what} again: "):
-        raise Usage(f"the two entries of the {what} differ", hint="try again")
-    return Secret(first.encode())
-
-
-def _ask_back(code: str) -> str:
-    note(f"\nRecovery code: {code}\nIt opens PAI if the passphrase is lost. Write it down, away from this machine.")
-    return str(click.prompt("Type it here to confirm (Enter: later)", default="", show_default=False))
-
-
-@click.command()
-@click.option("--admin", help="E-mail address of the first administrator (PAI_ADMIN_EMAIL).")
-@click.option("--password-file", help="File with the administrator's password, mode 0600 (PAI_ADMIN_PASSWORD_FILE).")
-@click.option("--passphrase-file", help="File with the root passphrase, mode 0600 (PAI_PASSPHRASE_FILE).")
-@click.option("--profile", type=click.Choice(["laptop", "server", "airgap"]), help="Where this installation stands.")
-@click.option("--models", help="starter, small, echo or none (PAI_MODELS).")
-@click.option("--ask", is_flag=True, help="Ask at the terminal for the administrator's password too.")
-@as_json
-@click.pass_obj
-def init(
-    context: Context, admin: str | None, password_file: str | None, passphrase_file: str | None, profile: str | None,
-    models: str | None, ask: bool, json_: bool,
-) -> None:  # fmt: skip
-    """Make a new installation in PAI_HOME. Interrupted, it can be run again.
-
-    Without a password file it prints a link, good once and for 30 minutes, where the first administrator chooses a password.
-
-    Example: pai init --admin me@example.org --password-file pw --passphrase-file pp --models starter
-    """
-    context.flags["profile"] = profile
-    settings = context.settings()
-    email = admin or settings.admin_email
-    if not email and sys.stdin.isatty():
-        email = click.prompt("E-mail address of the first administrator")
-    if not email:
-        raise Usage("the address of the first administrator is needed", hint="give --admin or set PAI_ADMIN_EMAIL")
-    password_path = Path(password_file) if password_file else settings.admin_password_file
-    password = context.secret_file(password_path, "password") if password_path else None
-    if password is None and ask:
-        password = new_secret("password")
-    path = Path(passphrase_file) if passphrase_file else settings.passphrase_file
-    passphrase = context.secret_file(path, "passphrase") if path else new_secret("passphrase")
-    made = context.initialise(
-        settings, admin_email=email, admin_password=password, passphrase=passphrase,
-        models=models or settings.models_choice or "starter", cache=context.cache, progress=note,
-        confirm=_ask_back if ask and sys.stdin.isatty() else None,
-    )  # fmt: skip
-    value = {
-        "home": str(settings.home), "admin": made.admin, "models": made.models, "recovery_code": made.recovery_code,
-        "admin_recovery_code": made.admin_recovery_code, "seconds": made.seconds, "setup_url": None,
-    }  # fmt: skip
-    text = f"PAI is initialised in {settings.home}. Next: pai serve"
-    if made.setup_token:
-        value["setup_url"] = f"https://localhost:{settings.server.port}/setup#{made.setup_token}"
-        text += (
-            f"\nThen choose a password for {made.admin} (this link works once, for 30 minutes): {value['setup_url']}"
-        )
-    kept = settings.home / "recovery-code.txt"
-    if made.recovery_code and kept.exists():
-        text += f"\nRecovery code (write it down, away from this machine): {made.recovery_code}"
-        text += f"\nIt also lies in {kept} until you confirm it: pai keys confirm-recovery"
-    show(context, value, text)
 
 
 @click.command()
@@ -115,27 +40,37 @@ def serve(context: Context, host: str | None, port: int | None, passphrase_file:
     """
     context.flags.update({"server.host": host, "server.port": port})
     settings = context.settings()
-    return context.serve(settings, passphrase_of(context, settings, passphrase_file))
+    return context.serve(settings, passphrases(context, settings, passphrase_file))
 
 
 @click.command()
 @as_json
 @click.pass_obj
 def status(context: Context, json_: bool) -> None:
-    """Tell whether the server is ready. Example: pai status --json"""
-    value = call(context, "status")
-    show(context, value, "ready" if value["ready"] else f"not ready: {value['reason']}")
+    """Tell whether the server is ready; it needs no passphrase. Example: pai status --json"""
+    settings = context.settings()
+    try:
+        value = ask_server(context, "status")
+    except Unavailable as error:
+        if error.code != "not_serving":
+            raise
+        value = {"ready": False, "reason": "not running", "version": __version__}
+        show(context, value, f"not running: no server uses {settings.home} (start one with `pai serve`)")
+        return
+    port = context.port(settings)
+    show(context, value, f"ready at https://localhost:{port}" if value["ready"] else f"not ready: {value['reason']}")
 
 
 @click.command()
 @as_json
 @click.pass_obj
 def doctor(context: Context, json_: bool) -> None:
-    """Show which kernel layers hold around the gateway, as its last start recorded them. Example: pai doctor"""
-    events = call(context, "audit.tail", name="operations:server:start", limit=1)["events"]
-    layers = events[0]["protections"] if events else []
-    value = {"measured": bool(events), "layers": layers, "missing": events[0]["missing"] if events else []}
-    show(context, value, "\n".join(layers) if events else "not measured: start `pai serve` once")
+    """Say whether everything holds: kernel layers at the last start, keys, models, disk, port, memory. Example: pai doctor"""
+    settings = context.settings()
+    told = call(context, "doctor")
+    groups = groups_of(settings, told, context.port(settings), running=told["serving"])
+    value = {"measured": bool(told["layers"]), "layers": told["layers"], "missing": told["missing"], **value_of(groups)}
+    show(context, value, text_of(groups))
 
 
 @click.command()
@@ -152,11 +87,20 @@ def version(context: Context, json_: bool) -> None:
 def env(context: Context, json_: bool) -> None:
     """Show what SDKs need to reach this server. Example: eval "$(pai env)" """
     settings = context.settings()
-    base = f"https://localhost:{settings.server.port}"
+    base = f"https://localhost:{context.port(settings)}"
     ca = str(settings.home / "tls" / "ca.pem")
-    value = {"OPENAI_BASE_URL": f"{base}/v1", "SSL_CERT_FILE": ca, "PAI_URL": base, "PAI_CA_FILE": ca}
+    value = {
+        "OPENAI_BASE_URL": f"{base}/v1", "ANTHROPIC_BASE_URL": base, "OLLAMA_HOST": base, "SSL_CERT_FILE": ca, "PAI_URL": base,
+        "PAI_CA_FILE": ca,
+    }  # fmt: skip
     lines = [f"export {name}={text}" for name, text in value.items()]
-    show(context, value, "\n".join([*lines, "# and a key: export OPENAI_API_KEY=$(pai key create ... )"]))
+    show(
+        context,
+        value,
+        "\n".join(
+            [*lines, "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)"]
+        ),
+    )
 
 
 @click.group()
@@ -196,8 +140,9 @@ def models_show(context: Context, name: str, json_: bool) -> None:
 def models_convert(context: Context, name: str, no_measure: bool, no_activate: bool, json_: bool) -> None:
     """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors; the GGUF file stays.
 
-    Takes half a minute for a model of 1 GB. With a server running it is measured before and after, and becomes the default
-    unless it answers worse. Example: pai models convert default
+    Takes half a minute for a model of 1 GB. It is measured before and after, and becomes the default unless it answers control
+    questions worse or a question to documents more slowly. Long answers to a single user may come more slowly than before.
+    Example: pai models convert default
     """
     click.echo("converting; this takes a while ...", err=True)
     value = call(context, "models.convert", name=name, measure=not no_measure, activate=not no_activate)
@@ -233,10 +178,14 @@ def audit() -> None:
 @as_json
 @click.pass_obj
 def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
-    """Show the newest events."""
+    """Show the newest events, newest first: people by their address, collections by their id (names are their owners').
+
+    Example: pai audit tail --limit 50
+    """
     value = call(context, "audit.tail", limit=limit, subject=subject)
     lines = [
-        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor']['id']}  {e['outcome']}" for e in value["events"]
+        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor_name']:<24} {e['outcome']:<8} {e['resource_name']}".rstrip()
+        for e in value["events"]
     ]
     show(context, value, "\n".join(lines))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pai.entrypoints.cli.commands.host import as_json, new_secret, show
+from pai.entrypoints.cli import asking
+from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import note
 from pai.foundation.errors import Usage
 
 
@@ -26,7 +29,7 @@ def user() -> None:
 @click.pass_obj
 def user_add(context: Context, email: str, role: str, password_file: str | None, json_: bool) -> None:
     """Make an account."""
-    password = context.secret_file(Path(password_file), "password") if password_file else new_secret("password")
+    password = context.secret_file(Path(password_file), "password") if password_file else asking.password(email)
     value = call(context, "user.add", email=email, role=role, password=password.reveal().decode("utf-8", "replace"))
     show(context, value, f"{value['email']} ({value['role']}); recovery code of its content: {value['recovery_code']}")
 
@@ -68,7 +71,7 @@ def user_reset_login(context: Context, email: str, password_file: str | None, js
     password = context.secret_file(Path(password_file), "password").reveal().decode() if password_file else None
     value = call(context, "user.reset-login", email=email, password=password)
     if "token" in value:
-        value["url"] = f"https://localhost:{context.settings().server.port}/setup#{value.pop('token')}"
+        value["url"] = f"https://localhost:{context.port(context.settings())}/setup#{value.pop('token')}"
         show(context, value, f"{value['url']}\nIt works once, for {value['minutes']} minutes.")
     else:
         show(context, value, f"{email} has a new password")
@@ -105,14 +108,17 @@ def session_kill(context: Context, id: str | None, email: str | None, json_: boo
 
 @click.group()
 def key() -> None:
-    """API keys. Example: pai key create --owner me@example.org --name laptop --scopes inference,knowledge"""
+    """API keys for programs; the root key of the installation: see `pai keys`.
+
+    Example: pai key create --owner me@example.org --name laptop --scopes inference,knowledge
+    """
 
 
 @key.command("create")
 @click.option("--owner", required=True, help="E-mail address of the account.")
 @click.option("--name", required=True, help="What the key is for.")
-@click.option("--scopes", required=True, help="inference, knowledge, perception, prediction, audit, metrics, admin")
-@click.option("--expires", help="Such as 30d, 12h or 15m.")
+@click.option("--scopes", required=True, help="What it may do, comma-separated; see above.")
+@click.option("--expires", default="30d", show_default=True, help="Such as 90d, 12h or 15m, or never.")
 @click.option("--owner-password-file", help="The owner's password, when the key is to open their content.")
 @as_json
 @click.pass_obj
@@ -121,16 +127,27 @@ def key_create(
     owner: str,
     name: str,
     scopes: str,
-    expires: str | None,
+    expires: str,
     owner_password_file: str | None,
     json_: bool,
 ) -> None:
-    """Make a key; it is shown once."""
+    """Make a key; it is shown once, alone on stdout.
+
+    Scopes: inference (chat and embeddings), knowledge (the owner's collections, and questions to them), audit (the audit log, as
+    far as the owner's role goes), metrics (the state of the server), admin (the owner's keys and sessions); perception and
+    prediction are reserved and open nothing yet.
+
+    Example: pai key create --owner me@example.org --name laptop --scopes inference,knowledge
+    """
     password = (
         context.secret_file(Path(owner_password_file), "password").reveal().decode() if owner_password_file else None
     )
     value = call(context, "key.create", owner=owner, name=name, scopes=scopes, expires=expires, owner_password=password)
     show(context, value, value["key"])
+    if value["expires_at"] is None:
+        note("It never expires; revoke it when it is no longer needed: pai key revoke " + value["id"])
+    else:
+        note(f"It expires on {value['expires_at'][:10]} (--expires 90d or never for another time).")
 
 
 @key.command("list")
@@ -139,11 +156,14 @@ def key_create(
 def key_list(context: Context, json_: bool) -> None:
     """List keys."""
     value = call(context, "key.list")
-    lines = [
-        f"{k['id']}  {k['owner']}  {k['name']}  {','.join(k['scopes'])}  {'revoked' if k['revoked_at'] else ''}"
-        for k in value["keys"]
-    ]
-    show(context, value, "\n".join(lines))
+    lines = [f"{k['id']}  {k['owner']}  {k['name']}  {','.join(k['scopes'])}  {_life(k)}" for k in value["keys"]]
+    show(context, value, "\n".join(lines) or "no keys yet")
+
+
+def _life(one: dict[str, Any]) -> str:
+    if one["revoked_at"]:
+        return "revoked"
+    return f"expires {one['expires_at'][:10]}" if one["expires_at"] else "never expires"
 
 
 @key.command("revoke")
@@ -157,7 +177,7 @@ def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: A002
 
 @click.group()
 def keys() -> None:
-    """The root key of this installation. Example: pai keys status"""
+    """The one root key of the installation, which the passphrase opens. API keys: see `pai key`. Example: pai keys status"""
 
 
 @keys.command("status")

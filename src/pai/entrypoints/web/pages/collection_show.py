@@ -14,6 +14,9 @@ from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound
 
+BLANK = {"id": "", "name": "", "pages": "", "chunks": "", "size": 0, "created_at": None}
+"""A row for the browser to fill."""
+
 
 def add(router: APIRouter, services: Services) -> None:
     """Register ``/collections/{collection}``."""
@@ -30,6 +33,6 @@ def add(router: APIRouter, services: Services) -> None:
             await services.collections.documents(actor, found.id), key=lambda document: document.name.lower()
         )
         return page(
-            "collection", collection=found, documents=documents, may_add=found.owner_id == actor.id,
+            "collection", collection=found, documents=documents, may_add=found.owner_id == actor.id, blank=BLANK,
             **shell(request, actor),
         )  # fmt: skip

@@ -1,6 +1,7 @@
 // Ask: a question, a cited answer, and the passage that each citation rests on.
 import { Refused, send, stream } from "/static/send.js";
-import { make, setBlocks } from "/static/nodes.js";
+import { breakable, make, setBlocks } from "/static/nodes.js";
+import { countSeconds } from "/static/waiting.js";
 
 const page = document.querySelector("[data-ask]");
 const form = page.querySelector("[data-question]");
@@ -28,7 +29,7 @@ function cite(n) {
 }
 
 function listed(source) {
-  const where = make("span", "source-where", source.document, " ", make("small", "", `page ${source.page}`));
+  const where = make("span", "source-where", ...breakable(source.document), " ", make("small", "", `page ${source.page}`));
   const button = make("button", "source", make("span", "source-n", String(source.n)), where, make("span", "source-quote", `“${source.quote}”`));
   button.dataset.n = source.n;
   button.setAttribute("aria-expanded", "false");
@@ -45,7 +46,9 @@ async function open(n, from) {
   if (!source) return;
   opener = from;
   mark(n);
-  panel.querySelector("[data-passage-title]").textContent = source.document;
+  const title = panel.querySelector("[data-passage-title]");
+  title.replaceChildren(...breakable(source.document));
+  title.href = `/documents/${encodeURIComponent(source.document_id)}#page-${source.page}`;
   panel.querySelector("[data-passage-where]").textContent = `page ${source.page} · source ${n}`;
   panelText.replaceChildren(make("p", "near", "Opening the passage"));
   panel.hidden = false;
@@ -61,14 +64,22 @@ async function open(n, from) {
 
 function show(told) {
   const parts = [];
+  const turned = (from, to) => { if (from !== null && from !== to) parts.push(make("p", "page-break", `page ${to}`)); };
   if (told.heading) parts.push(make("p", "heading", told.heading));
-  if (told.previous) parts.push(make("p", "near", told.previous));
+  if (told.previous) {
+    if (told.previous_page !== told.page) parts.push(make("p", "page-break", `page ${told.previous_page}`));
+    parts.push(make("p", "near", told.previous));
+    turned(told.previous_page, told.page);
+  }
   const passage = make("p", "", told.before);
   const quoted = make("mark", "", told.quote);
   if (told.quote) passage.append(quoted);
   passage.append(told.after);
   parts.push(passage);
-  if (told.next) parts.push(make("p", "near", told.next));
+  if (told.next) {
+    turned(told.page, told.next_page);
+    parts.push(make("p", "near", told.next));
+  }
   panelText.replaceChildren(...parts);
   if (told.quote) quoted.scrollIntoView({ block: "center" });
 }
@@ -95,7 +106,7 @@ function reset(question) {
 function take(event) {
   if (event.type === "considered") {
     passages = event.passages;
-    $("working-text").textContent = passages ? "Found a passage; writing the answer" : "No passage fits well; making sure";
+    $("working-text").textContent = passages ? `Found ${passages} passage${passages === 1 ? "" : "s"}; writing the answer and checking it` : "No passage fits well; making sure";
   } else if (event.type === "blocks") {
     if (passages) setBlocks($("prose"), event.from, event.blocks, cite);
   } else if (event.type === "error") {
@@ -122,6 +133,7 @@ function finish(event) {
 async function ask(collection, question) {
   reset(question);
   busy(new AbortController());
+  const stopCounting = countSeconds($("seconds"));
   $("live").textContent = "Looking through your documents.";
   try {
     for await (const event of stream("/ask/questions", { collection, question }, running.signal)) take(event);
@@ -131,6 +143,7 @@ async function ask(collection, question) {
     banner.setAttribute("role", "alert");
     $("answer").append(banner);
   } finally {
+    stopCounting();
     busy(null);
   }
 }

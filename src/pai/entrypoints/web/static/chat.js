@@ -1,6 +1,7 @@
 // Chat: the answer comes as newline-delimited JSON with sanitised blocks; Stop aborts the request, which stops the model.
 import { Refused, stream } from "/static/send.js";
 import { make, setBlocks } from "/static/nodes.js";
+import { countSeconds } from "/static/waiting.js";
 
 const page = document.querySelector("[data-chat]");
 const turns = page.querySelector("[data-turns]");
@@ -46,7 +47,9 @@ function remember(id, title) {
 function working() {
   const dots = make("span", "dots", make("i"), make("i"), make("i"));
   dots.setAttribute("aria-hidden", "true");
-  return make("p", "working", dots, "Thinking");
+  const seconds = make("span", "seconds");
+  seconds.setAttribute("aria-hidden", "true");
+  return make("p", "working", dots, make("span", "", "Waiting for the model"), seconds);
 }
 
 async function read(text, article, prose, wait) {
@@ -54,6 +57,7 @@ async function read(text, article, prose, wait) {
   for await (const event of stream("/chat/messages", { conversation, text }, running.signal)) {
     const follow = nearEnd();
     if (event.type === "start") {
+      wait.children[1].textContent = "The model reads the conversation";
       model = event.model;
       chip.textContent = model;
       remember(event.conversation, event.title);
@@ -76,6 +80,7 @@ async function ask(text) {
   const prose = make("div", "prose");
   const wait = working();
   const article = turn("assistant", "Answer", prose, wait);
+  const stopCounting = countSeconds(wait.lastElementChild);
   busy(new AbortController());
   live.textContent = "The answer is being written.";
   toEnd();
@@ -94,6 +99,7 @@ async function ask(text) {
       live.textContent = "";
     }
   } finally {
+    stopCounting();
     wait.remove();
     busy(null);
     toEnd();

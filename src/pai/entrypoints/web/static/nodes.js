@@ -14,6 +14,14 @@ export function make(tag, className = "", ...children) {
   return element;
 }
 
+const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Return the pieces of a file name that may be broken where its parts meet, and not in the middle of a word. */
+export const breakable = (name) => name.split(/(?<=[_-])(?=[\p{L}\p{N}_])/u).flatMap((part, n) => (n ? [document.createElement("wbr"), part] : [part]));
+
+/** Return a moment as people write it where the browser is. */
+export const localTime = (moment) => format.format(moment);
+
 /** Return the DOM node of one tree. `cite(n)` makes the mark of citation n. */
 export function build(tree, cite) {
   if (typeof tree === "string") return document.createTextNode(tree);

@@ -1,6 +1,6 @@
 // What every page has: theme, forms that are sent by fetch, dialogs, copying, local times.
 import { send, Refused } from "/static/send.js";
-import { make } from "/static/nodes.js";
+import { localTime, make } from "/static/nodes.js";
 
 const root = document.documentElement;
 
@@ -23,11 +23,11 @@ export function notice(text) {
   notice.timer = setTimeout(() => { place.hidden = true; }, 6000);
 }
 
-function agreed(question) {
+function agreed(question, verb) {
   return new Promise((resolve) => {
     const dialog = make("dialog", "dialog");
     const no = make("button", "secondary", "Cancel");
-    const yes = make("button", "danger", "Yes, do it");
+    const yes = make("button", "danger", verb);
     const title = make("h2", "", question);
     title.id = "agree-title";
     dialog.setAttribute("aria-labelledby", title.id);
@@ -61,7 +61,8 @@ function follow(form, told) {
 }
 
 async function submit(form) {
-  if (form.dataset.confirm && !(await agreed(form.dataset.confirm))) return;
+  const verb = form.dataset.verb ?? form.querySelector("button").textContent.trim();
+  if (form.dataset.confirm && !(await agreed(form.dataset.confirm, verb))) return;
   const error = form.querySelector("[data-error]");
   const buttons = form.querySelectorAll("button");
   for (const button of buttons) button.disabled = true;
@@ -103,8 +104,7 @@ document.addEventListener("click", async (event) => {
 
 for (const dialog of document.querySelectorAll("dialog[data-reload]")) dialog.addEventListener("close", () => location.reload());
 
-const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time[datetime]")) {
   const moment = new Date(time.dateTime);
-  if (!Number.isNaN(moment.getTime())) time.textContent = format.format(moment);
+  if (!Number.isNaN(moment.getTime())) time.textContent = localTime(moment);
 }

@@ -1,9 +1,11 @@
 // Files into a collection: one request and one job per file, two at a time, each with its progress and, if refused, the reason.
 import { headers, leaveIfEnded, Refused, send } from "/static/send.js";
-import { make } from "/static/nodes.js";
+import { breakable, make } from "/static/nodes.js";
+import { showDocuments } from "/static/documents.js";
 
 const page = document.querySelector("[data-collection]");
 const drop = page.querySelector("[data-drop]");
+const title = page.querySelector("[data-uploads-title]");
 const collection = encodeURIComponent(page.dataset.collection);
 const AT_ONCE = 2;
 const counts = { accepted: 0, skipped: 0, refused: 0 };
@@ -11,7 +13,7 @@ const queue = [];
 let active = 0;
 
 function row(file) {
-  const item = make("li", "upload", make("span", "upload-name", file.name));
+  const item = make("li", "upload", make("span", "upload-name", ...breakable(file.name)));
   const state = make("span", "upload-state", "waiting");
   const bar = make("progress");
   bar.max = 1;
@@ -89,29 +91,27 @@ async function pump() {
     one(queue.shift()).finally(() => {
       active -= 1;
       if (!active && !queue.length) done();
-      else pump();
+      else {
+        showDocuments();
+        pump();
+      }
     });
   }
 }
 
-function done() {
+async function done() {
   const said = [`${counts.accepted} added`];
   if (counts.skipped) said.push(`${counts.skipped} already there`);
   if (counts.refused) said.push(`${counts.refused} refused`);
-  const summary = page.querySelector("[data-upload-summary]");
-  if (!counts.refused && !counts.skipped) {
-    location.reload();
-    return;
-  }
-  const link = make("a", "", "Show the documents");
-  link.href = location.pathname;
-  summary.replaceChildren(`${said.join(", ")}. `, link);
-  page.querySelector(".empty")?.remove();
+  title.textContent = "Done";
+  page.querySelector("[data-upload-summary]").textContent = `${said.join(", ")}.`;
+  await showDocuments();
 }
 
 function add(files) {
   if (!files.length) return;
   page.querySelector("[data-uploads]").hidden = false;
+  title.textContent = "Being added";
   for (const file of files) queue.push({ file, view: row(file) });
   pump();
 }

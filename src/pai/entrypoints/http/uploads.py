@@ -1,4 +1,4 @@
-"""Files of a multipart body (RFC 7578) as they arrive: piece by piece into the collection's encrypted originals.
+"""Files of a multipart body (RFC 7578) as they arrive: piece by piece into encrypted originals.
 
 Nothing is spooled: a piece is in memory until the thread that encrypts it asks for the next one, which holds the sender back.
 """
@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, overload
 
+from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from pai.core.knowledge.ingest import Upload
+from pai.entrypoints.http.streams import while_valid
 from pai.entrypoints.http.walls import BodyTooLarge
+from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, PaiError
 
 MAX_FILES: Final = 1000
@@ -62,10 +66,20 @@ class _Incoming:
 class ArrivingFiles(Sequence[Upload]):
     """The files of a body that is still coming in. Its length is how many have begun; iterating takes them in order.
 
-    Fields ``subject`` (repeated) and ``subject_column`` belong to the files after them, so they have to come first.
+    ``fields`` are the names of other fields that may come; ``values`` holds what came, by name. They belong to the files after them, so
+    they have to come first, unless they may be ``late``: then they are all there when the last file has ended. Of them, ``subject``
+    (repeated) and ``subject_column`` are told with each file.
     """
 
-    def __init__(self, content_type: str, body: AsyncIterator[bytes]) -> None:
+    def __init__(
+        self,
+        content_type: str,
+        body: AsyncIterator[bytes],
+        fields: Sequence[str] = ("subject", "subject_column"),
+        most: int = MAX_FILES,
+        *,
+        late: bool = False,
+    ) -> None:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise Invalid("the multipart body has no boundary", code="bad_multipart")
@@ -73,8 +87,10 @@ class ArrivingFiles(Sequence[Upload]):
         self._loop = asyncio.get_running_loop()
         self._uploads: list[Upload] = []
         self._incoming: list[_Incoming] = []
-        self._subjects: list[str] = []
-        self._column = ""
+        self.values: dict[str, list[str]] = {}
+        self._known = frozenset(fields)
+        self._most = most
+        self._late = late
         self._fields = 0
         self._events: list[tuple[str, Any]] = []
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
@@ -148,15 +164,16 @@ class ArrivingFiles(Sequence[Upload]):
             self._fields += 1
             if self._fields > MAX_FIELDS:
                 raise Invalid(f"the body has more than {MAX_FIELDS} fields", code="bad_multipart")
-            if self._uploads:
-                raise Invalid("fields have to come before the files", code="bad_multipart", hint="send subject first")
+            if self._uploads and not self._late:
+                raise Invalid("fields have to come before the files", code="bad_multipart", hint="send the file last")
             return
         if self._part.name != "file":
             raise Invalid("files have the field name 'file'", code="bad_multipart")
-        if len(self._uploads) >= MAX_FILES:
-            raise Invalid(f"a request takes at most {MAX_FILES} files", code="bad_count")
+        if len(self._uploads) >= self._most:
+            raise Invalid(f"a request takes at most {self._most} files", code="bad_count")
         incoming = _Incoming(self._loop)
-        upload = Upload(self._part.filename or "unnamed", incoming, tuple(self._subjects), self._column)
+        subjects, column = self.values.get("subject", ()), self.values.get("subject_column", ("",))[-1]
+        upload = Upload(self._part.filename or "unnamed", incoming, tuple(subjects), column)
         # Known before the file ahead of it ends: whoever takes the files sees that there is one more.
         self._uploads.append(upload)
         if self._incoming:
@@ -186,12 +203,9 @@ class ArrivingFiles(Sequence[Upload]):
     def _end(self) -> None:
         if self._part.filename is None:
             text = self._part.value.decode("utf-8", "replace")[:200]
-            if self._part.name == "subject":
-                self._subjects.append(text)
-            elif self._part.name == "subject_column":
-                self._column = text
-            else:
+            if self._part.name not in self._known:
                 raise Invalid(f"unknown field {self._part.name[:40]!r}", code="bad_multipart")
+            self.values.setdefault(self._part.name, []).append(text)
         self._part = _Part()
 
     def _callbacks(self) -> dict[str, Any]:
@@ -225,6 +239,33 @@ class ArrivingFiles(Sequence[Upload]):
     def _bound_header(self) -> None:
         if len(self._header[0]) + len(self._header[1]) > MAX_HEADER_BYTES or len(self._headers) > 16:
             raise Invalid("the headers of a part are too long", code="bad_multipart")
+
+
+@asynccontextmanager
+async def arriving_files(
+    request: Request,
+    actor: Actor,
+    fields: Sequence[str] = ("subject", "subject_column"),
+    most: int = MAX_FILES,
+    *,
+    late: bool = False,
+) -> AsyncIterator[ArrivingFiles]:
+    """Hold the files of a request's body while they come in, the first of which has begun. Raises Invalid for another kind of body."""
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
+    async with request.app.state.uploads:
+        arriving = while_valid(request, actor, request.stream())
+        files = ArrivingFiles(kind, arriving, fields, most, late=late)
+        feeding = asyncio.create_task(files.feed())
+        try:
+            await files.begun()
+            yield files
+        finally:
+            feeding.cancel()
+            files.fail(Invalid("the upload was given up", code="upload_cut_off"))
+            await asyncio.gather(feeding, return_exceptions=True)
+            await arriving.aclose()
 
 
 def _disposition(headers: dict[bytes, bytes]) -> dict[bytes, bytes]:

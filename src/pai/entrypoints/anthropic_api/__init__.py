@@ -1,0 +1,1 @@
+"""Anthropic's dialect under /v1/messages: pure translation."""

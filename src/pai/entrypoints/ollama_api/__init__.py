@@ -1,0 +1,1 @@
+"""Ollama's dialect under /api, the part of it that asks models: pure translation."""
