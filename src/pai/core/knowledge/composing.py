@@ -1,4 +1,4 @@
-"""Answers from evidence: a checked draft, a row as a sentence, a list with all its items, or what was not found; each
+"""Answers from evidence: a checked draft, a row, a list with all its items, or what was not found; each
 with the quotes that it rests on and no others."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pai.core.knowledge.evidence import Span, sufficient
 from pai.core.knowledge.grounding import own_words, support_of
 from pai.core.knowledge.question import Question, is_polar
 from pai.core.knowledge.reading import Document
-from pai.core.knowledge.tables import fitting, item_of, ordered, over, sentence_of
+from pai.core.knowledge.tables import fitting, item_of, ordered
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Answer, Source
 from pai.core.knowledge.wording import Order
@@ -23,10 +23,7 @@ CAUTION = "That does not mean that it is not there."
 NEAREST = 3
 MOST_ITEMS = 40
 NEAR = 0.35  # cosine from which on a passage is worth showing although it answers nothing
-EVEN, EVEN_ROWS = (
-    0.5,
-    0.3,
-)  # of the score: a list (a table to be put in order) this near to the best sentence goes before it
+EVEN = 0.5  # of the score: a list or table this near to the best sentence goes before it
 _REFUSAL = re.compile(
     r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not "
     r"(?:contain|provide|mention|state)|cannot|unable)\b",
@@ -73,9 +70,8 @@ def chosen(part: Part) -> Span | None:
     if not good:
         return None
     if part.asked.several or part.asked.order:
-        even = EVEN if part.asked.several else EVEN_ROWS
         for span in good:
-            if span.unit.group and span.score >= good[0].score - even:
+            if span.unit.group and span.score >= good[0].score - EVEN:
                 return span
     return good[0]
 
@@ -141,7 +137,7 @@ def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) ->
         # What was asked stands over the list, not in an item of it: then the list is the answer.
         return _list(span, fit, len(members), cited)
     if unit.shape is Shape.ROW:
-        return _cite(sentence_of(asked, unit), span, cited)
+        return _cite(item_of(unit), span, cited)
     if draft and not _REFUSAL.search(draft):
         support = support_of(draft, asked.text, [one for one in part.spans if one.anchored])
         if support is not None and support.unit.shape is Shape.SENTENCE:
@@ -163,10 +159,7 @@ def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited:
         since = f" from {today.isoformat()} on" if asked.order is Order.NEXT else ""
         mark = cited.mark(span.document, row, row.text)
         return f"{item_of(row)} {mark} (the {asked.order} of {len(rows)} rows by {column}{since})"
-    why = (
-        "No row has a date from today on." if over(asked, rows, today) else "Which row that is cannot be computed here."
-    )
-    return f"{why} {_list(span, rows, of, cited)}"
+    return f"Which row that is cannot be computed here. {_list(span, rows, of, cited)}"
 
 
 def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:

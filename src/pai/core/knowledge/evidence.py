@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted, dated, holds, measures, months_in
 from pai.core.knowledge.likeness import known_words, likeness
 from pai.core.knowledge.question import Question, is_kind, is_polar
-from pai.core.knowledge.reading import Document, anchored, named_in
+from pai.core.knowledge.reading import Document, anchored
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
-from pai.core.knowledge.wording import BOUND, COMPARED, LIGHT, PEOPLE, Order
+from pai.core.knowledge.wording import COMPARED, LIGHT, PEOPLE, Order
 from pai.core.knowledge.words import STOP, stem
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
@@ -64,8 +64,8 @@ class Span:
 
     @property
     def window(self) -> str:
-        """The unit between its neighbours, under its heading."""
-        near = " ".join([*self.unit.before[-1:], self.unit.text, self.unit.after]).strip()
+        """The unit after the sentence before it, under its heading."""
+        near = " ".join([*self.unit.before[-1:], self.unit.text])
         return f"{self.unit.section}: {near}" if self.unit.section else near
 
 
@@ -125,10 +125,7 @@ def _rough(asked: Question, unit: Unit, document: Document) -> float:
     words = _words(unit, document)
     told = [_by_rule(word, words, unit.shape) for word in asked.predicates]
     exact = sum(told) / len(told) if told else 0.0
-    kind = _of_kind(asked, unit)
-    about = anchored(asked, unit, document)
-    here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)
-    return 1.5 * exact + about + 0.3 * kind + 0.2 * here - 0.3 * (unit.shape is Shape.HEADER)
+    return 1.5 * exact + anchored(asked, unit, document)
 
 
 def _of_kind(asked: Question, unit: Unit) -> bool:
@@ -140,14 +137,13 @@ def _of_kind(asked: Question, unit: Unit) -> bool:
         return True
     text = f"{unit.section} {unit.text}"
     dates = asked.order not in {Order.LEAST, Order.MOST} and dated(unit.text)
-    return dates or bool(COMPARED.search(text) or BOUND.search(text))
+    return dates or bool(COMPARED.search(text))
 
 
 def _words(unit: Unit, document: Document) -> _Words:
-    lead = unit.before[-1] if unit.shape is Shape.ITEM and unit.before and unit.before[-1].endswith(":") else ""
     around = [word for text in unit.before[-2:] for word in known_words(text)]
     return _Words(
-        _plain([*known_words(document.full(unit.text)), *months_in(unit.text)]), _plain(known_words(f"{unit.section} {lead}")),
+        _plain([*known_words(document.full(unit.text)), *months_in(unit.text)]), _plain(known_words(unit.section)),
         _plain(around), _plain([*document.title_words, *known_words(unit.chunk.heading)]),
     )  # fmt: skip
 
@@ -192,24 +188,17 @@ def _span(
     near: Mapping[str, Mapping[str, float]],
 ) -> Span:
     supports = _supports(asked, unit, document, words, near)
-    here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)
     values = list(supports.values())
-    # Without a word to go by, a name in the unit itself has to do ("When does X come?"); a kind alone ("Which medicines ...") does not.
-    bare = 0.8 if here and not any(is_kind(word) for word in asked.predicates) else 0.0
     topics = [_by_rule(topic, words, unit.shape) for topic in asked.topics]
-    mean = sum(values) / len(values) if values else max(topics, default=bare)
+    mean = sum(values) / len(values) if values else max(topics, default=0.0)
     weakest = min(values, default=mean)
     focus = min((supports[word] for word in asked.focus if word in supports), default=1.0)
     if is_polar(asked.text) and weakest < STRICT:
         focus = 0.0
-    kind = _of_kind(asked, unit)
     about = anchored(asked, unit, document)
     topical = not topics or any(topics)
-    telling = [_best(word, words.own) for word in supports if not _best(word, words.title)]
-    own = sum(telling) / len(telling) if telling else 0.0
-    score = NEARNESS * nearness + about + 1.5 * mean + 0.3 * focus + 0.3 * kind + 0.2 * here + 0.3 * own
-    score += 0.15 * (asked.wanted is Wanted.TIME and dated(unit.text)) - 0.3 * (unit.shape is Shape.HEADER)
-    return Span(unit, document, nearness, about, kind, topical, mean, weakest, focus, score)
+    score = NEARNESS * nearness + about + 1.5 * mean
+    return Span(unit, document, nearness, about, _of_kind(asked, unit), topical, mean, weakest, focus, score)
 
 
 def _supports(

@@ -89,15 +89,10 @@ def glosses(word: str) -> list[str]:
     """Return the English words of a German word's meanings, first ones first; nothing for an English word."""
     parts = (word,) if word in _GERMAN_WORDS else compound(word)
     found: list[str] = []
-    for part in parts or _german_kin(word):
+    for part in parts:
         for number in sorted(_GERMAN_WORDS.get(part, ())):
             found += _LINES[number][0][:2]
     return list(dict.fromkeys(found))
-
-
-@lru_cache(maxsize=4096)
-def _german_kin(word: str) -> tuple[str, ...]:
-    return tuple(known for known in _GERMAN_WORDS if _family(stem(word), stem(known)))[:1]
 
 
 def alternatives(word: str) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted
-from pai.core.knowledge.likeness import compound, glosses, meanings
+from pai.core.knowledge.likeness import compound, meanings
 from pai.core.knowledge.wording import (
     AND,
     ASKS,
@@ -17,7 +17,6 @@ from pai.core.knowledge.wording import (
     FOCUS,
     GERMAN,
     HAS_TO,
-    IMPERATIVES,
     KINDS,
     LIGHT,
     NUMBER,
@@ -88,7 +87,7 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
         measure,
         several and wanted in {Wanted.ANYTHING, Wanted.PERSON},
         next((order for order, pattern in ORDERS if re.search(pattern, plain, re.IGNORECASE)), None),
-        meant=_meant(text, predicates) if german else text,
+        meant=text,
         called=tuple(word for word in content_list(plain) if stem(word) in stems),
     )
 
@@ -163,8 +162,6 @@ def _kind(plain: str, predicates: tuple[str, ...], asked: Sequence[str]) -> tupl
     for kind, pattern in ((Wanted.TIME, TIME), (Wanted.PERSON, PERSON), (Wanted.REASON, REASON)):
         if pattern.search(plain):
             return kind, ""
-    if {"cost", "costs", "kostet"} & set(predicates) and re.search(r"\b(?:what|was)\b", plain, re.IGNORECASE):
-        return Wanted.NUMBER, "price"
     if any(stem(word) in QUANTITIES for word in asked):
         return Wanted.NUMBER, next((MEASURE_OF[stem(word)] for word in asked if stem(word) in MEASURE_OF), "")
     return Wanted.ANYTHING, ""
@@ -239,9 +236,4 @@ def _is_pair(words: list[tuple[str, int, int]], n: int) -> bool:
     if n + 1 >= len(words) or words[n + 1][1] - words[n][2] > 2:
         return False
     both = words[n][0], words[n + 1][0]
-    return all(word[0].isupper() and word.lower() not in STOP | GERMAN_STOP | TITLES | IMPERATIVES for word in both)
-
-
-def _meant(text: str, predicates: tuple[str, ...]) -> str:
-    english = [gloss for word in predicates for gloss in glosses(word)[:2]]
-    return f"{text} {' '.join(english)}".strip()
+    return all(word[0].isupper() and word.lower() not in STOP | GERMAN_STOP | TITLES for word in both)

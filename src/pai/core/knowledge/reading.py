@@ -146,9 +146,7 @@ def named_in(name: Name, text: str) -> bool:
     held = [part for part in name if part in words]
     if len(held) == len(name):
         return True
-    if name[-1] in held:
-        return not _other_first_name(name, text)
-    return len(name) > 2 and len(held) * 2 >= len(name)
+    return name[-1] in held and not _other_first_name(name, text)
 
 
 def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bool:
@@ -162,10 +160,7 @@ def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bo
         return False
     if unit.shape is Shape.HEADER:
         return bool(document.subject) and named_in(name, document.subject)
-    if document.subject:
-        near = " ".join(unit.before[-1:])
-        return named_in(name, document.subject) or named_in(name, near) or named_in(name, document.title)
-    return named_in(name, " ".join(unit.before)) or named_in(name, document.opening)
+    return named_in(name, document.subject or document.opening)
 
 
 def _about_another(unit: Unit, document: Document) -> bool:

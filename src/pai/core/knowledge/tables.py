@@ -1,4 +1,4 @@
-"""Table rows as sentences, and what can be computed over the rows of one table without guessing."""
+"""Table rows and items as lines, and what can be computed over the rows of one table without guessing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import datetime as dt
 import re
 from collections.abc import Callable, Sequence
 
-from pai.core.knowledge.kinds import Wanted, holds, months_in
+from pai.core.knowledge.kinds import months_in
 from pai.core.knowledge.likeness import known_words, likeness
-from pai.core.knowledge.question import Question, is_kind
+from pai.core.knowledge.question import Question
 from pai.core.knowledge.reading import named_in
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.wording import Order
 from pai.core.knowledge.words import STOP
 
-Cells = Sequence[tuple[str, str]]
 _ISO = re.compile(r"^(\d{4})-(\d\d)-(\d\d)")
 _DOTTED = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})\b")
 _LONG = re.compile(r"^(?:[A-Za-z]+,? )?(\d{1,2})(?:st|nd|rd|th|\.)? ([A-Za-zä]+),? (\d{4})\b")
@@ -27,23 +26,6 @@ _MONTHS = {
     for number, name in enumerate(names.split(), 1)
 }
 _AMOUNT = re.compile(r"^(?:[€$£]|EUR|USD|CHF|GBP)?\s?(-?\d[\d ,.']*)\s*\D{0,12}$")
-_MANNER = re.compile(r"\bhow (?:do|did|does|is|was|are|were|can|must|should)\b", re.IGNORECASE)
-_PRICES = ("price", "cost")
-_KINDS = {
-    Wanted.TIME: ("date", "time", "day", "until", "due"),
-    Wanted.PERSON: ("name", "who", "with", "person", "contact", "manager", "doctor", "employee"),
-    Wanted.REASON: ("reason", "why", "purpose", "cause"),
-}
-
-
-def sentence_of(asked: Question, unit: Unit) -> str:
-    """Return a row as a sentence: what it is about, then the cells that were asked for, in the words of the row."""
-    cells = [(column, value) for column, value in unit.cells if value]
-    key = _key(asked, cells)
-    wanted = [n for n in _wanted(asked, cells) if n not in key] or [n for n in range(len(cells)) if n not in key]
-    told = [_is(*cells[n]) for n in wanted]
-    joined = " and ".join([", ".join(told[:-1]), told[-1]]) if len(told) > 1 else "".join(told)
-    return f"For {', '.join(cells[n][1] for n in key)}, {joined}."
 
 
 def item_of(unit: Unit) -> str:
@@ -80,19 +62,13 @@ def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[U
     columns = [
         name for name, _ in rows[0].cells if all(read(dict(row.cells).get(name, "")) is not None for row in rows)
     ]
-    columns = _chosen(asked, columns, numeric=numeric)
+    columns = _chosen(asked, columns)
     found = {name: _first(asked.order, rows, name, read, today) for name in columns}
     winners = set(found.values())
     if len(winners) != 1 or None in winners:
         return None
     winner = next(one for one in winners if one is not None)
     return winner, " and ".join(columns)
-
-
-def over(asked: Question, rows: Sequence[Unit], today: dt.date) -> bool:
-    """Return whether the next row is asked for and every row's dates lie in the past."""
-    days = [[day for _, value in row.cells if (day := date(value))] for row in rows]
-    return asked.order is Order.NEXT and all(days) and all(day < today for found in days for day in found)
 
 
 def date(text: str) -> dt.date | None:
@@ -138,12 +114,8 @@ def _first(
     return rows[winners[0]] if len(winners) == 1 else None
 
 
-def _chosen(asked: Question, columns: Sequence[str], *, numeric: bool) -> list[str]:
-    words = [
-        *asked.predicates,
-        *(_PRICES if numeric and re.search(r"expensive|cheap|dear|teuer|billig|günstig", asked.text) else ()),
-    ]
-    called = [name for name in columns if any(_says(word, [name]) for word in words)]
+def _chosen(asked: Question, columns: Sequence[str]) -> list[str]:
+    called = [name for name in columns if any(_says(word, [name]) for word in asked.predicates)]
     return called or list(columns)
 
 
@@ -151,46 +123,9 @@ def _ordinal(day: dt.date | None) -> float | None:
     return float(day.toordinal()) if day else None
 
 
-def _key(asked: Question, cells: Cells) -> list[int]:
-    held = [
-        n
-        for n, (_, value) in enumerate(cells)
-        if any(named_in(name, value) for name in asked.names)
-        or any(_says(word, [value]) for word in asked.predicates if not is_kind(word))
-    ]
-    return held[:2] or [0]
-
-
-def _wanted(asked: Question, cells: Cells) -> list[int]:
-    if _MANNER.search(asked.text):
-        return []
-    by_name = [n for n, (column, _) in enumerate(cells) if any(_says(word, [column]) for word in asked.predicates)]
-    kinds = _KINDS.get(asked.wanted, ())
-    by_kind = [n for n, (column, _) in enumerate(cells) if any(_says(word, [column], function=True) for word in kinds)]
-    if asked.wanted is Wanted.NUMBER:
-        figures = [n for n, (_, value) in enumerate(cells) if amount(value) is not None]
-        measure = asked.measure or "price"
-        measured = [n for n in figures if holds(Wanted.NUMBER, measure, frozenset(), ": ".join(cells[n]))]
-        named = [n for n in by_name if n in figures]
-        return named or measured or by_name or figures
-    if asked.wanted is Wanted.ANYTHING:
-        return by_name
-    return sorted({*by_kind, *(n for n in by_name if not is_kind(cells[n][0].lower()))})
-
-
 def _values(unit: Unit) -> list[str]:
     return [*([value for _, value in unit.cells] or [unit.text]), *months_in(unit.text)]
 
 
-def _says(word: str, texts: Sequence[str], *, function: bool = False) -> bool:
-    return any(
-        likeness(word, other) > 0 for text in texts for other in known_words(text) if function or other not in STOP
-    )
-
-
-def _is(column: str, value: str) -> str:
-    if not column:
-        return value
-    if column.split()[0].lower() in STOP or re.search(r"(?:ed|ght|ing|[^s]s)$", column):
-        return f"“{column}” is {value}"
-    return f"the {column[0].lower() + column[1:] if column[1:2].islower() else column} is {value}"
+def _says(word: str, texts: Sequence[str]) -> bool:
+    return any(likeness(word, other) > 0 for text in texts for other in known_words(text) if other not in STOP)

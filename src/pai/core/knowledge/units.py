@@ -21,10 +21,6 @@ _HEADER = re.compile(
     r"^(?:(?:re|ref|subject|to|from|date|cc|betreff|betr|an|von|datum)\s*[:.]|(?:dear|sehr geehrte[rs]?|hello|hi|liebe[rs]?)\s)",
     re.IGNORECASE,
 )
-_CLOSING = re.compile(
-    r"^(?:with (?:kind|best)|kind regards|best regards|yours|sincerely|mit freundlichen|viele grüße|freundliche grüße|dear |sehr geehrte)",
-    re.IGNORECASE,
-)
 _SUBJECT = re.compile(
     r"^(?:re|ref|subject|betreff|betr|patient(?:in)?(?: name)?|name|client|customer|employee|mandant|kunde|insured|tenant)\s*:",
     re.IGNORECASE,
@@ -44,7 +40,7 @@ class Shape(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Unit:
     """``text`` stands word for word in ``chunk``. ``group`` counts lists and tables of the document from 1; 0 is none.
-    ``before`` are the sentences before it in its section, ``after`` is the next one."""
+    ``before`` are the sentences before it in its section."""
 
     chunk: Chunk
     text: str
@@ -52,7 +48,6 @@ class Unit:
     section: str
     group: int = 0
     before: tuple[str, ...] = ()
-    after: str = ""
 
     @property
     def cells(self) -> tuple[tuple[str, str], ...]:
@@ -81,10 +76,10 @@ def read(chunks: Sequence[Chunk]) -> list[Unit]:
         for n, line in enumerate(lines):
             if n == 0 and line == place.last:
                 continue  # the overlap of two passages
-            found += _line(line, chunk, place, followed=n + 1 < len(lines))
+            found += _line(line, chunk, place)
         place.last = (sentences(lines[-1]) or [""])[-1]
         place.ordinal = chunk.ordinal
-    return _with_next(found)
+    return found
 
 
 def subject_lines(chunks: Sequence[Chunk]) -> list[str]:
@@ -108,19 +103,18 @@ def _enter(place: _Place, chunk: Chunk) -> None:
         place.section, place.said, place.kind, place.last = chunk.heading.split(" > ")[-1], (), (), ""
 
 
-def _line(line: str, chunk: Chunk, place: _Place, *, followed: bool) -> Iterator[Unit]:
+def _line(line: str, chunk: Chunk, place: _Place) -> Iterator[Unit]:
     bullet = _BULLETS.match(line)
     if bullet:
         yield from _grouped(line[bullet.end() :], Shape.ITEM, ("item",), chunk, place)
     elif is_row(line):
         columns = tuple(cell.partition(": ")[0] for cell in _CELL.split(line))
         yield from _grouped(line, Shape.ROW, columns, chunk, place)
-    elif (_HEADER.match(line) or _CLOSING.match(line)) and len(sentences(line)) == 1:
+    elif _HEADER.match(line) and len(sentences(line)) == 1:
         yield Unit(chunk, line, Shape.HEADER, place.section)
     elif is_heading(line):
         yield Unit(chunk, line, Shape.HEADER, place.section)
-        if followed or not _CLOSING.match(line):
-            place.section, place.said, place.kind = line, (), ()
+        place.section, place.said, place.kind = line, (), ()
     else:
         place.kind = ()
         for text in sentences(line):
@@ -135,16 +129,3 @@ def _grouped(text: str, shape: Shape, kind: tuple[str, ...], chunk: Chunk, place
         place.group += 1
     place.kind = tuple(dict.fromkeys((*place.kind, *kind)))
     yield Unit(chunk, text, shape, place.section, place.group, before=place.said[-1:])
-
-
-def _with_next(units: list[Unit]) -> list[Unit]:
-    return (
-        [
-            Unit(one.chunk, one.text, one.shape, one.section, one.group, one.before, after.text)
-            if one.shape is after.shape is Shape.SENTENCE and one.section == after.section
-            else one
-            for one, after in zip(units, [*units[1:], units[-1]], strict=True)
-        ]
-        if units
-        else []
-    )

@@ -119,7 +119,3 @@ HAS_TO = re.compile(
     re.IGNORECASE,
 )
 COMPARED = re.compile("|".join(pattern for _, pattern in ORDERS) + r"|\bexpensive\b", re.IGNORECASE)
-BOUND = re.compile(r"\b(?:maximum|minimum|at most|at least|up to|no more than|höchstens|mindestens)\b", re.IGNORECASE)
-
-
-IMPERATIVES = word_set("list name show tell give enumerate which what nenne liste")

@@ -111,9 +111,9 @@ async def test_months_are_read_out_of_dates() -> None:
     assert "1 of 2" in (await answer("Who is on leave in August?", rows)).text
 
 
-async def test_a_row_is_told_as_a_sentence() -> None:
+async def test_a_row_is_told_whole() -> None:
     told = await answer("What dose of ramipril does Ms Okafor take?")
-    assert told.text == "For Ramipril, the dose is 5 mg. [1]"
+    assert told.text == "Ramipril (Dose: 5 mg) [1]"
     assert [source.quote for source in told.sources] == ["Medicine: Ramipril; Dose: 5 mg"]
 
 

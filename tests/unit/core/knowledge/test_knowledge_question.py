@@ -126,5 +126,4 @@ def test_german_is_read_with_its_compounds() -> None:
     assert "vaccine" in glosses("impfdosen")
     asked = understand("Wie viele Impfdosen wurden entsorgt?")
     assert asked.predicates == ("impf", "dosen", "entsorgt")
-    assert "vaccine" in asked.meant
     assert content_words("Impfdosen") == {"impfdosen"}

@@ -43,7 +43,6 @@ def shape_of(text: str) -> Shape:
         ("Date:", Shape.HEADER),
         ("Dear", Shape.HEADER),
         ("1 Quay", Shape.HEADER),
-        ("With kind", Shape.HEADER),
         ("Dr. Ruth", Shape.HEADER),
         ("He has", Shape.SENTENCE),
         ("Medicine: F", Shape.ROW),
