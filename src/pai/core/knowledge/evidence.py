@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted, dated, holds, measures, months_in
 from pai.core.knowledge.likeness import known_words, likeness
-from pai.core.knowledge.question import Question, is_kind, is_polar
+from pai.core.knowledge.question import Question, is_kind
 from pai.core.knowledge.reading import Document, anchored
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
@@ -26,25 +26,20 @@ UNITS = 48  # embedded per question, at about 3 ms each
 WEIGHED = 12  # units whose words are compared by meaning
 WORDS = 160
 MINIMUM_SUPPORT = 0.6
-MINIMUM_FOCUS = 0.63
 MINIMUM_WORD = 0.63  # single words: "lease" and "contract" have 0.62
 ALIKE, MINIMUM_WORD_ALIKE = 0.58, 0.3  # from this cosine of question and unit on, a stray word may be missing
 NEARNESS = 1.5  # of the score
-STRICT = 0.7  # where yes or no is asked, each word counts
 EXACT = 0.9
-ABOVE, AROUND = (
-    0.95,
-    0.75,
-)  # a word of the heading, of the sentences before or the title, against one of the unit itself
+ABOVE, AROUND = 0.95, 0.75  # a word of the heading, of the sentences before, against one of the unit itself
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
     """A unit that may hold the answer.
 
-    ``support`` is the mean over the wanted words (0 to 1), ``weakest`` the least of them, ``focus`` the least of those that name
-    the thing wanted. ``anchored`` says that it is about whom the question names, ``of_kind`` that it holds what is wanted,
-    ``topical`` that it is about what the question before was about. ``score`` orders."""
+    ``support`` is the mean over the wanted words (0 to 1), ``weakest`` the least of them. ``anchored`` says that it is about whom the
+    question names, ``of_kind`` that it holds what is wanted, ``topical`` that it is about what the question before was about. ``score``
+    orders."""
 
     unit: Unit
     document: Document
@@ -54,7 +49,6 @@ class Span:
     topical: bool
     support: float
     weakest: float
-    focus: float
     score: float
 
     @property
@@ -104,7 +98,7 @@ def sufficient(span: Span) -> bool:
     if span.unit.shape is Shape.HEADER:
         return span.weakest >= EXACT and span.support > 0 and span.text not in span.document.headings
     least = MINIMUM_WORD_ALIKE if span.similarity >= ALIKE else MINIMUM_WORD
-    return span.support >= MINIMUM_SUPPORT and span.focus >= MINIMUM_FOCUS and span.weakest >= least
+    return span.support >= MINIMUM_SUPPORT and span.weakest >= least
 
 
 def _candidates(
@@ -187,31 +181,26 @@ def _span(
     nearness: float,
     near: Mapping[str, Mapping[str, float]],
 ) -> Span:
-    supports = _supports(asked, unit, document, words, near)
+    supports = _supports(asked, unit, words, near)
     values = list(supports.values())
     topics = [_by_rule(topic, words, unit.shape) for topic in asked.topics]
     mean = sum(values) / len(values) if values else max(topics, default=0.0)
     weakest = min(values, default=mean)
-    focus = min((supports[word] for word in asked.focus if word in supports), default=1.0)
-    if is_polar(asked.text) and weakest < STRICT:
-        focus = 0.0
     about = anchored(asked, unit, document)
     topical = not topics or any(topics)
     score = NEARNESS * nearness + about + 1.5 * mean
-    return Span(unit, document, nearness, about, _of_kind(asked, unit), topical, mean, weakest, focus, score)
+    return Span(unit, document, nearness, about, _of_kind(asked, unit), topical, mean, weakest, score)
 
 
-def _supports(
-    asked: Question, unit: Unit, document: Document, words: _Words, near: Mapping[str, Mapping[str, float]]
-) -> dict[str, float]:
+def _supports(asked: Question, unit: Unit, words: _Words, near: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     found: dict[str, float] = {}
     units = measures(unit.text)
     for word in asked.predicates:
         value = _by_rule(word, words, unit.shape)
         if MEASURE_OF.get(stem(word)) in units:
             value = max(value, EXACT)
-        if stem(word) in PEOPLE:
-            value = max(value, _people(word, asked, unit, document))
+        if stem(word) in PEOPLE and asked.wanted is Wanted.PERSON and _of_kind(asked, unit):
+            value = max(value, EXACT)  # people are told by their names
         if value == 0.0 and ((is_kind(word) and not asked.several) or stem(word) in LIGHT):
             continue
         if unit.shape is not Shape.HEADER:
@@ -219,13 +208,6 @@ def _supports(
             value = max(value, *(told.get(other, 0.0) for other in (*words.own, *words.above)), 0.0)
         found[word] = value
     return found
-
-
-def _people(word: str, asked: Question, unit: Unit, document: Document) -> float:
-    """People are told by their names, and who is meant need not be said again in every sentence."""
-    if asked.wanted is Wanted.PERSON and holds(Wanted.PERSON, "", asked.name_stems, unit.text):
-        return EXACT
-    return MINIMUM_WORD if stem(word) in document.words else 0.0
 
 
 def _shown(unit: Unit) -> str:

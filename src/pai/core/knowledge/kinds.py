@@ -71,7 +71,7 @@ _CARDINALS = re.compile(
 )
 _FREQUENCIES = re.compile(r"\b(?:once|twice|half|every|each|daily|weekly|monthly|yearly|quarterly)\b", re.IGNORECASE)
 _REASONS = re.compile(
-    r"\b(?:because|due to|owing to|reasons?|causes?d?|since|so that|in order to|after|as|for|from|of|to|with|was not|weil|wegen|grund|"
+    r"\b(?:because|due to|owing to|reasons?|causes?d?|since|so that|in order to|after|as|for|from|with|weil|wegen|grund|"
     r"ursache|denn|damit|zweck|indication|purpose)\b",
     re.IGNORECASE,
 )

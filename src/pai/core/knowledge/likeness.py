@@ -66,14 +66,9 @@ def likeness(one: str, other: str) -> float:
     a, b = stem(one), stem(other)
     if a == b:
         return SAME
-    if _family(a, b) or b in _first_glosses(one):
+    if _family(a, b):
         return FAMILY
     return MEANING if meanings(one) & meanings(other) else 0.0
-
-
-@lru_cache(maxsize=4096)
-def _first_glosses(word: str) -> frozenset[str]:
-    return frozenset(stem(gloss) for gloss in glosses(word)[:1])
 
 
 def _family(a: str, b: str) -> bool:
@@ -83,16 +78,6 @@ def _family(a: str, b: str) -> bool:
             break
         shared += 1
     return shared >= _ROOT and {a[shared:], b[shared:]} - {""} <= _ENDINGS
-
-
-def glosses(word: str) -> list[str]:
-    """Return the English words of a German word's meanings, first ones first; nothing for an English word."""
-    parts = (word,) if word in _GERMAN_WORDS else compound(word)
-    found: list[str] = []
-    for part in parts:
-        for number in sorted(_GERMAN_WORDS.get(part, ())):
-            found += _LINES[number][0][:2]
-    return list(dict.fromkeys(found))
 
 
 def alternatives(word: str) -> list[str]:

@@ -41,15 +41,13 @@ Name = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked; ``focus`` are those of them that
-    name the thing wanted itself ("Which blood group does ...": blood, group), and sentences have to speak of it.
+    """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked.
     ``several`` says that a list may be meant. ``topics`` are the words of the question before, when this one only points at
     it. ``meant`` is what is embedded, ``called`` the words of the names as asked."""
 
     text: str
     names: tuple[Name, ...]
     predicates: tuple[str, ...]
-    focus: frozenset[str]
     wanted: Wanted
     measure: str = ""
     several: bool = False
@@ -75,14 +73,12 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
     duties = not predicates and bool(HAS_TO.search(plain))
     if duties:
         predicates = ("task",)
-    asked = _asked(plain)
-    wanted, measure = _kind(plain, predicates, content_list(asked))
+    wanted, measure = _kind(plain, predicates, content_list(_asked(plain)))
     several = duties or bool(SEVERAL.search(plain))
     return Question(
         text,
         named,
         predicates,
-        frozenset(word for word in _content(asked, german) if word in predicates and stem(word) not in KINDS | LIGHT),
         wanted,
         measure,
         several and wanted in {Wanted.ANYTHING, Wanted.PERSON},
@@ -182,9 +178,7 @@ def _asked(plain: str) -> str:
     phrase = FOCUS.search(plain)
     if phrase and not VERB.search(plain) and phrase.group().lower().startswith("what"):
         return ""  # "What brings on ...": a verb follows, not the thing wanted
-    if phrase:
-        return phrase.group(1) or phrase.group(2) or ""
-    return plain if is_polar(plain) else ""
+    return (phrase.group(1) or phrase.group(2) or "") if phrase else ""
 
 
 def _content(text: str, german: bool) -> list[str]:

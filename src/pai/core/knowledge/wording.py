@@ -89,7 +89,7 @@ _KIND_WORDS = """city country date day dosage dose drug hour kind medicine medic
  temperature weight date reason doctor people item medikament medikamente name datum grund"""
 KINDS = _stems(_KIND_WORDS)
 QUANTITIES = _stems(
-    "age amount cost distance dosage dose fee height length load percentage price rate size speed sum temperature weight"
+    "age amount cost distance dosage dose fee height length load number percentage price rate size speed sum temperature weight"
 )
 # Verbs that say hardly anything: a name and a date are enough for "When does X come?".
 LIGHT = _stems(
