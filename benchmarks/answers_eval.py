@@ -119,6 +119,7 @@ def _accepted(expected: dict[str, Any], text: str) -> bool:
 def summary(outcomes: list[Outcome], refusals: list[Outcome]) -> dict[str, Any]:
     return {
         "right": sum(o.right for o in outcomes), "answerable": len(outcomes),
+        "wrong": sum(not o.right and not o.answer.abstained for o in outcomes),
         "wrongly_refused": sum(o.answer.abstained for o in outcomes),
         "wrongly_refused_but_nearest": sum(o.answer.abstained and o.near for o in outcomes),
         "source_named": sum(o.source_right for o in outcomes),
