@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 240
 MODELS ?= $(or $(PAI_MODELS),starter)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check docs bench lock uninstall
+.PHONY: start test check docs bench soak lock uninstall
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +16,7 @@ help:
 	@echo "make check      quick and read-only: format, lint, types, import contracts, reference, fast tests"
 	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
+	@echo "make soak       fuzzes the readers of model files, on from where it stopped (SECONDS=240)"
 	@echo "make lock       resolve the lock files anew"
 	@echo "make uninstall  remove what make start installed; asks before touching PAI_HOME"
 
@@ -68,6 +70,9 @@ bench: $(VENV)/test.stamp
 	@for one in size_and_start ingest_speed chat_speed; do echo "== $$one"; PYTHONPATH=tests $(BIN)/python benchmarks/$$one.py || exit 1; done
 	@echo "== answers"; $(BIN)/python benchmarks/answers_eval.py --embedding .cache/models/all-minilm-l6-v2 \
 	  --chat .cache/models/qwen2.5-coder-1.5b-instruct/model.gguf --sets tuning,held_out,fresh,final --out benchmarks/results/answers.json | tail -40
+
+soak: $(VENV)/test.stamp
+	@$(BIN)/python tests/fuzz/model_formats.py --seconds $(SECONDS) --state .cache/fuzz
 
 lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py

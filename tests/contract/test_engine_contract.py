@@ -15,6 +15,7 @@ import pytest
 import engine_models
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.workers.launcher import LocalLauncher
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.values import Model
 from pai.core.ports.engine import Capability, ChatDelta, ChatMessage, ChatRequest, Engine
@@ -39,7 +40,7 @@ async def registry_for(model: Model, folder: Path) -> AsyncIterator[tuple[Engine
     async def find(name: str) -> Model | None:
         return model if name in {model.name, *model.aliases} else None
 
-    registry = EngineRegistry(launcher, folder / "models", find, lambda _: None, OPTIONS)
+    registry = EngineRegistry(launcher, folder / "models", find, lambda _: None, ModelCheck(launcher), OPTIONS)
     try:
         yield registry, launcher
     finally:

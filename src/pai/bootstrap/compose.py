@@ -17,6 +17,7 @@ from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
 from pai.adapters.system.home import FreeSpace, Home
 from pai.adapters.workers.launcher import Launcher
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.core.conversations.chats import Conversations
 from pai.core.identity.accounts import Accounts
@@ -82,7 +83,8 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
         "parallel": settings.models.parallel,
         "threads": settings.models.threads,
     }
-    return EngineRegistry(launcher, base.home.models, find, ModelSigner(base.keystore).verify, options)
+    verify = ModelSigner(base.keystore).verify
+    return EngineRegistry(launcher, base.home.models, find, verify, ModelCheck(launcher), options)
 
 
 def services_for(

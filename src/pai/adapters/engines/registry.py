@@ -16,7 +16,7 @@ from pai.adapters.engines.llama_cpp import LlamaEngine
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.core.models.values import Model
 from pai.core.ports.engine import Capabilities, Capability
-from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
+from pai.foundation.errors import Corrupt, Invalid, NotFound, Unavailable, Unsupported
 from pai.foundation.refs import ModelRef
 
 _POLL_SECONDS: Final = 0.02
@@ -26,6 +26,10 @@ _LONGEST_PAUSE: Final = 30.0
 _EMBEDDING_THREADS: Final = 2
 _POOL_FACTOR: Final = 2  # context shared by all requests of a model, as a multiple of one request's
 _KINDS: Final = {"llama.cpp": "llama", "onnxruntime": "onnx-embedding", "echo": "echo"}
+_FORMATS: Final = {
+    "llama.cpp": "gguf",
+    "onnxruntime": "onnx",
+}  # what an engine's loader is given, whatever the model is said to be
 
 
 class Worker(Protocol):
@@ -46,6 +50,14 @@ class WorkerLauncher(Protocol):
     async def stop(self, worker_id: str) -> None: ...
 
 
+class HeaderCheck(Protocol):
+    """Validates the header of a model file behind walls."""
+
+    def prepare(self) -> None: ...
+    async def check(self, format: str, files: Mapping[str, int]) -> object: ...  # noqa: A002
+    async def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Place:
     """One model's place: its engine when loaded, and how often in a row its worker failed."""
@@ -63,7 +75,8 @@ class EngineRegistry:
     """Implements ``core.ports.engine.Engines``.
 
     ``find`` looks a model up by name or alias. ``verify`` raises unless the model's manifest is signed by this
-    installation. ``options``: ``context_length``, ``parallel``, ``threads``. ``load_seconds`` bounds one load.
+    installation. ``check`` reads headers before an engine's own loader does. ``options``: ``context_length``,
+    ``parallel``, ``threads``. ``load_seconds`` bounds one load.
     """
 
     def __init__(
@@ -72,6 +85,7 @@ class EngineRegistry:
         folder: Path,
         find: Callable[[str], Awaitable[Model | None]],
         verify: Callable[[Model], None],
+        check: HeaderCheck,
         options: Mapping[str, int],
         *,
         load_seconds: float = 180.0,
@@ -80,6 +94,8 @@ class EngineRegistry:
         self._folder = folder
         self._find = find
         self._verify = verify
+        self._check = check
+        self._checked: set[tuple[str, tuple[str, ...]]] = set()  # format and hashes of headers found good before
         self._options = dict(options)
         self._load_seconds = load_seconds
         self._places: dict[str, _Place] = {}
@@ -122,6 +138,7 @@ class EngineRegistry:
         for place in self._places.values():
             async with place.lock:
                 await self._unload(place)
+        await self._check.close()
 
     async def _unload(self, place: _Place) -> None:
         worker, place.engine, place.worker = place.worker, None, None
@@ -160,14 +177,8 @@ class EngineRegistry:
             # ``append`` in a loop: what was opened before a failure is closed below.
             for file in model.files:
                 fds.append(_open(self._folder, model.name, file.path))  # noqa: PERF401
-            for fd, file in zip(fds, model.files, strict=True):
-                # The worker gets the very descriptors hashed here, not names that could come to mean other files.
-                if await asyncio.to_thread(_sha256, fd) != file.sha256:
-                    raise Corrupt(
-                        f"{file.path} of {model.name} is not the file that was signed",
-                        code="model_changed",
-                        hint="import the model again with `pai init`",
-                    )
+            await self._examine(model, fds)
+            # The worker gets the very descriptors examined, not names that could come to mean other files.
             worker = await self._launcher.start(kind, _ordered(model, fds), self._options_of(kind, model))
         finally:
             for fd in fds:
@@ -179,6 +190,32 @@ class EngineRegistry:
             await self._launcher.stop(worker.id)
             raise
         return worker, engine
+
+    async def _examine(self, model: Model, fds: Sequence[int]) -> None:
+        """Compare the hashes, then have the header read behind walls; once per process for the same bytes.
+
+        Raises Corrupt. The process that reads starts while this one hashes.
+        """
+        made_for = _FORMATS.get(model.engine)
+        key = (made_for or "", tuple(file.sha256 for file in model.files))
+        due = made_for is not None and key not in self._checked
+        if due:
+            self._check.prepare()
+        for fd, file in zip(fds, model.files, strict=True):
+            if await asyncio.to_thread(_sha256, fd) != file.sha256:
+                await self._check.close()
+                raise Corrupt(
+                    f"{file.path} of {model.name} is not the file that was signed",
+                    code="model_changed",
+                    hint="import the model again with `pai init`",
+                )
+        if not due:
+            return
+        try:
+            await self._check.check(key[0], {file.path: fd for file, fd in zip(model.files, fds, strict=True)})
+        except Invalid as error:
+            raise Corrupt(f"{model.name} is not loaded: {error.message}", code=error.code, hint=error.hint) from None
+        self._checked.add(key)
 
     async def _await_ready(self, engine: SocketEngine, worker: Worker) -> None:
         name, end = engine.model.name, _now() + self._load_seconds
