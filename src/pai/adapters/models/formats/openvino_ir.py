@@ -160,10 +160,15 @@ class _Layers:
             if tensor.offset < before.offset + before.size and not same:
                 raise bad("constants overlap")
             before = tensor
+        found = {(tensor.offset, tensor.size) for tensor in self._constants}
         return OpenvinoHeader(
-            format="openvino", tensors=tuple(self._constants),
-            weight_bytes=sum(size for _, size in {(tensor.offset, tensor.size) for tensor in self._constants}), version=self._version, operators=tuple(sorted(self._operators)), layers=self._layers,
-        )  # fmt: skip
+            format="openvino",
+            tensors=tuple(self._constants),
+            weight_bytes=sum(size for _, size in found),
+            version=self._version,
+            operators=tuple(sorted(self._operators)),
+            layers=self._layers,
+        )
 
     def _open_layer(self, attributes: dict[str, str]) -> None:
         self._layers += 1
