@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pai.core.models.values import Candidate, Machine
 from pai.entrypoints.cli.context import Context
 from pai.foundation.redaction import Secret
 from pai.settings import Settings, load, read_secret_file
@@ -16,7 +17,8 @@ def context() -> Context:
     """Return the context of this process. Nothing heavy is imported yet."""
     return Context(
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
-        console_in_process=_console, cache=_cache(),
+        console_in_process=_console,
+        machine=_machine, candidates=_candidates, cache=_cache(),
     )  # fmt: skip
 
 
@@ -28,6 +30,18 @@ def _initialise(settings: Settings, **options: Any) -> Any:
     from pai.bootstrap.initialise import run_init
 
     return run_init(settings, **options)
+
+
+def _machine(settings: Settings) -> Machine:
+    from pai.bootstrap.advice import machine_of
+
+    return machine_of(settings, _cache())
+
+
+def _candidates(settings: Settings) -> tuple[Candidate, ...]:
+    from pai.bootstrap.advice import candidates_of
+
+    return candidates_of(settings, _cache())
 
 
 def _serve(settings: Settings, passphrase: Secret) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,6 +30,7 @@ from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.models.inference import Inference
+from pai.core.models.measuring import Measuring
 from pai.core.models.values import Model
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
@@ -116,6 +118,7 @@ def services_for(
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         inference=Inference(storage, base.policy, engines),
+        measuring=Measuring(storage, base.policy, engines, time.monotonic),
         collections=Collections(storage, access, originals, base.clock),
         ingest=Ingest(storage, access, originals, parser, engines, disk, base.clock),
         answering=Answering(storage, access, engines),

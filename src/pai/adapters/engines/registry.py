@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from pai.adapters.engines.llama_cpp import LlamaEngine
 from pai.adapters.engines.socket_engine import SocketEngine
-from pai.core.models.values import Model
+from pai.core.models.values import Model, shared_context
 from pai.core.ports.engine import Capabilities, Capability
 from pai.foundation.errors import Corrupt, Invalid, NotFound, Unavailable, Unsupported
 from pai.foundation.refs import ModelRef
@@ -24,12 +24,8 @@ _END_SECONDS: Final = 1.0
 _STABLE_SECONDS: Final = 60.0
 _LONGEST_PAUSE: Final = 30.0
 _EMBEDDING_THREADS: Final = 2
-_POOL_FACTOR: Final = 2  # context shared by all requests of a model, as a multiple of one request's
 _KINDS: Final = {"llama.cpp": "llama", "onnxruntime": "onnx-embedding", "echo": "echo"}
-_FORMATS: Final = {
-    "llama.cpp": "gguf",
-    "onnxruntime": "onnx",
-}  # what an engine's loader is given, whatever the model is said to be
+_FORMATS: Final = {"llama.cpp": "gguf", "onnxruntime": "onnx"}  # what each engine's own loader reads
 
 
 class Worker(Protocol):
@@ -236,7 +232,7 @@ class EngineRegistry:
             case "llama":
                 threads = self._options.get("threads", 0)
                 parallel = self._options.get("parallel", 8)
-                pool = context * (_POOL_FACTOR if parallel > 1 else 1)
+                pool = shared_context(context, parallel)
                 return {"context_length": context, "pool": pool, "parallel": parallel, "threads": threads}
             case "onnx-embedding":
                 return {"max_tokens": model.context_length, "threads": _EMBEDDING_THREADS}

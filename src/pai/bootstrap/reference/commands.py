@@ -32,6 +32,7 @@ _WHERE: Final = {
         " which only the owner of `PAI_HOME` may use; otherwise they open the installation themselves with the passphrase. Both ways the"
         " actor is `operator@console`, who has no right to anybody's content.",
     ),
+    "models": ("On models", "Likewise on the machine of the installation."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }
 

@@ -40,3 +40,10 @@ class TextsEmbedded(Event):
 
     name: ClassVar[str] = "models:embedding:create"
     texts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedMeasured(Event):
+    """A model was timed with a fixed prompt of PAI's own; written before the model sees it."""
+
+    name: ClassVar[str] = "models:speed:measure"

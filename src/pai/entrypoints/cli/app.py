@@ -24,7 +24,7 @@ COMMANDS = {
     "session": ("people", "Browser sessions: list, kill."),
     "key": ("people", "API keys: create, list, revoke."),
     "keys": ("people", "The root key: status, confirm-recovery, renew-recovery."),
-    "models": ("host", "Models: list, show."),
+    "models": ("models", "Models: list, show, advise."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),

@@ -36,6 +36,14 @@ def call(context: Context, command: str, **arguments: Any) -> Any:
     return context.console_in_process(settings, passphrase_of(context, settings), command, arguments)
 
 
+def ask_server(context: Context, command: str, **arguments: Any) -> Any:
+    """Run a host command that needs engines, on the running server. Raises Unavailable (``not_serving``) without one."""
+    answer = _over_socket(context.settings().home / "run" / "control.sock", command, arguments)
+    if answer is None:
+        raise Unavailable("no server is running", code="not_serving", hint="start `pai serve` first")
+    return answer
+
+
 def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:
     import httpx
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pai.core.models.values import Candidate, Machine
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
 
@@ -20,6 +21,8 @@ class Context:
     initialise: Callable[..., Any]
     serve: Callable[[Settings, Secret], int]
     console_in_process: Callable[[Settings, Secret, str, dict[str, Any]], Any]
+    machine: Callable[[Settings], Machine]
+    candidates: Callable[[Settings], tuple[Candidate, ...]]
     cache: Path
     json: bool = False
     flags: dict[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.models.inference import Inference
+from pai.core.models.measuring import Measuring
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 
@@ -25,6 +26,7 @@ class Services:
     accounts: Accounts
     keys: ApiKeys
     inference: Inference
+    measuring: Measuring
     collections: Collections
     ingest: Ingest
     answering: Answering

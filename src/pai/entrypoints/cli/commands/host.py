@@ -14,6 +14,7 @@ import click
 from pai import __version__
 from pai.entrypoints.cli.console import call, passphrase_of
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.machine import machine_text, machine_value
 from pai.entrypoints.cli.output import note, say, show_json
 from pai.foundation.errors import Unavailable, Usage
 from pai.foundation.redaction import Secret
@@ -131,11 +132,17 @@ def status(context: Context, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def doctor(context: Context, json_: bool) -> None:
-    """Show which kernel layers hold around the gateway, as its last start recorded them. Example: pai doctor"""
+    """Show what this machine has, and which kernel layers hold around the gateway, as its last start recorded them.
+
+    Example: pai doctor
+    """
+    machine = context.machine(context.settings())
     events = call(context, "audit.tail", name="operations:server:start", limit=1)["events"]
     layers = events[0]["protections"] if events else []
-    value = {"measured": bool(events), "layers": layers, "missing": events[0]["missing"] if events else []}
-    show(context, value, "\n".join(layers) if events else "not measured: start `pai serve` once")
+    missing = events[0]["missing"] if events else []
+    value = {"measured": bool(events), "layers": layers, "missing": missing, "machine": machine_value(machine)}
+    walls = [f"  {layer}" for layer in layers] or ["  not measured: start `pai serve` once"]
+    show(context, value, "\n".join([machine_text(machine), "Walls around the gateway, at its last start", *walls]))
 
 
 @click.command()
@@ -157,34 +164,6 @@ def env(context: Context, json_: bool) -> None:
     value = {"OPENAI_BASE_URL": f"{base}/v1", "SSL_CERT_FILE": ca, "PAI_URL": base, "PAI_CA_FILE": ca}
     lines = [f"export {name}={text}" for name, text in value.items()]
     show(context, value, "\n".join([*lines, "# and a key: export OPENAI_API_KEY=$(pai key create ... )"]))
-
-
-@click.group()
-def models() -> None:
-    """Models of this installation. Example: pai models show default"""
-
-
-@models.command("list")
-@as_json
-@click.pass_obj
-def models_list(context: Context, json_: bool) -> None:
-    """List models."""
-    value = call(context, "models.list")
-    show(
-        context,
-        value,
-        "\n".join(f"{m['name']}  {m['task']}  {m['engine']}  {','.join(m['aliases'])}" for m in value["models"]),
-    )
-
-
-@models.command("show")
-@click.argument("name")
-@as_json
-@click.pass_obj
-def models_show(context: Context, name: str, json_: bool) -> None:
-    """Show a model with its record."""
-    value = call(context, "models.show", name=name)
-    show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
 
 
 @click.group()
