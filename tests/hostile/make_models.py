@@ -63,7 +63,7 @@ def pair_of(raw: bytes, key: bytes = b"k") -> bytes:
 def gguf() -> dict[str, tuple[str, Made]]:
     nested = struct.pack("<IIQ", 9, 9, 1)
     two = [("a", (64,), "F32"), ("b", (64,), "F32")]
-    wrap = (1 << 61) + 32
+    quarters = [(name, ((1 << 62) - 64,), "I8") for name in "abcd"]  # 256 bytes less than 2 to the 64 together
     return {
         "cve-2024-23605-n-kv.gguf": (BAD, lambda: gguf_file(n_kv=(1 << 64) // 48 + 2)),
         "cve-2024-21836-n-tensors.gguf": (BAD, lambda: gguf_file(n_tensors=(1 << 64) // 88 + 2)),
@@ -74,9 +74,9 @@ def gguf() -> dict[str, tuple[str, Made]]:
         "cve-2024-21825-array-of-strings.gguf": (BAD, lambda: pair_of(struct.pack("<IIQ", 9, 8, 1 << 61))),
         "cve-2024-21825-string-in-array.gguf": (BAD, lambda: pair_of(struct.pack("<IIQQ", 9, 8, 1, MOST - 7))),
         "cve-2024-21825-array-of-numbers.gguf": (BAD, lambda: pair_of(struct.pack("<IIQ", 9, 10, 1 << 61))),
-        "cve-2025-53630-sum-of-sizes.gguf": (BAD, lambda: gguf_file(tensors=[("a", (wrap,), "F64"), ("b", (wrap,), "F64")], data=bytes(64))),
-        "cve-2026-27940-sum-with-overhead.gguf": (CUT, lambda: one_tensor(((1 << 60) - 64,), "F32")),
-        "cve-2026-33298-product-of-dimensions.gguf": (BAD, lambda: one_tensor((1152, (1 << 42) + 1, 1 << 22))),
+        "cve-2025-53630-sum-of-sizes-wraps.gguf": (CUT, lambda: gguf_file(tensors=[*quarters, ("e", (512,), "I8")], data=bytes(512))),
+        "cve-2026-27940-sum-with-overhead-wraps.gguf": (CUT, lambda: gguf_file(tensors=quarters, data=bytes(512))),
+        "cve-2026-33298-product-of-dimensions-wraps.gguf": (BAD, lambda: one_tensor((1024, (1 << 54) + 1))),
         "cve-2026-7482-tensor-larger-than-file.gguf": (CUT, lambda: one_tensor((1 << 20, 1 << 4))),
         "dimensions-that-wrap-to-negative.gguf": (BAD, lambda: one_tensor(((1 << 63) - 1, 2), "I8")),
         "zero-dimension.gguf": (BAD, lambda: one_tensor((0, 4))),
