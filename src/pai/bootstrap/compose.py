@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from pai.adapters.cryptography.keystore_client import KeystoreClient
 from pai.adapters.cryptography.model_signatures import ModelSigner
@@ -16,9 +18,11 @@ from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
+from pai.adapters.system.hardware import instructions
 from pai.adapters.system.home import FreeSpace, Home
 from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
@@ -34,8 +38,10 @@ from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
+from pai.core.models.advice import estimate
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.models.values import Model, ModelFile
@@ -110,7 +116,9 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
         "threads": settings.models.threads,
     }
     memory = settings.models.memory_mb * MB or total_memory() * 7 // 10
-    return EngineRegistry(launcher, base.home.models, find, ModelSigner(base.keystore).verify, options, memory=memory)
+    sized = partial(estimate, instructions())
+    verify = ModelSigner(base.keystore).verify
+    return EngineRegistry(launcher, base.home.models, find, verify, ModelCheck(launcher), sized, options, memory=memory)
 
 
 def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegistry | NoEngines) -> Conversions:
@@ -158,6 +166,7 @@ def services_for(
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         conversions=conversions_for(base, launcher, engines),
         inference=inference,
+        measuring=Measuring(storage, base.policy, engines, time.monotonic),
         moderation=Moderation(storage, base.policy, engines),
         ranking=Ranking(storage, base.policy, engines),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),

@@ -180,6 +180,16 @@ async def models_activate(services: Services, arguments: Arguments) -> Any:
     return shapes.model(await services.conversions.activate(OPERATOR, str(arguments["name"]), [alias]))
 
 
+async def models_measure(services: Services, arguments: Arguments) -> Any:
+    """Time a model with a fixed prompt."""
+    found = await services.measuring.speed(OPERATOR, str(arguments["name"]))
+    return {
+        "model": found.model.name, "prompt_tokens": found.prompt_tokens, "prompt_seconds": round(found.prompt_seconds, 3),
+        "prompt_tokens_per_second": round(found.prompt_rate, 1), "generated_tokens": found.generated_tokens,
+        "generated_seconds": round(found.generated_seconds, 3), "generated_tokens_per_second": round(found.generated_rate, 1),
+    }  # fmt: skip
+
+
 async def audit_tail(services: Services, arguments: Arguments) -> Any:
     """Show the newest events."""
     wanted = EventFilter(
@@ -244,6 +254,7 @@ COMMANDS: dict[str, Command] = {
     "models.show": models_show,
     "models.convert": models_convert,
     "models.activate": models_activate,
+    "models.measure": models_measure,
     "audit.tail": audit_tail,
     "audit.verify": audit_verify,
     "audit.checkpoint": audit_checkpoint,
