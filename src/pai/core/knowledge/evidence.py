@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted, dated, holds, measures, months_in
 from pai.core.knowledge.likeness import known_words, likeness
 from pai.core.knowledge.question import Question, is_kind
-from pai.core.knowledge.reading import Document, anchored
+from pai.core.knowledge.reading import Document, anchored, named_in
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
 from pai.core.knowledge.wording import COMPARED, LIGHT, PEOPLE, Order
@@ -183,9 +183,14 @@ def _span(
 ) -> Span:
     supports = _supports(asked, unit, words, near)
     values = list(supports.values())
+    # Without a word to go by, a name in the unit itself has to do ("When does X come?"); a kind alone ("Which medicines ...") does not.
+    here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)
+    bare = 0.8 if here and not any(is_kind(word) for word in asked.predicates) else 0.0
     topics = [_by_rule(topic, words, unit.shape) for topic in asked.topics]
-    mean = sum(values) / len(values) if values else max(topics, default=0.0)
+    mean = sum(values) / len(values) if values else max(topics, default=bare)
     weakest = min(values, default=mean)
+    if any(supports.get(word, 1.0) < MINIMUM_WORD for word in asked.focus):
+        weakest = 0.0  # the thing wanted is not spoken of
     about = anchored(asked, unit, document)
     topical = not topics or any(topics)
     score = NEARNESS * nearness + about + 1.5 * mean

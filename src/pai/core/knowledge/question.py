@@ -41,13 +41,15 @@ Name = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked.
-    ``several`` says that a list may be meant. ``topics`` are the words of the question before, when this one only points at
-    it. ``meant`` is what is embedded, ``called`` the words of the names as asked."""
+    """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked; ``focus`` are those of them that
+    name the thing wanted ("Which blood group does ...": blood, group). ``several`` says that a list may be meant. ``topics`` are
+    the words of the question before, when this one only points at it. ``meant`` is what is embedded, ``called`` the words of the
+    names as asked."""
 
     text: str
     names: tuple[Name, ...]
     predicates: tuple[str, ...]
+    focus: frozenset[str]
     wanted: Wanted
     measure: str = ""
     several: bool = False
@@ -73,12 +75,14 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
     duties = not predicates and bool(HAS_TO.search(plain))
     if duties:
         predicates = ("task",)
-    wanted, measure = _kind(plain, predicates, content_list(_asked(plain)))
+    asked = _asked(plain)
+    wanted, measure = _kind(plain, predicates, content_list(asked))
     several = duties or bool(SEVERAL.search(plain))
     return Question(
         text,
         named,
         predicates,
+        frozenset(word for word in _content(asked, german) if word in predicates and stem(word) not in KINDS | LIGHT),
         wanted,
         measure,
         several and wanted in {Wanted.ANYTHING, Wanted.PERSON},

@@ -12,6 +12,7 @@ from pai.core.knowledge.words import content_words
 def test_questions_are_taken_apart() -> None:
     asked = understand("Which blood group does Amara Okafor have?")
     assert asked.names == (("amara", "okafor"),)
+    assert asked.focus == {"blood", "group"}
     assert understand("How many beds are there?").wanted is Wanted.NUMBER
     assert understand("When did it end?").wanted is Wanted.TIME
     assert understand("Who signed?").wanted is Wanted.PERSON
