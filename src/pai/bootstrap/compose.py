@@ -18,7 +18,7 @@ from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
-from pai.adapters.system.hardware import instructions
+from pai.adapters.system.hardware import instructions, processor
 from pai.adapters.system.home import FreeSpace, Home
 from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
@@ -121,13 +121,18 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
     return EngineRegistry(launcher, base.home.models, find, verify, ModelCheck(launcher), sized, options, memory=memory)
 
 
-def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegistry | NoEngines) -> Conversions:
+def measuring_for(base: Base, engines: EngineRegistry | NoEngines) -> Measuring:
+    """Return the use cases that time models."""
+    return Measuring(base.storage, base.policy, engines, base.clock, time.monotonic, processor())
+
+
+def conversions_for(base: Base, launcher: Launcher | None, measuring: Measuring) -> Conversions:
     """Return the use cases on formats of models; without a launcher they convert nothing."""
     signer = ModelSigner(base.keystore)
     converter = (
         WorkerConverter(launcher, base.home.models, signer.verify, available_memory) if launcher else NoConverter()
     )
-    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, engines)
+    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, measuring)
 
 
 def services_for(
@@ -147,6 +152,7 @@ def services_for(
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
     inference = Inference(storage, base.policy, engines)
+    measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock)
     searching = Searching(storage, access, engines)
@@ -164,9 +170,9 @@ def services_for(
         setup=Setup(accounts, sessions),
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
-        conversions=conversions_for(base, launcher, engines),
+        conversions=conversions_for(base, launcher, measuring),
         inference=inference,
-        measuring=Measuring(storage, base.policy, engines, time.monotonic),
+        measuring=measuring,
         moderation=Moderation(storage, base.policy, engines),
         ranking=Ranking(storage, base.policy, engines),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
