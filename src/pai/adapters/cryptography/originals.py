@@ -56,7 +56,10 @@ class SealedOriginals:
                 source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
             except FileNotFoundError:
                 raise NotFound("the original of this document is not there", hint="restore it from a backup") from None
-        return _read(source, key, _context(collection_id, blob_id))
+        pieces = _read(source, key, _context(collection_id, blob_id))
+        # Begun here: one that is never taken would otherwise not close its file, since it had not come to hold it.
+        next(pieces)
+        return pieces
 
     def remove(self, collection_id: str, blob_id: str) -> None:
         """Delete a blob; one that is not there is no error."""
@@ -93,6 +96,7 @@ class SealedOriginals:
 
 def _read(source: BinaryIO, key: Secret, context: str) -> Iterator[bytes]:
     with source, disk_errors("the original of this document"):
+        yield b""
         yield from decrypt_segments(key.reveal(), source, context=context)
 
 
