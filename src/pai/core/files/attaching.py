@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pai.core.conversations.own_file import OwnFile
-from pai.core.files.files import Files
+from pai.core.files.files import Files, closing
 from pai.core.files.ports import AttachingUnit
 from pai.core.files.values import Attached, AttachedState
 from pai.core.knowledge.access import Access, ref_of
@@ -80,7 +80,8 @@ class Attaching:
         """Take a file into a collection. It is read, parsed and indexed as an upload is. Raises NotFound, Denied, Unavailable."""
         collection = await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.INGEST))
         file, data = await self.files.content(actor, file_id)
-        job = await self.ingest.submit(actor, name, [Upload(file.name, data)])
+        with closing(data):
+            job = await self.ingest.submit(actor, name, [Upload(file.name, data)])
         return Attached(file.id, collection.id, AttachedState.IN_PROGRESS, file.size, job.created_at)
 
     async def list(self, actor: Actor, name: str) -> Sequence[Attached]:

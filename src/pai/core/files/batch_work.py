@@ -1,10 +1,11 @@
-"""Answering batches: a request at a time, of each open batch in turn, when nobody waits. An answer and how far the batch came are
+"""Answering batches: a request at a time, for each owner in turn, when nobody waits. An answer and how far the batch came are
 committed together, so that a start after a crash goes on with the request that was under way, and asks none again that was answered."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,7 +55,7 @@ class BatchWork:
             waking.work.clear()
             try:
                 while jobs := await self.batches.work.read(_open_jobs):
-                    for job in reversed(jobs):
+                    for job in _turns(jobs):
                         await self._step(job)
             except PaiError:
                 # Sealed, or no room to write: the batches stay as they are and are taken up again.
@@ -191,6 +192,14 @@ class BatchWork:
 
 def _open_jobs(unit: BatchesUnit) -> list[Job]:
     return list(unit.collections.jobs(kind=KIND, states=OPEN_STATES))
+
+
+def _turns(jobs: Sequence[Job]) -> list[Job]:
+    """Return the oldest batch of each owner: who submits many has no more turns than who submits one."""
+    oldest: dict[str, Job] = {}
+    for job in reversed(jobs):
+        oldest.setdefault(job.owner_id, job)
+    return list(oldest.values())
 
 
 def _owner(job: Job) -> Actor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from pai.core.conversations.own_file import OwnFile
 from pai.core.files.batch_lines import BatchReading
 from pai.core.files.batch_results import Results
 from pai.core.files.events import BatchCancelled, BatchEnded, BatchesListed, BatchSubmitted, BatchWritten
-from pai.core.files.files import LABEL, Files
+from pai.core.files.files import LABEL, Files, closing
 from pai.core.files.ports import BatchesUnit, BatchRows, BatchStore
 from pai.core.files.values import RUNNING, Batch, BatchState, File, Use, WrongLine, batch_context
 from pai.core.keys.values import KeyWrap
@@ -78,6 +78,12 @@ class Batches:
             raise Invalid(f"the endpoint is none of {', '.join(ENDPOINTS)}", code="bad_endpoint")
         self.files.disk.require()
         file, data = await self.files.content(actor, file_id)
+        with closing(data):
+            return await self._submit(actor, endpoint, file, data, metadata)
+
+    async def _submit(
+        self, actor: Actor, endpoint: str, file: File, data: Iterable[bytes], metadata: Mapping[str, str]
+    ) -> Batch:
         if file.use is not Use.BATCH:
             hint = "upload it with purpose=batch"
             raise Invalid("the file was not handed over for a batch", code="bad_purpose", hint=hint)
@@ -195,8 +201,12 @@ class Batches:
             if batch.state is not BatchState.IN_PROGRESS:
                 return batch
             stopping = dataclasses.replace(batch, state=BatchState.CANCELLING, cancelling_at=self.own.clock.now())
-            self._store(unit, actor, batch_id).put(stopping)
+            store = self._store(unit, actor, batch_id)
+            store.put(stopping)
             unit.audit.record(actor, BatchCancelled(resource=ref_of(batch), label=batch.label))
+            if batch_id not in self.waking.stops:
+                # None of its requests is under way, and its turn may be hours away.
+                self.finish(unit, actor, store, stopping, BatchState.CANCELLED)
             return stopping
 
         batch = await self.work.run(write)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -119,8 +119,8 @@ class Files:
 
         return await self.work.run(look)
 
-    async def content(self, actor: Actor, file_id: str) -> tuple[File, Iterator[bytes]]:
-        """Return a file and its bytes, to be taken in a thread. Raises NotFound, Denied; Corrupt while they are taken."""
+    async def content(self, actor: Actor, file_id: str) -> tuple[File, Generator[bytes, None, None]]:
+        """Return a file and its bytes, to be taken in a thread and closed. Raises NotFound, Denied; Corrupt while they are taken."""
         self._decide(actor)
 
         def look(unit: FilesUnit) -> tuple[File, Secret]:
@@ -180,3 +180,14 @@ class Files:
 def ref_of(file: File) -> ResourceRef:
     """Return the file as policy sees it."""
     return ResourceRef("file", file.id, file.owner_id, file.label)
+
+
+@contextlib.contextmanager
+def closing(data: Generator[bytes, None, None]) -> Iterator[None]:
+    """Close what ``content`` gave when this is left."""
+    try:
+        yield
+    finally:
+        # In the hands of a thread that cannot be stopped it is closed when that thread is done with it.
+        with contextlib.suppress(ValueError):
+            data.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol
 
 from pai.core.conversations.ports import OwnUnit
@@ -31,8 +31,8 @@ class Blobs(Protocol):
         """Encrypt a stream; return (bytes, SHA-256 hex of the plaintext). Never leaves a half-written file under the final name."""
         ...
 
-    def read(self, user_id: str, blob_id: str, key: Secret) -> Iterator[bytes]:
-        """Decrypt; raises NotFound at once, Corrupt before the end is reached."""
+    def read(self, user_id: str, blob_id: str, key: Secret) -> Generator[bytes, None, None]:
+        """Decrypt; raises NotFound at once, Corrupt before the end is reached. Who does not take all closes it."""
         ...
 
     def remove(self, user_id: str, blob_id: str) -> None: ...

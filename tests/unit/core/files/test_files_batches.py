@@ -339,3 +339,16 @@ def test_lines_are_read_in_bounded_pieces() -> None:
     many = BatchReading(CHAT)
     assert list(many.pieces([b"{\n" * 1000])) == []
     assert len(many.wrong) == 50
+
+
+async def test_each_owner_has_a_turn_and_a_waiting_batch_is_stopped_at_once(room: Room) -> None:
+    ada, bea = await room.member(), await room.member()
+    many = [await room.submit(ada, f"a{n}", f"b{n}") for n in range(3)]
+    await room.submit(bea, "theirs")
+    jobs = await room.people.storage.read(batch_work._open_jobs)
+    assert [(job.owner_id, job.total) for job in batch_work._turns(jobs)] == [(ada.id, 2), (bea.id, 1)]
+    assert (await room.batches.cancel(ada, many[2].id)).state is BatchState.CANCELLING
+    assert room.answers.asked == []
+    assert (await room.batches.get(ada, many[2].id)).state is BatchState.CANCELLED
+    await room.steps()
+    assert "a2" not in room.answers.asked
