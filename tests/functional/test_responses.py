@@ -368,3 +368,30 @@ def test_a_key_that_opens_no_content_keeps_nothing(served: Installation, sdk: op
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "locked")
     assert web.get(f"/v1/responses/{kept.id}", headers=headers).status_code == 403
     assert web.post("/v1/responses", json={"model": "default", "input": "x"}, headers=headers).status_code == 200
+
+
+def nested(depth: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _ in range(depth):
+        inner = {"a": [inner]}
+    return inner
+
+
+@pytest.mark.parametrize("depth", [49, 51, 130, 400])
+@pytest.mark.parametrize("store", [False, True])
+def test_schemas_are_nested_to_a_bound(web: httpx.Client, depth: int, store: bool) -> None:
+    """Deeper ones went as far as the answer, which could not be written then."""
+    for more in (
+        {"tools": [{**WEATHER, "parameters": nested(depth)}]},
+        {"text": {"format": {"type": "json_schema", "name": "x", "schema": nested(depth)}}},
+    ):
+        answer = web.post("/v1/responses", json={"model": "default", "input": "x", "store": store, **more})
+        assert answer.status_code == (200 if depth < 50 else 400), answer.text
+
+
+def test_no_two_items_have_an_id_in_common(web: httpx.Client) -> None:
+    """Clients that page through them by id would go round for ever."""
+    items = [{"id": "same", "role": "user", "content": "x"}, {"id": "same", "role": "user", "content": "y"}]
+    answer = web.post("/v1/responses", json={"model": "default", "input": items})
+    assert answer.status_code == 400, answer.text
+    assert "same id" in answer.json()["error"]["message"]

@@ -28,6 +28,8 @@ from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.responses import Responses
 from pai.core.files.attaching import Attaching
+from pai.core.files.batch_work import BatchWork
+from pai.core.files.batches import Batches
 from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
@@ -44,11 +46,13 @@ from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
+from pai.core.models.traffic import Traffic, WatchedEngines
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
+from pai.entrypoints.openai_api.lines import Lines
 from pai.foundation.errors import Unavailable
 from pai.foundation.refs import ModelRef
 from pai.settings import Settings
@@ -151,13 +155,22 @@ def services_for(
     )
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
-    inference = Inference(storage, base.policy, engines)
+    # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
+    watched = WatchedEngines(engines, traffic := Traffic())
+    inference = Inference(storage, base.policy, watched)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock)
-    searching = Searching(storage, access, engines)
+    searching = Searching(storage, access, watched)
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
+    batches = Batches(storage, own, base.policy, files)
+    keys = ApiKeys(storage, base.keystore, base.policy, base.clock)
+    quiet = Inference(storage, base.policy, engines)
+    lines = Lines(
+        quiet,
+        Responses(storage, base.keystore, base.policy, quiet, Searching(storage, access, engines), base.clock),
+    )
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = Sessions(
         storage, base.keystore, base.policy, base.clock, caches=engines,
@@ -168,20 +181,22 @@ def services_for(
         accounts=accounts,
         sessions=sessions,
         setup=Setup(accounts, sessions),
-        conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
-        keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
+        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
+        keys=keys,
         conversions=conversions_for(base, launcher, measuring),
         inference=inference,
         measuring=measuring,
-        moderation=Moderation(storage, base.policy, engines),
-        ranking=Ranking(storage, base.policy, engines),
+        moderation=Moderation(storage, base.policy, watched),
+        ranking=Ranking(storage, base.policy, watched),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
         collections=collections,
         ingest=ingest,
         files=files,
+        batches=batches,
+        batch_work=BatchWork(batches, keys, lines, traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, engines),
+        answering=Answering(storage, access, watched),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
         ready=ready,

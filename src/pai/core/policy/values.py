@@ -29,6 +29,7 @@ class Permission(StrEnum):
     SUBJECT_WRITE = "privacy:subject-write"
     CONVERSATIONS = "conversations:use"
     FILES = "files:use"
+    BATCHES = "batches:use"
     SELF = "identity:self"
     SESSIONS = "identity:own-sessions"
     KEYS = "identity:own-keys"
@@ -60,6 +61,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
     Permission.CONVERSATIONS: Scope.INFERENCE,
     Permission.FILES: Scope.INFERENCE,
+    Permission.BATCHES: Scope.INFERENCE,
     Permission.SELF: None,
     Permission.SESSIONS: Scope.ADMIN,
     Permission.KEYS: Scope.ADMIN,

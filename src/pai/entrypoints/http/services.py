@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.responses import Responses
 from pai.core.files.attaching import Attaching
+from pai.core.files.batch_work import BatchWork
+from pai.core.files.batches import Batches
 from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
@@ -48,6 +50,8 @@ class Services:
     conversations: Conversations
     responses: Responses
     files: Files
+    batches: Batches
+    batch_work: BatchWork
     attaching: Attaching
     searching: Searching
     moderation: Moderation

@@ -13,8 +13,23 @@ from pai.entrypoints.openai_api.schemas import Body, ImageUrl, Limit, Name, Numb
 _HARMLESS = "read by OpenAI's service only: billing, routing, storage there"
 _A_WISH = "a wish that these models do not know"
 MOST_ITEMS = 2000
+MOST_NESTING = 100
 ItemId = Annotated[str, Field(max_length=200)]
 Status = Literal["in_progress", "completed", "incomplete"]
+
+
+def _shallow(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that is not nested too deeply. Walked without recursion: what is told back is written by code that recurs."""
+    level: list[Any] = [given]
+    for _ in range(MOST_NESTING):
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+        if not level:
+            return given
+    raise ValueError(f"a schema is nested at most {MOST_NESTING} deep")
+
+
+Schema = Annotated[dict[str, Any], AfterValidator(_shallow)]
 
 
 class InputPart(Open):
@@ -106,7 +121,17 @@ InputItem = Annotated[
     | Annotated[InputSearch, Tag("file_search_call")],
     Discriminator(_tag),
 ]
-Items = Annotated[list[InputItem], Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+def _apart(given: list[InputItem]) -> list[InputItem]:
+    """Return items that no two have an id in common: who pages through them by id would go round for ever."""
+    named = [item.id for item in given if item.id is not None]
+    if len(set(named)) < len(named):
+        raise ValueError("two items have the same id")
+    return given
+
+
+Items = Annotated[list[InputItem], Field(min_length=1, max_length=MOST_ITEMS), AfterValidator(_apart)]
 
 
 def _as_items(given: Any) -> Any:
@@ -119,7 +144,7 @@ class FunctionToolSpec(Open):
     type: Literal["function"]
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: Annotated[str, Field(max_length=20_000)] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Schema | None = None
     strict: bool | None = None
 
 
@@ -178,7 +203,7 @@ class TextFormat(Open):
 
     type: Literal["text", "json_schema", "json_object"] = "text"
     name: Annotated[str, Field(max_length=64)] = ""
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    schema_: Schema | None = Field(default=None, alias="schema")
     description: str | None = None
     strict: bool | None = None
 

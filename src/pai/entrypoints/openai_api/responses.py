@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from pai.core.conversations.looking_up import Lookup
-from pai.core.conversations.responses import Asked, Ended
+from pai.core.conversations.responses import Asked, Ended, ResponseEvent
 from pai.core.conversations.values import Called, Item, Result, Searched, Spoken, Thought
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import ChatRequest, Tool
@@ -53,10 +54,15 @@ async def create_response(
     first = await first_of(coming)  # errors of the prompt become a status, not a broken stream
     if body.stream:
         return PieceResponse(events(first, coming, searches=searches), media_type="text/event-stream")
+    return JSONResponse(await whole(coming, body))
+
+
+async def whole(coming: AsyncGenerator[ResponseEvent, None], body: CreateResponse) -> dict[str, Any]:
+    """Return a response once it is there."""
     async with aclosing(coming):
         async for event in coming:
             if isinstance(event, Ended):
-                return JSONResponse(shapes.response(event.response, searches=searches))
+                return shapes.response(event.response, searches=_SEARCHES in body.include)
     raise Unavailable("the answer ended without saying so", code="engine_failed", hint="ask again")
 
 
