@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -108,7 +108,10 @@ class SocketEngine:
 
     async def _count(self, text: str, *, special: bool) -> int:
         told = await self._post("/tokenize", {"content": text, "add_special": special, "parse_special": special})
-        return int(told["count"]) if "count" in told else len(told.get("tokens", ()))
+        try:
+            return int(told["count"]) if "count" in told else len(told["tokens"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._nonsense() from error
 
     async def _prompt(self, request_: ChatRequest) -> str | list[int]:
         """Return the text that the model continues: its own chat template, filled in inside the worker."""
@@ -149,18 +152,14 @@ class SocketEngine:
             told = self._decoded(data)
             if "content" not in told:
                 raise Unavailable("the engine failed while it answered", code="engine_failed", hint="ask again")
-            text, logprobs = str(told["content"]), logprobs_of(told.get("completion_probabilities") or (), alternatives)
-            if not told.get("stop"):
-                if text or logprobs:
-                    yield ChatDelta(text, logprobs=logprobs)
-                continue
-            reason = "length" if told.get("stop_type") == "limit" else "stop"
-            cached = (told.get("timings") or {}).get("cache_n", 0)
-            usage = Usage(told["tokens_evaluated"], told["tokens_predicted"], cached)
-            if text:
-                yield ChatDelta(text)
-            yield ChatDelta("", reason, usage, stop=str(told.get("stopping_word") or ""))
-            return
+            try:
+                pieces = _pieces(told, alternatives)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise self._nonsense() from error
+            for piece in pieces:
+                yield piece
+            if told.get("stop"):
+                return
         raise self._gone()  # it ended without saying so
 
     def _decoded(self, data: bytes) -> dict[str, Any]:
@@ -197,3 +196,15 @@ class SocketEngine:
                 f"the engine failed: {message[:200]}", code="engine_failed", hint="ask again in a moment"
             )
         return Invalid(f"the engine refused the request: {message[:200]}", code="engine_refused")
+
+
+def _pieces(told: Mapping[str, Any], alternatives: int) -> list[ChatDelta]:
+    """Return what an event of the worker says."""
+    text, logprobs = str(told["content"]), logprobs_of(told.get("completion_probabilities") or (), alternatives)
+    if not told.get("stop"):
+        return [ChatDelta(text, logprobs=logprobs)] if text or logprobs else []
+    reason = "length" if told.get("stop_type") == "limit" else "stop"
+    cached = int((told.get("timings") or {}).get("cache_n", 0))
+    usage = Usage(int(told["tokens_evaluated"]), int(told["tokens_predicted"]), cached)
+    end = ChatDelta("", reason, usage, stop=str(told.get("stopping_word") or ""))
+    return [ChatDelta(text), end] if text else [end]

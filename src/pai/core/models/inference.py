@@ -83,7 +83,10 @@ class Inference:
             resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages)
         )
         started = await self.work.run(lambda unit: unit.audit.record(actor, event))
-        return engine, self._answer(actor, engine, request, started)
+        answer = self._answer(actor, engine, request, started)
+        # A generator that was never begun ends without a word: from here on its end is recorded, also when nobody takes a piece.
+        await anext(answer)
+        return engine, answer
 
     async def _answer(
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int
@@ -91,14 +94,15 @@ class Inference:
         usage = Usage(0, 0)
         outcome, reason, pieces, thoughts = Outcome.FAILED, "stopped by its reader", 0, ""
         try:
+            yield ChatDelta()  # see ``start_chat``
             async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
                     pieces, thoughts = pieces + 1, thoughts + delta.reasoning
                     if delta.usage is not None:
                         usage, outcome, reason = await _with_thoughts(engine, delta.usage, thoughts), Outcome.DONE, ""
                     yield delta if delta.usage is None else dataclasses.replace(delta, usage=usage)
-        except PaiError as error:
-            reason = error.code
+        except Exception as error:
+            reason = error.code if isinstance(error, PaiError) else PaiError.default_code
             raise
         finally:
             event = ChatEnded(

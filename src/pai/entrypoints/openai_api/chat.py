@@ -49,9 +49,16 @@ async def begin(
     each = [
         replace(one, seed=None if one.seed is None else (one.seed + k) % 2**32) for one in asked for k in range(body.n)
     ]
-    started = [await inference.start_chat(actor, body.model, one) for one in each]
-    answers = [deltas for _, deltas in started]
-    return started[0][0].model.name, while_valid(request, actor, together(answers), watch_reader=True)
+    answers: list[AsyncGenerator[ChatDelta, None]] = []
+    try:
+        for one in each:
+            engine, deltas = await inference.start_chat(actor, body.model, one)
+            answers.append(deltas)
+    except BaseException:
+        for begun in answers:
+            await begun.aclose()  # its end is recorded as its start was
+        raise
+    return engine.model.name, while_valid(request, actor, together(answers), watch_reader=True)
 
 
 def sampling(body: Sampled) -> dict[str, Any]:
