@@ -89,7 +89,9 @@ def chat_request(body: ChatCompletion, actor: Actor) -> ChatRequest:
 
 def _message(message: Message) -> ChatMessage:
     role = {"developer": "system", "function": "tool"}.get(message.role, message.role)
-    calls = tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
+    calls = tuple(
+        ToolCall(call.id, call.function.name, call.function.arguments or "{}") for call in message.tool_calls or ()
+    )
     return ChatMessage(role, message.text(), calls, message.tool_call_id or "", message.images())
 
 

@@ -20,7 +20,7 @@ from pai.entrypoints.openai_api.chat import chat_completions
 from pai.entrypoints.openai_api.dialect import DIALECT
 from pai.entrypoints.openai_api.schemas import ChatCompletion
 from pai.foundation.actor import Actor, ActorKind, Role
-from pai.foundation.errors import Unauthenticated
+from pai.foundation.errors import Unauthenticated, Unavailable
 from pai.foundation.refs import ModelRef
 
 KEY = Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, key_id="key_1")
@@ -100,6 +100,25 @@ async def test_a_revoked_key_ends_its_streams_in_openais_dialect() -> None:
     last = await asyncio.wait_for(anext(events), 5)
     assert b"session_ended" in last
     assert answer.closed
+
+
+async def test_when_a_later_answer_cannot_begin_the_earlier_ones_end() -> None:
+    begun: list[Endless] = []
+
+    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+        if len(begun) == 2:
+            raise Unavailable("the worker stopped")
+        begun.append(Endless())
+        pieces = begun[-1].pieces()
+        await anext(pieces)  # as the real one: its end is recorded from here on
+        return SimpleNamespace(model=ModelRef("echo", "")), pieces
+
+    request, services = request_with(Endless())
+    services.inference.start_chat = start_chat
+    body = ChatCompletion.model_validate({"model": "default", "n": 3, "messages": [{"role": "user", "content": "x"}]})
+    with pytest.raises(Unavailable):
+        await chat_completions(request, body, KEY)
+    assert [answer.closed for answer in begun] == [True, True]
 
 
 async def test_silence_is_told_and_its_end_stops_the_model() -> None:
