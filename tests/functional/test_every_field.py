@@ -253,6 +253,9 @@ HOSTILE: list[tuple[str, bytes]] = [
       for schema in (LOOP, ENDLESS, GROWING)),
     *(put("/v1/messages", output_config={"format": {"type": "json_schema", "schema": schema}}) for schema in (LOOP, ENDLESS, GROWING)),
     *(put("/api/chat", format=schema) for schema in (LOOP, ENDLESS, GROWING)),
+    put("/v1/messages", output_config={"format": {"type": "json_schema", "schema": {"type": "array", "minItems": 10**9}}}),
+    put("/v1/chat/completions", messages=[*CHAT["messages"], {"role": "assistant", "tool_calls": [
+        {"id": "a", "function": {"name": "a", "arguments": "[" * 100_000 + "]" * 100_000}}]}]),
     put("/v1/messages", tools=[{**TOOL, "input_schema": LOOP}], tool_choice={"type": "any"}),
     put("/v1/chat/completions", tools=[{"type": "function", "function": {"name": "a", "parameters": LOOP}}], tool_choice="required"),
 ]  # fmt: skip

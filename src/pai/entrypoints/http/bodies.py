@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from pai.core.models.schemas import unwalkable
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -16,23 +18,14 @@ Stops = Annotated[
 ]
 MOST_IMAGE_BYTES: Final = 20 << 20
 MOST_PARTS: Final = 2000
-DEEPEST: Final = 64
-MOST_VALUES: Final = 20_000
 
 
 def bounded(given: Any) -> Any:
-    """Return a value that a client formed as it liked. Raises ValueError for one that is too deep or too large to be walked: by us, by a
-    chat template or by an engine, each of which recurses in its own way."""
-    left, level = MOST_VALUES, [given]
-    for _ in range(DEEPEST):
-        inner = [one for one in level if isinstance(one, dict | list)]
-        left -= sum(len(one) for one in inner)
-        if left < 0:
-            raise ValueError(f"it holds more than {MOST_VALUES} values")
-        level = [value for one in inner for value in (one.values() if isinstance(one, dict) else one)]
-        if not level:
-            return given
-    raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    """Return a value that a client formed as it liked. Raises ValueError for one that is too deep or too large to be walked."""
+    why = unwalkable(given)
+    if why:
+        raise ValueError(f"it {why}")
+    return given
 
 
 Free = Annotated[dict[str, Any], BeforeValidator(bounded)]

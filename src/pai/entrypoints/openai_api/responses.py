@@ -164,7 +164,7 @@ def _item(given: InputItem) -> Item:
             images = tuple(image for image in (part.image() for part in parts) if image is not None)
             return Spoken(given.id or new_id("msg"), role, texts(given.content), images)
         case InputCall():
-            return Called(given.id or new_id("fc"), given.call_id, given.name, given.arguments)
+            return Called(given.id or new_id("fc"), given.call_id, given.name, given.arguments or "{}")
         case InputResult():
             return Result(given.id or new_id("fco"), given.call_id, texts(given.output))
         case InputThought():
