@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pai.adapters.cryptography.keystore_client import KeystoreClient
@@ -12,6 +12,7 @@ from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
@@ -40,7 +41,9 @@ from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
+from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.operations.ports import Resident, Taken
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.errors import Unavailable
@@ -59,6 +62,7 @@ class Base:
     storage: Storage
     policy: CedarPolicy
     clock: SystemClock
+    counted: Counters = field(default_factory=Counters)
 
 
 class NoEngines:
@@ -76,8 +80,20 @@ class NoEngines:
         """There are none."""
         return ()
 
+    def residents(self) -> tuple[Resident, ...]:
+        """There are none."""
+        return ()
+
     async def forget(self, cache_key: str) -> None:
         """There is nothing to drop."""
+
+
+class NoScales:
+    """Host commands without a server have no processes."""
+
+    async def weighed(self) -> dict[str, Taken]:
+        """There are none."""
+        return {}
 
 
 class NoConverter:
@@ -110,7 +126,9 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
         "threads": settings.models.threads,
     }
     memory = settings.models.memory_mb * MB or total_memory() * 7 // 10
-    return EngineRegistry(launcher, base.home.models, find, ModelSigner(base.keystore).verify, options, memory=memory)
+    return EngineRegistry(
+        launcher, base.home.models, find, ModelSigner(base.keystore).verify, options, memory=memory, meter=base.counted
+    )
 
 
 def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegistry | NoEngines) -> Conversions:
@@ -140,7 +158,7 @@ def services_for(
     storage = base.storage
     inference = Inference(storage, base.policy, engines)
     collections = Collections(storage, access, originals, base.clock)
-    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock)
+    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
     searching = Searching(storage, access, engines)
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
@@ -169,6 +187,8 @@ def services_for(
         answering=Answering(storage, access, engines),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
+        metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
+        meter=base.counted,
         ready=ready,
         upload_bytes=limits.upload_mb * MB,
         json_bytes=limits.json_mb * MB,

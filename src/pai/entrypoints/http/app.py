@@ -56,8 +56,9 @@ def create_app(
         app.include_router(router)
     check_routes(app)
     return Walls(
-        app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes, dialects=dialects
-    )
+        app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes, dialects=dialects,
+        meter=services.meter,
+    )  # fmt: skip
 
 
 async def _root() -> RedirectResponse:

@@ -22,7 +22,9 @@ from pai.core.models.inference import Inference
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.operations.custody import Custody
+from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.ports.metrics import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,5 @@ class Services:
     moderation: Moderation
     ranking: Ranking
     custody: Custody
+    metrics: Metrics
+    meter: Meter
