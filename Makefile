@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 240
 MODELS ?= $(or $(PAI_MODELS),starter)
 HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check docs bench interop lock uninstall
+.PHONY: start test check docs bench soak interop lock uninstall
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +18,7 @@ help:
 	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
 	@echo "make interop    outside clients, installed apart, against a served installation (tests/interop)"
+	@echo "make soak       fuzzes the readers of model files, on from where it stopped (SECONDS=240)"
 	@echo "make lock       resolve the lock files anew"
 	@echo "make uninstall  remove what make start installed; says what goes and asks first, for PAI_HOME apart"
 
@@ -75,6 +77,9 @@ bench: $(VENV)/test.stamp
 
 interop: $(VENV)/test.stamp
 	@$(BIN)/python tests/interop/run.py $(CLIENTS)
+
+soak: $(VENV)/test.stamp
+	@$(BIN)/python tests/fuzz/model_formats.py --seconds $(SECONDS) --state .cache/fuzz
 
 lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py

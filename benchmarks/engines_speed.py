@@ -26,6 +26,7 @@ from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.system.processors import available_memory
 from pai.adapters.workers.launcher import LocalLauncher
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.values import Model, ModelFile, ModelRecord
 from pai.core.ports.engine import ChatMessage, ChatRequest, Engine
@@ -99,7 +100,9 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
         options = {"context_length": 8192, "parallel": 8, "threads": 0}
         engines, loading = {}, {}
         for name in models:
-            registry = EngineRegistry(launcher, CACHE, find, lambda _: None, options)
+            registry = EngineRegistry(
+                launcher, CACHE, find, lambda _: None, ModelCheck(launcher), lambda *_: 1, options
+            )
             began = time.monotonic()
             engines[name] = await registry.get(name)
             loading[name] = time.monotonic() - began

@@ -17,6 +17,7 @@ import pytest
 import engine_models
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.workers.launcher import LocalLauncher
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.generation import answered
 from pai.core.models.values import Model
@@ -45,7 +46,9 @@ async def registry_for(model: Model, folder: Path) -> AsyncIterator[tuple[Engine
     async def find(name: str) -> Model | None:
         return model if name in {model.name, *model.aliases} else None
 
-    registry = EngineRegistry(launcher, folder / "models", find, lambda _: None, OPTIONS)
+    registry = EngineRegistry(
+        launcher, folder / "models", find, lambda _: None, ModelCheck(launcher), lambda *_: 1, OPTIONS
+    )
     try:
         yield registry, launcher
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pai.core.models.values import Candidate, Machine
 from pai.entrypoints.cli.context import Context
 from pai.foundation.redaction import Secret
 from pai.settings import Settings, load, read_secret_file
@@ -18,6 +19,7 @@ def context() -> Context:
     return Context(
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
         console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
+        machine=_machine, candidates=_candidates,
     )  # fmt: skip
 
 
@@ -60,6 +62,18 @@ def _port(settings: Settings) -> int:
     from pai.adapters.system.home import Home
 
     return Home(settings.home).running_port() or settings.server.port
+
+
+def _machine(settings: Settings) -> Machine:
+    from pai.bootstrap.advice import machine_of
+
+    return machine_of(settings, _cache())
+
+
+def _candidates(settings: Settings) -> tuple[Candidate, ...]:
+    from pai.bootstrap.advice import candidates_of
+
+    return candidates_of(settings, _cache())
 
 
 def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from pai.adapters.cryptography.keystore_client import KeystoreClient
 from pai.adapters.cryptography.model_signatures import ModelSigner
@@ -17,9 +19,11 @@ from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
+from pai.adapters.system.hardware import instructions, processor
 from pai.adapters.system.home import FreeSpace, Home
 from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
@@ -35,8 +39,10 @@ from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
+from pai.core.models.advice import estimate
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.models.values import Model, ModelFile
@@ -126,18 +132,33 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
         "threads": settings.models.threads,
     }
     memory = settings.models.memory_mb * MB or total_memory() * 7 // 10
+    sized = partial(estimate, instructions())
+    verify = ModelSigner(base.keystore).verify
     return EngineRegistry(
-        launcher, base.home.models, find, ModelSigner(base.keystore).verify, options, memory=memory, meter=base.counted
+        launcher,
+        base.home.models,
+        find,
+        verify,
+        ModelCheck(launcher),
+        sized,
+        options,
+        memory=memory,
+        meter=base.counted,
     )
 
 
-def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegistry | NoEngines) -> Conversions:
+def measuring_for(base: Base, engines: EngineRegistry | NoEngines) -> Measuring:
+    """Return the use cases that time models."""
+    return Measuring(base.storage, base.policy, engines, base.clock, time.monotonic, processor())
+
+
+def conversions_for(base: Base, launcher: Launcher | None, measuring: Measuring) -> Conversions:
     """Return the use cases on formats of models; without a launcher they convert nothing."""
     signer = ModelSigner(base.keystore)
     converter = (
         WorkerConverter(launcher, base.home.models, signer.verify, available_memory) if launcher else NoConverter()
     )
-    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, engines)
+    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, measuring)
 
 
 def services_for(
@@ -157,6 +178,7 @@ def services_for(
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
     inference = Inference(storage, base.policy, engines)
+    measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
     searching = Searching(storage, access, engines)
@@ -174,8 +196,9 @@ def services_for(
         setup=Setup(accounts, sessions),
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
-        conversions=conversions_for(base, launcher, engines),
+        conversions=conversions_for(base, launcher, measuring),
         inference=inference,
+        measuring=measuring,
         moderation=Moderation(storage, base.policy, engines),
         ranking=Ranking(storage, base.policy, engines),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),

@@ -183,6 +183,20 @@ def _parser(given: Given) -> Prepared:
     return profile, run
 
 
+def _model_check(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.model_check import serve_model_check
+
+    def run() -> None:
+        from pai.adapters.models.formats import validate
+
+        with socket.socket(fileno=given.fds[0]) as channel:
+            serve_model_check(channel, validate)
+
+    profile = SandboxProfile(readable=runtime_paths(), memory=_GB, cpu_seconds=60, file_size=0, open_files=64)
+    return profile, run
+
+
 _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "llama": _llama,
     "openvino": _openvino,
@@ -190,6 +204,7 @@ _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "onnx-embedding": _onnx_embedding,
     "echo": _echo,
     "parser": _parser,
+    "model-check": _model_check,
 }
 
 

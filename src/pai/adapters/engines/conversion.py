@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from pai.adapters.engines.connection import WorkerGoneError, request
-from pai.adapters.engines.registry import WorkerLauncher, open_file, sha256_of_fd
+from pai.adapters.engines.model_files import open_file, sha256_of_fd
+from pai.adapters.engines.registry import WorkerLauncher
 from pai.core.models.values import Model, ModelFile
 from pai.foundation.errors import Corrupt, Unavailable, Unsupported
 

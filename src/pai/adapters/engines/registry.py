@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import math
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Final, Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
 
+from pai.adapters.engines.model_files import Examiner, HeaderCheck, opened, ordered
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.adapters.engines.text_engine import LlamaEngine, TextEngine
-from pai.core.models.values import Model
+from pai.core.models.values import Model, shared_context
 from pai.core.operations.ports import Resident
 from pai.core.ports.engine import Capabilities, Capability
 from pai.core.ports.metrics import DEATHS, EVICTIONS, LOADS, SILENT, Meter
-from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
+from pai.foundation.errors import NotFound, Unavailable, Unsupported
 from pai.foundation.refs import ModelRef
 
 _POLL_SECONDS: Final = 0.02
@@ -28,16 +27,8 @@ _ROOM_SECONDS: Final = 60.0
 _STABLE_SECONDS: Final = 60.0
 _LONGEST_PAUSE: Final = 30.0
 _EMBEDDING_THREADS: Final = 2
-_BYTES_PER_TOKEN: Final = 1 << 15  # keys and values of one token, for models of up to some billions of weights
-_POOL_FACTOR: Final = 2  # context shared by all requests of a model, as a multiple of one request's
+_PARALLEL: Final = 8
 _KINDS: Final = {"llama.cpp": "llama", "openvino": "openvino", "onnxruntime": "onnx-embedding", "echo": "echo"}
-_TAKES: Final = {
-    "llama.cpp": ("model.gguf",),
-    "openvino": ("openvino_model.bin", "openvino_model.xml", "tokenizer.json", "chat.json"),
-    "onnxruntime": ("model.onnx", "tokenizer.json"),
-    "echo": (),
-}
-"""Files that an engine's worker takes, by name and in this order."""
 _TEXT_ENGINES: Final[Mapping[str, type[TextEngine]]] = {"llama": LlamaEngine, "openvino": TextEngine}
 
 
@@ -57,6 +48,10 @@ class WorkerLauncher(Protocol):
 
     async def start(self, kind: str, fds: Sequence[int] = (), options: Mapping[str, int] | None = None) -> Worker: ...
     async def stop(self, worker_id: str) -> None: ...
+
+
+Estimate = Callable[[Model, Mapping[str, Any] | None, int, int], int]
+"""Bytes that a loaded model takes: from the model, its header if it has one that is read, context length and answers at once."""
 
 
 @dataclass(slots=True)
@@ -86,20 +81,13 @@ class _Place:
         return engine is not None and not (engine.busy or self.lock.locked() or _now() - self.used < _GIVEN_SECONDS)
 
 
-def memory_of(model: Model, pool: int) -> int:
-    """Return the bytes that a loaded model takes, about: its files as mapped, the form its engine lays them out in, the contexts of
-    ``pool`` tokens, and what the engine itself takes.
-    """
-    factor, engine = {"llama.cpp": (1.6, 300 << 20), "openvino": (2.4, 500 << 20)}.get(model.engine, (3.0, 150 << 20))
-    return int(model.size * factor) + engine + pool * _BYTES_PER_TOKEN
-
-
 class EngineRegistry:
     """Implements ``core.ports.engine.Engines``.
 
     ``find`` looks a model up by name or alias. ``verify`` raises unless the model's manifest is signed by this
-    installation. ``options``: ``context_length``, ``parallel``, ``threads``. ``load_seconds`` bounds one load, ``memory``
-    the bytes that all loaded models may take together: what has not been used for longest makes room, never one that answers.
+    installation, ``check`` reads headers before an engine's own loader does. ``options``: ``context_length``, ``parallel``,
+    ``threads``. ``load_seconds`` bounds one load, ``memory`` the bytes that all loaded models may take together, each as
+    ``estimate`` says: what has not been used for longest makes room, never one that answers.
     """
 
     def __init__(
@@ -108,6 +96,8 @@ class EngineRegistry:
         folder: Path,
         find: Callable[[str], Awaitable[Model | None]],
         verify: Callable[[Model], None],
+        check: HeaderCheck,
+        estimate: Estimate,
         options: Mapping[str, int],
         *,
         load_seconds: float = 180.0,
@@ -117,7 +107,8 @@ class EngineRegistry:
         self._launcher = launcher
         self._folder = folder
         self._find = find
-        self._verify = verify
+        self._examiner = Examiner(verify, check)
+        self._estimate = estimate
         self._options = dict(options)
         self._load_seconds = load_seconds
         self._memory = memory
@@ -183,6 +174,7 @@ class EngineRegistry:
         for place in self._places.values():
             async with place.lock:
                 await self._unload(place)
+        await self._examiner.close()
 
     async def _unload(self, place: _Place) -> None:
         engine, worker = place.engine, place.worker
@@ -207,20 +199,22 @@ class EngineRegistry:
                 hint="the machine may be short of memory: see `pai doctor`",
             )
         async with self._room:
-            place.memory = await self._make_room(model)
-            try:
-                place.worker, place.engine = await self._load(model)
-            except Unavailable:
-                _put_off(place)
-                raise
+            with opened(self._folder, model) as fds:
+                header = await self._examiner.examine(model, fds)
+                place.memory = await self._make_room(model, header)
+                try:
+                    place.worker, place.engine = await self._load(model, fds)
+                except Unavailable:
+                    _put_off(place)
+                    raise
         place.engine.meter = self._meter
         self._meter.count(LOADS, model.name)
         place.files, place.started, place.used = hashes, _now(), _now()
         return place.engine
 
-    async def _make_room(self, model: Model) -> int:
+    async def _make_room(self, model: Model, header: Mapping[str, Any] | None) -> int:
         """Unload what has not been used for longest until the model fits; return the bytes it takes. Raises Unavailable."""
-        needed = memory_of(model, self._options_of(_KINDS.get(model.engine, ""), model).get("pool", 0))
+        needed = self._estimate(model, header, self._context(model), self._options.get("parallel", _PARALLEL))
         patience = _now() + _ROOM_SECONDS
         while self._memory is not None:
             loaded = [place for place in self._places.values() if place.loaded]
@@ -271,28 +265,10 @@ class EngineRegistry:
             if (engine := place.engine) is not None and place.worker is not None
         ]
 
-    async def _load(self, model: Model) -> tuple[Worker, SocketEngine]:
-        kind = _KINDS.get(model.engine)
-        if kind is None:
-            raise Unavailable(f"there is no engine {model.engine!r} here", code="no_such_engine")
-        self._verify(model)
-        fds: list[int] = []
-        try:
-            # ``append`` in a loop: what was opened before a failure is closed below.
-            for file in model.files:
-                fds.append(open_file(self._folder, model.name, file.path))  # noqa: PERF401
-            for fd, file in zip(fds, model.files, strict=True):
-                # The worker gets the very descriptors hashed here, not names that could come to mean other files.
-                if await asyncio.to_thread(sha256_of_fd, fd) != file.sha256:
-                    raise Corrupt(
-                        f"{file.path} of {model.name} is not the file that was signed",
-                        code="model_changed",
-                        hint="import the model again with `pai init`",
-                    )
-            worker = await self._launcher.start(kind, _ordered(model, fds), self._options_of(kind, model))
-        finally:
-            for fd in fds:
-                os.close(fd)
+    async def _load(self, model: Model, fds: Sequence[int]) -> tuple[Worker, SocketEngine]:
+        kind = _KINDS[model.engine]
+        # The worker gets the very descriptors examined, not names that could come to mean other files.
+        worker = await self._launcher.start(kind, ordered(model, fds), self._options_of(kind, model))
         engine = self._engine(kind, worker, model)
         try:
             await self._await_ready(engine, worker)
@@ -324,8 +300,8 @@ class EngineRegistry:
         match kind:
             case "llama" | "openvino":
                 threads = self._options.get("threads", 0)
-                parallel = self._options.get("parallel", 8)
-                pool = context * (_POOL_FACTOR if parallel > 1 else 1)
+                parallel = self._options.get("parallel", _PARALLEL)
+                pool = shared_context(context, parallel)
                 return {"context_length": context, "pool": pool, "parallel": parallel, "threads": threads}
             case "onnx-embedding":
                 return {"max_tokens": model.context_length, "threads": _EMBEDDING_THREADS}
@@ -359,44 +335,6 @@ def _put_off(place: _Place) -> None:
     """The first new start is at once, later ones wait 1, 2, 4 ... seconds."""
     place.failures += 1
     place.not_before = _now() + (min(2.0 ** (place.failures - 2), _LONGEST_PAUSE) if place.failures > 1 else 0.0)
-
-
-def open_file(folder: Path, name: str, path: str) -> int:
-    """Open a model's file below ``folder``; no part of the way may be a symbolic link."""
-    parts = (name, *PurePosixPath(path).parts)
-    if any(part in {"", ".", "..", "/"} or "/" in part for part in parts):
-        raise Corrupt(f"{path!r} is no name for a model's file", code="model_changed")
-    at = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in parts[:-1]:
-            inner = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-            os.close(at)
-            at = inner
-        return os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-    except OSError as error:
-        raise Unavailable(
-            f"the model file {path} of {name} cannot be opened: {error.strerror}",
-            code="model_missing",
-            hint="import the model again with `pai init`",
-        ) from error
-    finally:
-        os.close(at)
-
-
-def sha256_of_fd(fd: int) -> str:
-    """Return the SHA-256 of an open file, hex; its own offset moves to the end."""
-    with os.fdopen(os.dup(fd), "rb") as file:
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _ordered(model: Model, fds: Sequence[int]) -> list[int]:
-    """Return the descriptors that the worker takes, in its order. Raises Corrupt when the model lacks one."""
-    named = {PurePosixPath(file.path).name: fd for fd, file in zip(fds, model.files, strict=True)}
-    missing = [name for name in _TAKES[model.engine] if name not in named]
-    if missing:
-        raise Corrupt(f"{model.name} has no {missing[0]}", code="model_changed", hint="import the model again")
-    return [named[name] for name in _TAKES[model.engine]]
 
 
 def _capabilities(model: Model, context: int) -> Capabilities:

@@ -6,7 +6,7 @@ from importlib import resources
 
 import msgspec
 
-from pai.core.models.values import ModelRecord
+from pai.core.models.values import LanguageShape, ModelRecord
 
 CHOICES = {
     "starter": ("qwen2.5-coder-1.5b-instruct", "all-minilm-l6-v2"),
@@ -53,7 +53,7 @@ class StarterFile(msgspec.Struct, frozen=True):
 
 
 class Starter(msgspec.Struct, frozen=True):
-    """A starter model."""
+    """A starter model. ``shape`` describes a chat model before its file is here."""
 
     task: str
     engine: str
@@ -62,6 +62,7 @@ class Starter(msgspec.Struct, frozen=True):
     dimensions: int | None
     files: tuple[StarterFile, ...]
     record: ModelRecord
+    shape: LanguageShape | None = None
 
 
 def catalogue() -> dict[str, Starter]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pai.adapters.models.gguf_tokens import chat_of, metadata, tokenizer_of
+from pai.adapters.models.openvino_weights import signed_bytes
 from pai.foundation.errors import Unsupported
 
 FILES: Final = ("openvino_model.bin", "openvino_model.xml", "tokenizer.json", "chat.json")
@@ -46,8 +47,23 @@ def convert_gguf(source_fd: int, folder: Path, threads: int) -> None:
             hint="the model goes on running on llama.cpp; a file quantised as Q4_K_M, Q8_0 or F16 may work",
         ) from error
     source.unlink()
+    _rewrite(folder)
     for name in _LEFT:
         (folder / name).unlink(missing_ok=True)
     for name in FILES:
         with (folder / name).open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _rewrite(folder: Path) -> None:
+    """Rewrite the weights that this engine multiplies slowly (see ``openvino_weights``)."""
+    import openvino
+
+    graph, weights = folder / "openvino_model.xml", folder / "openvino_model.bin"
+    model = openvino.Core().read_model(str(graph))
+    if signed_bytes(model):
+        # The old weights are still mapped: the new ones get a file of their own, which then takes their name.
+        openvino.save_model(model, str(folder / "new.xml"), compress_to_fp16=False)
+        del model
+        (folder / "new.bin").replace(weights)
+        (folder / "new.xml").replace(graph)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from pai.adapters.storage import tables as t
 from pai.adapters.storage.rows import from_row, to_row
 from pai.core.knowledge.values import Collection, Document, Job, JobState
-from pai.core.models.values import Model
+from pai.core.models.values import Measurement, Model
 from pai.core.privacy.values import Subject, SubjectLink
 
 
@@ -232,4 +232,16 @@ class ModelRows:
     def remove(self, name: str) -> None:
         """Delete a model and its aliases."""
         self._db.execute(delete(t.model_aliases).where(t.model_aliases.c.name == name))
+        self._db.execute(delete(t.model_measurements).where(t.model_measurements.c.name == name))
         self._db.execute(delete(t.models).where(t.models.c.name == name))
+
+    def measured(self, found: Measurement) -> None:
+        """Keep the newest measurement of a model."""
+        row = to_row(found, t.model_measurements)
+        write = upsert(t.model_measurements).values(row)
+        self._db.execute(write.on_conflict_do_update(index_elements=["name"], set_=row))
+
+    def measurements(self) -> Sequence[Measurement]:
+        """Return the last measurement of each model."""
+        rows = self._db.execute(select(t.model_measurements)).mappings().all()
+        return [from_row(Measurement, row) for row in rows]

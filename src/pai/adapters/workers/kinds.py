@@ -64,6 +64,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             nice=5,
             options={"cpu_seconds": Range(1, 86_400, 240), "memory_mb": Range(256, 65_536, 2048)},
         ),
+        "model-check": WorkerKind(descriptors=1, nice=0, options={}),
     }
 )
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
-from pai.adapters.workers.messages import decode_mapping, receive_frame, send_frame
+from pai.adapters.workers.single_shot import serve_once
 from pai.core.knowledge.values import ParsedDocument
-from pai.foundation.errors import PaiError
 
 Parse = Callable[[int, str, dict[str, int]], ParsedDocument]
 _OUT_OF_MEMORY: Final = {
@@ -26,26 +24,11 @@ _FAILED: Final = {
 def serve_parser(channel: socket.socket, parse: Parse) -> None:
     """Wait for one document, parse it, answer ``{"document": ...}`` or ``{"error": {class, code, message, hint}}``.
 
-    The request is ``{name, limits}`` with the document's descriptor. When nobody asks, it simply ends.
+    The request is ``{name, limits}`` with the document's descriptor.
     """
-    frame = receive_frame(channel)
-    if frame is None:
-        return
-    body, fds = frame
-    request = decode_mapping(body)
-    limits = msgspec.convert(request["limits"], dict[str, int])
-    try:
-        answer: dict[str, object] = {"document": parse(fds[0], str(request["name"]), limits)}
-    except PaiError as error:
-        told = {"class": type(error).__name__, "code": error.code, "message": error.message, "hint": error.hint}
-        answer = {"error": told}
-    except MemoryError:
-        answer = {"error": _OUT_OF_MEMORY}
-    except Exception:  # noqa: BLE001  # boundary of the process: its text may hold content, so it stays here
-        answer = {"error": _FAILED}
-    try:
-        send_frame(channel, answer)
-    except MemoryError:
-        send_frame(channel, {"error": _OUT_OF_MEMORY})
-    for fd in fds:
-        os.close(fd)
+
+    def answer(request: Mapping[str, Any], fds: Sequence[int]) -> Mapping[str, object]:
+        limits = msgspec.convert(request["limits"], dict[str, int])
+        return {"document": parse(fds[0], str(request["name"]), limits)}
+
+    serve_once(channel, answer, failed=_FAILED, out_of_memory=_OUT_OF_MEMORY)

@@ -34,6 +34,7 @@ _WHERE: Final = {
         " actor is `operator@console`, who has no right to anybody's content.",
     ),
     "demo": ("To try it", "It makes a collection of its own and speaks to the server like the commands on content."),
+    "models": ("On models", "Likewise on the machine of the installation."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }
 

@@ -74,3 +74,10 @@ class DocumentsRanked(Event):
 
     name: ClassVar[str] = "models:rerank:create"
     documents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedMeasured(Event):
+    """A model was timed with a fixed prompt of PAI's own; written before the model sees it."""
+
+    name: ClassVar[str] = "models:speed:measure"

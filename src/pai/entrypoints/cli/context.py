@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pai.core.models.values import Candidate, Machine
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
 
@@ -24,6 +25,8 @@ class Context:
     initialise: Callable[..., Any]
     serve: Callable[[Settings, Iterable[Secret]], int]
     console_in_process: Callable[[Settings, Iterable[Secret], str, dict[str, Any]], Any]
+    machine: Callable[[Settings], Machine]
+    candidates: Callable[[Settings], tuple[Candidate, ...]]
     cache: Path
     stage: Callable[[Settings], str]
     begin_anew: Callable[[Settings], None]

@@ -19,6 +19,7 @@ from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
 from pai.core.models.conversion import Conversions
 from pai.core.models.inference import Inference
+from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.operations.custody import Custody
@@ -35,6 +36,7 @@ class Services:
     keys: ApiKeys
     inference: Inference
     conversions: Conversions
+    measuring: Measuring
     collections: Collections
     ingest: Ingest
     answering: Answering

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import engine_models
-from pai.adapters.engines.registry import EngineRegistry, memory_of
+from model_files import gguf_file
+from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.metrics.counters import Counters
-from pai.adapters.workers.launcher import LocalLauncher
+from pai.adapters.workers.launcher import LocalLauncher, RunningWorker
+from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.values import Model, ModelFile
 from pai.core.ports.engine import Capability, ChatMessage, ChatRequest
@@ -25,7 +28,10 @@ class Register:
         self.model: Model | None = model
         self.verified: list[str] = []
         self.refuse = False
-        self.registry = EngineRegistry(launcher, folder, self._find, self._verify, {"parallel": 1}, load_seconds=20)
+        self.check = ModelCheck(launcher)
+        self.registry = EngineRegistry(
+            launcher, folder, self._find, self._verify, self.check, lambda *_: 1, {"parallel": 1}, load_seconds=20
+        )
 
     async def _find(self, name: str) -> Model | None:
         return self.model if self.model is not None and name in {self.model.name, *self.model.aliases} else None
@@ -93,11 +99,66 @@ async def test_only_files_of_the_model_itself_are_opened(tiny: Register, tmp_pat
         await tiny.registry.get("tiny")
 
 
+async def test_a_header_is_checked_once_for_the_same_bytes(tiny: Register, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    check = tiny.check.check
+
+    async def counted(kind: str, files: Mapping[str, int]) -> object:
+        asked.append((kind, [*files]))
+        return await check(kind, files)
+
+    monkeypatch.setattr(tiny.check, "check", counted)
+    for _ in range(2):
+        await tiny.registry.get("tiny")
+        await tiny.registry.close()
+    assert asked == [("onnx", ["model.onnx", "tokenizer.json"])]
+
+
+ENTITY = b'<?xml version="1.0"?><!DOCTYPE net [<!ENTITY a "b">]><net name="m" version="11"><layers/></net>'
+
+
+@pytest.mark.parametrize(
+    ("engine", "files", "code"),
+    [
+        ("llama.cpp", {"model.gguf": gguf_file()[:600]}, "truncated_model_file"),
+        ("llama.cpp", {"model.gguf": b"GGUF" + bytes(100)}, "bad_model_file"),
+        (
+            "openvino",
+            {"openvino_model.xml": ENTITY, "openvino_model.bin": b"", "chat.json": b"{}"},
+            "unsafe_model_file",
+        ),
+        ("onnxruntime", {"model.onnx": b"\xff" * 40, "tokenizer.json": b"{}"}, "bad_model_file"),
+    ],
+)
+async def test_a_bad_header_reaches_no_engine(tmp_path: Path, engine: str, files: dict[str, bytes], code: str) -> None:
+    launcher = LocalLauncher(tmp_path / "w", child_environment())
+    folder = tmp_path / "models"
+    (folder / "bad").mkdir(parents=True)
+    for name, data in files.items():
+        (folder / "bad" / name).write_bytes(data)
+    model = engine_models.model_of(folder, "bad", "chat", engine, tuple(files), 512, None)
+    register = Register(model, launcher, folder)
+    started = []
+    start = launcher.start
+
+    async def told(kind: str, *rest: Any) -> RunningWorker:
+        started.append(kind)
+        return await start(kind, *rest)
+
+    launcher.start = told  # type: ignore[method-assign]
+    with pytest.raises(Corrupt) as caught:
+        await register.registry.get("bad")
+    assert caught.value.code == code
+    assert started == ["model-check"]
+    await register.registry.close()
+    launcher.close()
+
+
 async def test_a_file_no_engine_can_load_is_told_and_not_tried_without_end(tmp_path: Path) -> None:
     launcher = LocalLauncher(tmp_path / "w", child_environment())
     folder = tmp_path / "models"
     (folder / "broken").mkdir(parents=True)
-    (folder / "broken" / "model.gguf").write_bytes(b"GGUF and nothing more")
+    (folder / "broken" / "model.gguf").write_bytes(gguf_file())  # a good header of a model that nobody made
     model = engine_models.model_of(folder, "broken", "chat", "llama.cpp", ("model.gguf",), 512, None)
     register = Register(model, launcher, folder)
     messages = []
@@ -119,13 +180,20 @@ class Shelf:
         }
         self.launcher = launcher
         self.counted = Counters()
-        one = memory_of(made["a"], 0)
 
         async def find(name: str) -> Model | None:
             return made.get(name)
 
         self.registry = EngineRegistry(
-            launcher, folder, find, lambda _: None, {"parallel": 1}, memory=fits * one, meter=self.counted
+            launcher,
+            folder,
+            find,
+            lambda _: None,
+            ModelCheck(launcher),
+            lambda *_: 100,
+            {"parallel": 1},
+            memory=fits * 100,
+            meter=self.counted,
         )
 
     def loaded(self) -> set[object]:

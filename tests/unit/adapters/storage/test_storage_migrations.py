@@ -57,6 +57,17 @@ def set_revision(home: StorageHome, revision: str) -> None:
     connection.close()
 
 
+def test_an_older_database_is_brought_up_and_kept_beside(home: StorageHome) -> None:
+    home.open().run_sync(lambda unit: unit.audit.record(SYSTEM, Noted()))
+    home.close()
+    connection = connect(home.database, home.vault.database_key())
+    connection.execute("DROP TABLE model_measurements")
+    connection.close()
+    set_revision(home, "0001")
+    assert home.open().read_sync(lambda unit: (unit.audit.size(), unit.models.measurements())) == (1, [])
+    assert sorted(path.name for path in home.database.parent.glob("*.db")) == ["main-before-0002.db", "main.db"]
+
+
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:
     home.open()
     home.close()

@@ -26,6 +26,7 @@ class Table:
     steps: list[list[Part]] = field(default_factory=list)
     gate: queue.Queue[None] | None = None
     fails: bool = False
+    around: int = VOCABULARY
 
     def step(self, parts: list[Part]) -> Any:
         if self.gate is not None:
@@ -34,9 +35,9 @@ class Table:
         if self.fails:
             raise RuntimeError("no")
         rows = [
-            np.eye(VOCABULARY, dtype=np.float32)[(part.tokens[-1] + 1) % VOCABULARY] * 9
+            np.eye(VOCABULARY, dtype=np.float32)[(token + 1) % self.around] * 9
             for part in parts
-            if part.wanted
+            for token in part.tokens[len(part.tokens) - part.wanted :]
         ]
         return np.array(rows, dtype=np.float32).reshape(-1, VOCABULARY)
 
@@ -186,3 +187,49 @@ def test_the_longest_unused_beginning_makes_room() -> None:
     rest(house.ask("alice", PROMPT)[1])
     rest(house.ask("bob", PROMPT)[1])  # three blocks: one of alice's has to go
     assert house.ask("alice", PROMPT)[0].cached == 0
+
+
+def test_guesses_come_from_what_was_said_and_spare_steps() -> None:
+    house = House(Table(around=6))
+    answer, told = house.ask("alice", [0, 1, 2, 3, 4, 5] * 2, most=40)
+    assert tokens(told) == [n % 6 for n in range(40)]
+    assert answer.cut
+    assert len(house.model.steps) <= 10
+    # Nothing was computed beyond what had been set aside, and what is remembered is what was said.
+    assert max(part.past + len(part.tokens) for step in house.model.steps for part in step) <= 12 + 40
+    again, told = house.ask("alice", [n % 6 for n in range(70)], most=1)
+    assert tokens(told) == [70 % 6]
+    assert again.cached == BLOCK
+
+
+def test_wrong_guesses_change_no_answer_and_become_rarer() -> None:
+    house = House()
+    misleading = [n for start in range(40) for n in (start, start + 1, start + 2, 50)]
+    _, told = house.ask("", [*misleading, 0, 1, 2], most=38)
+    assert tokens(told) == list(range(3, 41))
+    guessed = [len(step[0].tokens) > 1 for step in house.model.steps[1:]]
+    assert guessed[0]
+    assert sum(guessed) <= 8
+    past = [step[0].past for step in house.model.steps[1:]]
+    assert past == list(range(past[0], past[0] + len(past)))  # what was guessed wrongly is computed over
+
+
+def test_a_guess_that_is_right_in_part_is_taken_in_part() -> None:
+    house = House()
+    _, told = house.ask("", [5, 6, 7, 8, 9, 30, 31, 5, 6, 7], most=6)
+    assert tokens(told) == [8, 9, 10, 11, 12, 13]
+    assert [step[0].past for step in house.model.steps] == [0, 10, 12, 13, 14]
+
+
+def test_no_guesses_where_many_are_answered() -> None:
+    house = House(Table(around=6, gate=queue.Queue()))
+    gate = house.model.gate
+    assert gate is not None
+    answers = [house.ask("", [0, 1, 2, 3, 4, 5] * 2, most=8)[1] for _ in range(3)]
+    for _ in range(60):
+        gate.put(None)
+    for told in answers:
+        assert tokens(told) == [n % 6 for n in range(8)]
+    full = [step for step in house.model.steps if len(step) == 3 and all(part.past >= 12 for part in step)]
+    assert full
+    assert all(len(part.tokens) == 1 for step in full for part in step)

@@ -83,7 +83,7 @@ async def test_a_parser_that_takes_too_long_is_ended(launcher: LocalLauncher, tm
 
 async def test_a_parser_that_dies_is_told_and_replaced(launcher: LocalLauncher, tmp_path: Path) -> None:
     parser = parser_on(launcher)
-    worker, channel = await parser._take()
+    worker, channel = await parser._workers._take()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and worker.id in (entry / "cmdline").read_text():
             os.kill(int(entry.name), signal.SIGSTOP)  # it cannot answer before it is ended
@@ -93,11 +93,11 @@ async def test_a_parser_that_dies_is_told_and_replaced(launcher: LocalLauncher, 
         os.kill(pid, signal.SIGKILL)
         return worker, channel
 
-    parser._take = stopped  # type: ignore[method-assign,assignment]
+    parser._workers._take = stopped  # type: ignore[method-assign,assignment]
     with pytest.raises(Invalid) as caught:
         await parser.parse([b"text"], name="a.txt", size=4)
     assert caught.value.code == "parser_died"
-    del parser._take  # type: ignore[method-assign]
+    del parser._workers._take  # type: ignore[method-assign]
     assert (await parser.parse([b"text"], name="a.txt", size=4)).blocks
 
 

@@ -1,8 +1,8 @@
 """Continuous batching: all answers that are under way share each step of the model; new ones join between steps.
 
-A step computes one token of every answer that is being written and a piece of the prompts that are being read. The piece is small while
-others are writing, so that their words keep coming. Blocks for a whole answer are set aside before it begins: an answer that has
-begun is never put back.
+A step computes one token of every answer that is being written, with guesses at those behind it where few are written, and a piece of
+the prompts that are being read. The piece is small while others are writing, so that their words keep coming. Blocks for a whole answer
+are set aside before it begins: an answer that has begun is never put back.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from pai.adapters.workers.paged.blocks import BLOCK, Blocks
+from pai.adapters.workers.paged.drafts import LONGEST, Lookup
 from pai.adapters.workers.paged.grammar import Grammar
 from pai.adapters.workers.paged.model import Part
 from pai.adapters.workers.paged.sampling import Sampler, log_probabilities
@@ -24,6 +25,8 @@ PIECE: Final = 512
 """Tokens of prompts in a step when nobody is writing."""
 PIECE_BESIDE: Final = 64
 """The same while others are writing: about as long a pause as three of their words."""
+MOST_GUESSING: Final = 2
+"""Answers written at once up to which guesses pay: in a full step each more token costs nearly as much as it could save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,13 @@ class Answer:
     past: int = 0
     cached: int = 0
     blocks: list[int] = field(default_factory=list)
+    lookup: Lookup = field(init=False)
     whole: bool = False
     cut: bool = False
     """Whether it ended because it has ``most`` tokens."""
+
+    def __post_init__(self) -> None:
+        self.lookup = Lookup(self.prompt)
 
     @property
     def reading(self) -> bool:
@@ -153,12 +160,13 @@ class Batching:
     def _step(self) -> None:
         writing = [one for one in self._running if not one.reading]
         room = PIECE_BESIDE if writing else PIECE
-        parts = [(one, Part(one.tokens[-1:], one.past, one.blocks, wanted=True)) for one in writing]
+        parts = [(one, self._next(one, guess=len(writing) <= MOST_GUESSING)) for one in writing]
         for one in self._running:
             if one.reading and room > 0:
                 piece = one.prompt[one.past : one.past + room]
                 room -= len(piece)
-                parts.append((one, Part(piece, one.past, one.blocks, wanted=one.past + len(piece) == len(one.prompt))))
+                ends = one.past + len(piece) == len(one.prompt)
+                parts.append((one, Part(piece, one.past, one.blocks, wanted=int(ends))))
         try:
             rows = self._model.step([part for _, part in parts])
         except RuntimeError as error:
@@ -169,15 +177,34 @@ class Batching:
             return
         at = 0
         for one, part in parts:
-            one.past += len(part.tokens)
-            if part.wanted:
-                try:
-                    self._choose(one, rows[at])
-                except (ArithmeticError, IndexError, RuntimeError, ValueError) as error:
-                    one.tell(error)  # of this request alone: the others go on
-                    one.whole = True
-                at += 1
+            try:
+                one.past += self._taken(one, part, rows[at : at + part.wanted])
+            except (ArithmeticError, IndexError, RuntimeError, ValueError) as error:
+                one.tell(error)  # of this request alone: the others go on
+                one.whole = True
+            at += part.wanted
         self._drop([one for one in self._running if one.whole])
+
+    def _next(self, one: Answer, *, guess: bool) -> Part:
+        # No guess goes beyond the blocks that were set aside: the last token of an answer is chosen and not computed.
+        room = min(LONGEST, one.most - len(one.tokens) - 1)
+        guessed = one.lookup.guess(room) if guess else []
+        return Part([one.tokens[-1], *guessed], one.past, one.blocks, wanted=1 + len(guessed))
+
+    def _taken(self, one: Answer, part: Part, rows: Any) -> int:
+        """Choose the tokens that follow a part; return how many of its own stand, guesses that were wrong left out."""
+        if not part.wanted:
+            return len(part.tokens)
+        guessed = part.tokens[len(part.tokens) - part.wanted + 1 :]
+        right = 0
+        for row, guess in zip(rows, [*guessed, None], strict=True):
+            self._choose(one, row)
+            if one.whole or one.tokens[-1] != guess:
+                break
+            right += 1
+        if guessed:
+            one.lookup.judge(right)
+        return len(part.tokens) - len(guessed) + right
 
     def _choose(self, one: Answer, row: Any) -> None:
         told, likeliest = (None, []) if one.probabilities is None else log_probabilities(row, one.probabilities)
@@ -187,6 +214,7 @@ class Batching:
             one.whole = True
             return
         one.tokens.append(token)
+        one.lookup.add(token)
         likely = tuple((other, float(told[other])) for other in likeliest) if told is not None else ()
         one.tell(Chosen(token, float(told[token]) if told is not None else 0.0, likely))
         done = one.grammar is not None and one.grammar.take(token)

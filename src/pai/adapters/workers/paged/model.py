@@ -16,12 +16,12 @@ _LOGITS_OF: Final = "sampled_tokens_indices"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one answer has computed in a step: these ``tokens`` behind ``past`` others, into ``blocks``; ``wanted``: a row of logits."""
+    """What one answer has computed in a step: these ``tokens`` behind ``past`` others, into ``blocks``; the last ``wanted`` get logits."""
 
     tokens: Sequence[int]
     past: int
     blocks: Sequence[int]
-    wanted: bool
+    wanted: int
 
 
 class PagedModel:
@@ -69,8 +69,7 @@ class PagedModel:
             cache[block] = 0
 
     def step(self, parts: Sequence[Part]) -> Any:
-        """Compute all parts at once; return the logits [wanted parts, vocabulary] of their last tokens (float32, overwritten by the
-        next step)."""
+        """Compute all parts at once; return the logits [wanted tokens, vocabulary] (float32, overwritten by the next step)."""
         np = self._np
         lengths = [len(part.tokens) for part in parts]
         begins = np.concatenate(([0], np.cumsum(lengths)))
@@ -92,7 +91,10 @@ class PagedModel:
             "max_context_len": np.asarray(
                 max(part.past + length for part, length in zip(parts, lengths, strict=True)), dtype=np.int32
             ),
-            _LOGITS_OF: np.asarray([begins[n + 1] - 1 for n, part in enumerate(parts) if part.wanted], dtype=np.int64),
+            _LOGITS_OF: np.asarray(
+                [at for n, part in enumerate(parts) for at in range(begins[n + 1] - part.wanted, begins[n + 1])],
+                dtype=np.int64,
+            ),
         }
         for name, values in given.items():
             self._request.set_tensor(name, self._ov.Tensor(values))

@@ -14,6 +14,7 @@ from pai import __version__
 from pai.entrypoints.cli.asking import passphrases
 from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.machine import machine_text, machine_value
 from pai.entrypoints.cli.output import say, show_json
 from pai.entrypoints.cli.verdict import groups_of, text_of, value_of
 from pai.foundation.errors import Unavailable, Usage
@@ -66,12 +67,18 @@ def status(context: Context, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def doctor(context: Context, json_: bool) -> None:
-    """Say whether everything holds: kernel layers at the last start, keys, models, disk, port, memory. Example: pai doctor"""
+    """Say whether everything holds: kernel layers at the last start, keys, models, disk, port, memory; and what this machine has.
+
+    Example: pai doctor
+    """
     settings = context.settings()
-    told = call(context, "doctor")
+    told, machine = call(context, "doctor"), context.machine(settings)
     groups = groups_of(settings, told, context.port(settings), running=told["serving"])
-    value = {"measured": bool(told["layers"]), "layers": told["layers"], "missing": told["missing"], **value_of(groups)}
-    show(context, value, text_of(groups))
+    value = {
+        "measured": bool(told["layers"]), "layers": told["layers"], "missing": told["missing"], **value_of(groups),
+        "machine": machine_value(machine),
+    }  # fmt: skip
+    show(context, value, f"{text_of(groups)}\n\n{machine_text(machine)}")
 
 
 @click.command()
@@ -103,70 +110,6 @@ def env(context: Context, json_: bool) -> None:
             [*lines, "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)"]
         ),
     )
-
-
-@click.group()
-def models() -> None:
-    """Models of this installation. Example: pai models show default"""
-
-
-@models.command("list")
-@as_json
-@click.pass_obj
-def models_list(context: Context, json_: bool) -> None:
-    """List models."""
-    value = call(context, "models.list")
-    show(
-        context,
-        value,
-        "\n".join(f"{m['name']}  {m['task']}  {m['engine']}  {','.join(m['aliases'])}" for m in value["models"]),
-    )
-
-
-@models.command("show")
-@click.argument("name")
-@as_json
-@click.pass_obj
-def models_show(context: Context, name: str, json_: bool) -> None:
-    """Show a model with its record."""
-    value = call(context, "models.show", name=name)
-    show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
-
-
-@models.command("convert")
-@click.argument("name")
-@click.option("--no-measure", is_flag=True, help="Do not compare speed and answers before and after.")
-@click.option("--no-activate", is_flag=True, help="Leave the aliases where they are.")
-@as_json
-@click.pass_obj
-def models_convert(context: Context, name: str, no_measure: bool, no_activate: bool, json_: bool) -> None:
-    """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors; the GGUF file stays.
-
-    Takes half a minute for a model of 1 GB. It is measured before and after, and becomes the default unless it answers control
-    questions worse or a question to documents more slowly. Long answers to a single user may come more slowly than before.
-    Example: pai models convert default
-    """
-    click.echo("converting; this takes a while ...", err=True)
-    value = call(context, "models.convert", name=name, measure=not no_measure, activate=not no_activate)
-    told = [f"{value['model']['name']}: {', '.join(value['model']['aliases']) or 'no alias'}"]
-    told += [_measured(when, value[when], value["questions"]) for when in ("before", "after") if value[when]]
-    show(context, value, "\n".join(told))
-
-
-def _measured(when: str, one: dict[str, Any], questions: int) -> str:
-    rates = f"prompt {one['prompt_rate']:.0f} tokens/s, answer {one['answer_rate']:.1f} tokens/s"
-    return f"{when:>7}: {rates}, {one['right']} of {questions} control questions right"
-
-
-@models.command("activate")
-@click.argument("name")
-@click.option("--alias", default="default", show_default=True, help="The alias that is to mean this model.")
-@as_json
-@click.pass_obj
-def models_activate(context: Context, name: str, alias: str, json_: bool) -> None:
-    """Let an alias mean another model. Example: pai models activate qwen2.5-coder-1.5b-instruct"""
-    value = call(context, "models.activate", name=name, alias=alias)
-    show(context, value, f"{alias} is {value['name']} now")
 
 
 @click.group()

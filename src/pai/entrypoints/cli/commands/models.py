@@ -1,0 +1,169 @@
+"""Commands on models: what is here, and what this machine can run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pai.core.models.advice import Assessment, advise, budget
+from pai.entrypoints.cli.commands.host import as_json, show
+from pai.entrypoints.cli.console import ask_server, call
+from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.machine import columns, gigabytes, machine_text, machine_value
+
+
+@click.group()
+def models() -> None:
+    """Models of this installation. Example: pai models show default"""
+
+
+@models.command("list")
+@as_json
+@click.pass_obj
+def models_list(context: Context, json_: bool) -> None:
+    """List models."""
+    value = call(context, "models.list")
+    show(
+        context,
+        value,
+        "\n".join(f"{m['name']}  {m['task']}  {m['engine']}  {','.join(m['aliases'])}" for m in value["models"]),
+    )
+
+
+@models.command("show")
+@click.argument("name")
+@as_json
+@click.pass_obj
+def models_show(context: Context, name: str, json_: bool) -> None:
+    """Show a model with its record, what was measured of it here, and why it runs on its engine."""
+    value = call(context, "models.show", name=name)
+    lines = [f"{label}: {text}" for label, text in value.items() if label != "measured"]
+    if (found := value["measured"]) is not None:
+        lines.append(
+            f"measured: reads {found['prompt_tokens_per_second']} tokens/s, writes {found['generated_tokens_per_second']} tokens/s "
+            f"({found['processor']}, {found['measured_at'][:10]})"
+        )
+    show(context, value, "\n".join(lines))
+
+
+@models.command("convert")
+@click.argument("name")
+@click.option("--no-measure", is_flag=True, help="Do not compare speed and answers before and after.")
+@click.option("--no-activate", is_flag=True, help="Leave the aliases where they are.")
+@as_json
+@click.pass_obj
+def models_convert(context: Context, name: str, no_measure: bool, no_activate: bool, json_: bool) -> None:
+    """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors; the GGUF file stays.
+
+    Takes half a minute for a model of 1 GB. It is measured before and after, and becomes the default unless it answers control
+    questions worse or a question to documents more slowly. Long answers to a single user may come more slowly than before.
+    Example: pai models convert default
+    """
+    click.echo("converting; this takes a while ...", err=True)
+    value = call(context, "models.convert", name=name, measure=not no_measure, activate=not no_activate)
+    told = [f"{value['model']['name']}: {', '.join(value['model']['aliases']) or 'no alias'}"]
+    told += [_measured(when, value[when]) for when in ("before", "after") if value[when]]
+    show(context, value, "\n".join(told))
+
+
+def _measured(when: str, one: dict[str, Any]) -> str:
+    rates = f"prompt {one['prompt_tokens_per_second']:.0f} tokens/s, answer {one['generated_tokens_per_second']:.1f} tokens/s"
+    return f"{when:>7}: {rates}, {one['right']} of {one['questions']} control questions right"
+
+
+@models.command("activate")
+@click.argument("name")
+@click.option("--alias", default="default", show_default=True, help="The alias that is to mean this model.")
+@as_json
+@click.pass_obj
+def models_activate(context: Context, name: str, alias: str, json_: bool) -> None:
+    """Let an alias mean another model. Example: pai models activate qwen2.5-coder-1.5b-instruct"""
+    value = call(context, "models.activate", name=name, alias=alias)
+    show(context, value, f"{alias} is {value['name']} now")
+
+
+@models.command("advise")
+@click.option(
+    "--context", "context_length", type=click.IntRange(256, 1 << 20), help="Tokens of context (models.context_length)."
+)
+@click.option("--parallel", type=click.IntRange(1, 64), help="Answers at once (models.parallel).")
+@click.option("--measure", is_flag=True, help="Also time the model that is served, with a fixed prompt (some seconds).")
+@click.option("--model", default="default", show_default=True, help="Which model --measure times: its name or alias.")
+@as_json
+@click.pass_obj
+def models_advise(
+    context: Context, context_length: int | None, parallel: int | None, measure: bool, model: str, json_: bool
+) -> None:
+    """Show which models and contexts fit this machine, how much memory each takes, and what helps when one does not fit.
+
+    Models that are installed or could be fetched are looked at, by the headers of their files. A part of a model file is
+    read to learn how fast the disk is.
+
+    Example: pai models advise --context 32768 --parallel 1
+    """
+    settings = context.settings()
+    machine = context.machine(settings)
+    asked = context_length or settings.models.context_length
+    at_once = parallel or settings.models.parallel
+    found = advise(machine, context.candidates(settings), asked, at_once)
+    speed = ask_server(context, "models.measure", name=model) if measure else None
+    value = {
+        "machine": machine_value(machine), "context_length": asked, "parallel": at_once, "budget": budget(machine),
+        "models": [_value(one) for one in found], "speed": speed,
+    }  # fmt: skip
+    parts = [machine_text(machine), _models_text(found, asked, at_once, budget(machine)), *_notes(found)]
+    show(context, value, "\n".join([*parts, *([_speed_text(speed)] if speed else [])]))
+
+
+def _value(one: Assessment) -> dict[str, Any]:
+    memory = one.memory
+    return {
+        "name": one.name, "installed": one.installed, "quantisation": one.quantisation, "fits": one.fits,
+        "memory": memory and {
+            "weights": memory.weights, "copied": memory.copied, "cache": memory.cache, "buffers": memory.buffers,
+            "program": memory.program, "total": memory.total, "least": memory.least,
+        },
+        "contexts": {str(length): told for length, told in one.contexts.items()}, "longest_context": one.longest_context,
+        "load_seconds": one.load_seconds and round(one.load_seconds, 1),
+        "splits": [
+            {"accelerator": split.accelerator, "blocks": split.blocks, "of": split.of, "graphics": split.graphics, "ram": split.ram}
+            for split in one.splits
+        ],
+        "advice": list(one.advice),
+    }  # fmt: skip
+
+
+def _models_text(found: tuple[Assessment, ...], context_length: int, parallel: int, room: int) -> str:
+    rows = [["model", "here", "type", "weights", "cache", "total", "fits", "longest context", "cold load"]]
+    for one in found:
+        sizes = (
+            [gigabytes(size) for size in (one.memory.weights, one.memory.cache, one.memory.total)]
+            if one.memory
+            else ["?"] * 3
+        )
+        load = f"{one.load_seconds:.0f} s" if one.load_seconds is not None else "?"
+        longest = str(one.longest_context) if one.longest_context else "-"
+        rows.append(
+            [one.name, "yes" if one.installed else "no", one.quantisation or "?", *sizes, one.fits, longest, load]
+        )
+    head = f"Chat models with a context of {context_length} tokens, {parallel} at once; {gigabytes(room)} may be used"
+    return f"{head}\n{columns(rows)}"
+
+
+def _notes(found: tuple[Assessment, ...]) -> list[str]:
+    notes = [f"  {one.name}: {text}" for one in found for text in one.advice]
+    notes += [
+        f"  {one.name}: {split.blocks} of {split.of} blocks fit into {split.accelerator} ({gigabytes(split.graphics)}), the rest takes "
+        f"{gigabytes(split.ram)} of RAM; this needs an engine built for it, PAI's own computes on the processor"
+        for one in found
+        for split in one.splits
+    ]
+    return ["Advice", *notes] if notes else []
+
+
+def _speed_text(speed: dict[str, Any]) -> str:
+    return (
+        f"Measured now, one answer alone: {speed['model']} reads {speed['prompt_tokens_per_second']} tokens/s "
+        f"({speed['prompt_tokens']} tokens) and writes {speed['generated_tokens_per_second']} tokens/s"
+    )
