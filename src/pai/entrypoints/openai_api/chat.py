@@ -36,7 +36,7 @@ async def chat_completions(
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
         events = _events(request, {**head, "object": "chat.completion.chunk"}, first, pieces, body, usage=usage)
-        return PieceResponse(events, media_type="text/event-stream")
+        return PieceResponse(events, pieces, media_type="text/event-stream")
     return await _whole({**head, "object": "chat.completion"}, first, pieces, body)
 
 

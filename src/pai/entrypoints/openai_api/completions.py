@@ -49,7 +49,9 @@ async def completions(
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
         return PieceResponse(
-            _events(request, head, first, pieces, choices, usage=usage, n=body.n), media_type="text/event-stream"
+            _events(request, head, first, pieces, choices, usage=usage, n=body.n),
+            pieces,
+            media_type="text/event-stream",
         )
     piece = first
     try:

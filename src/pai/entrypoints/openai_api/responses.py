@@ -52,7 +52,7 @@ async def create_response(
     searches = _SEARCHES in body.include
     first = await first_of(coming)  # errors of the prompt become a status, not a broken stream
     if body.stream:
-        return PieceResponse(events(first, coming, searches=searches), media_type="text/event-stream")
+        return PieceResponse(events(first, coming, searches=searches), coming, media_type="text/event-stream")
     async with aclosing(coming):
         async for event in coming:
             if isinstance(event, Ended):

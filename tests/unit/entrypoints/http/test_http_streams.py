@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 import pai
 from pai.core.identity.liveness import Liveness
@@ -82,6 +83,20 @@ async def test_a_reader_who_goes_away_stops_the_model() -> None:
     pieces = while_valid(request, KEY, answer.pieces())
     await anext(pieces)
     await pieces.aclose()
+    assert answer.closed
+
+
+async def test_a_reader_who_has_gone_before_the_first_byte_stops_the_model() -> None:
+    answer = Endless()
+    request, _ = request_with(answer)
+    asked = {"model": "default", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    response = await chat_completions(request, ChatCompletion.model_validate(asked), KEY)
+
+    async def send(_message: object) -> None:
+        raise OSError
+
+    with pytest.raises(ClientDisconnect):
+        await response({"type": "http", "asgi": {"spec_version": "2.4"}}, request.receive, send)
     assert answer.closed
 
 

@@ -107,7 +107,11 @@ def env(context: Context, json_: bool) -> None:
         context,
         value,
         "\n".join(
-            [*lines, "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)"]
+            [
+                *lines,
+                "# SSL_CERT_FILE: programs of this shell trust PAI's certificate authority and no other",
+                "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)",
+            ]
         ),
     )
 
