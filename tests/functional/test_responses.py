@@ -377,7 +377,7 @@ def nested(depth: int) -> dict[str, Any]:
     return inner
 
 
-@pytest.mark.parametrize("depth", [49, 51, 130, 400])
+@pytest.mark.parametrize("depth", [30, 40, 130, 400])
 @pytest.mark.parametrize("store", [False, True])
 def test_schemas_are_nested_to_a_bound(web: httpx.Client, depth: int, store: bool) -> None:
     """Deeper ones went as far as the answer, which could not be written then."""
@@ -386,7 +386,7 @@ def test_schemas_are_nested_to_a_bound(web: httpx.Client, depth: int, store: boo
         {"text": {"format": {"type": "json_schema", "name": "x", "schema": nested(depth)}}},
     ):
         answer = web.post("/v1/responses", json={"model": "default", "input": "x", "store": store, **more})
-        assert answer.status_code == (200 if depth < 50 else 400), answer.text
+        assert answer.status_code == (200 if depth < 35 else 400), answer.text
 
 
 def test_no_two_items_have_an_id_in_common(web: httpx.Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -14,6 +14,7 @@ from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
@@ -49,7 +50,9 @@ from pai.core.models.ranking import Ranking
 from pai.core.models.traffic import Traffic, WatchedEngines
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
+from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.operations.ports import Resident, Taken
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.openai_api.lines import Lines
@@ -69,6 +72,7 @@ class Base:
     storage: Storage
     policy: CedarPolicy
     clock: SystemClock
+    counted: Counters = field(default_factory=Counters)
 
 
 class NoEngines:
@@ -86,8 +90,20 @@ class NoEngines:
         """There are none."""
         return ()
 
+    def residents(self) -> tuple[Resident, ...]:
+        """There are none."""
+        return ()
+
     async def forget(self, cache_key: str) -> None:
         """There is nothing to drop."""
+
+
+class NoScales:
+    """Host commands without a server have no processes."""
+
+    async def weighed(self) -> dict[str, Taken]:
+        """There are none."""
+        return {}
 
 
 class NoConverter:
@@ -122,7 +138,17 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
     memory = settings.models.memory_mb * MB or total_memory() * 7 // 10
     sized = partial(estimate, instructions())
     verify = ModelSigner(base.keystore).verify
-    return EngineRegistry(launcher, base.home.models, find, verify, ModelCheck(launcher), sized, options, memory=memory)
+    return EngineRegistry(
+        launcher,
+        base.home.models,
+        find,
+        verify,
+        ModelCheck(launcher),
+        sized,
+        options,
+        memory=memory,
+        meter=base.counted,
+    )
 
 
 def measuring_for(base: Base, engines: EngineRegistry | NoEngines) -> Measuring:
@@ -160,7 +186,7 @@ def services_for(
     inference = Inference(storage, base.policy, watched)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
-    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock)
+    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
     searching = Searching(storage, access, watched)
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
@@ -199,6 +225,8 @@ def services_for(
         answering=Answering(storage, access, watched),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
+        metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
+        meter=base.counted,
         ready=ready,
         upload_bytes=limits.upload_mb * MB,
         json_bytes=limits.json_mb * MB,

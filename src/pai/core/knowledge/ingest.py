@@ -18,6 +18,7 @@ from pai.core.knowledge.values import Chunk, Collection, Document, ItemState, Jo
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.engine import Engines
+from pai.core.ports.metrics import DOCUMENTS, PAGES, SILENT, Meter
 from pai.core.ports.work import Work
 from pai.core.privacy.values import LinkOrigin, Subject, SubjectLink
 from pai.foundation.actor import SYSTEM, Actor
@@ -75,6 +76,7 @@ class Ingest:
     engines: Engines
     disk: DiskSpace
     clock: Clock
+    meter: Meter = SILENT
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     arriving: set[str] = field(default_factory=set)
     """Originals that are written now and whose job is not queued yet."""
@@ -260,7 +262,12 @@ class Ingest:
                 refused = dataclasses.replace(item, state=ItemState.REFUSED, code=error.code, reason=error.message)
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(2.0**attempt)
-        return await self.work.run(lambda unit: self._close_item(unit, job, refused))
+        return await self._closed(job, refused)
+
+    async def _closed(self, job: Job, item: JobItem) -> bool:
+        going_on = await self.work.run(lambda unit: self._close_item(unit, job, item))
+        self.meter.count(DOCUMENTS, item.state.value)
+        return going_on
 
     def _store(self, unit: KnowledgeUnit, job: Job) -> tuple[Secret, CollectionStore]:
         context = context_of(job.collection_id)
@@ -277,7 +284,7 @@ class Ingest:
                 item, state=ItemState.SKIPPED, code="duplicate", reason="the collection holds this content already",
                 document_id=known.id,
             )  # fmt: skip
-            return await self.work.run(lambda unit: self._close_item(unit, job, done))
+            return await self._closed(job, done)
         try:
             self.disk.require()
             key, _ = await self.work.read(lambda unit: self._store(unit, job))
@@ -292,8 +299,11 @@ class Ingest:
             raise
         except PaiError as error:
             refused = dataclasses.replace(item, state=ItemState.REFUSED, code=error.code, reason=error.message)
-            return await self.work.run(lambda unit: self._close_item(unit, job, refused))
-        return await self.work.run(lambda unit: self._put(unit, job, item, document_id, parsed, pieces, vectors))
+            return await self._closed(job, refused)
+        going_on = await self.work.run(lambda unit: self._put(unit, job, item, document_id, parsed, pieces, vectors))
+        self.meter.count(DOCUMENTS, ItemState.ACCEPTED.value)
+        self.meter.count(PAGES, by=parsed.pages)
+        return going_on
 
     async def _embed(self, pieces: Sequence[Chunk]) -> list[bytes]:
         engine = await self.engines.get("default-embedding")

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
     STATUS = "operations:status"
+    METRICS = "operations:metrics"
     ROOT_KEY = "keys:root"
     API_REFERENCE = "operations:api-reference"
 
@@ -69,6 +70,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.AUDIT_READ: Scope.AUDIT,
     Permission.AUDIT_VERIFY: Scope.AUDIT,
     Permission.STATUS: Scope.METRICS,
+    Permission.METRICS: Scope.METRICS,
     Permission.ROOT_KEY: Scope.ADMIN,
     Permission.API_REFERENCE: None,
 }

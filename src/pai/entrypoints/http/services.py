@@ -25,7 +25,9 @@ from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.operations.custody import Custody
+from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.ports.metrics import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,5 @@ class Services:
     moderation: Moderation
     ranking: Ranking
     custody: Custody
+    metrics: Metrics
+    meter: Meter

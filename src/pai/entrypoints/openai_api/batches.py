@@ -10,10 +10,10 @@ from pydantic import Field
 
 from pai.core.files.values import Batch, BatchState
 from pai.core.policy.values import Permission
+from pai.entrypoints.http.bodies import Body
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.openai_api.pages import Page
 from pai.entrypoints.openai_api.response_schemas import Metadata
-from pai.entrypoints.openai_api.schemas import Body
 from pai.foundation.actor import Actor
 
 router = APIRouter(prefix="/v1/batches")

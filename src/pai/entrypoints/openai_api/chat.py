@@ -36,7 +36,7 @@ async def chat_completions(
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
         events = _events(request, _head("chat.completion.chunk", name), first, pieces, body, usage=usage)
-        return PieceResponse(events, media_type="text/event-stream")
+        return PieceResponse(events, pieces, media_type="text/event-stream")
     return JSONResponse(await whole(name, first, pieces, body))
 
 
@@ -60,9 +60,16 @@ async def start(
     each = [
         replace(one, seed=None if one.seed is None else (one.seed + k) % 2**32) for one in asked for k in range(body.n)
     ]
-    started = [await inference.start_chat(actor, body.model, one) for one in each]
-    answers = [deltas for _, deltas in started]
-    return started[0][0].model.name, together(answers)
+    answers: list[AsyncGenerator[ChatDelta, None]] = []
+    try:
+        for one in each:
+            engine, deltas = await inference.start_chat(actor, body.model, one)
+            answers.append(deltas)
+    except BaseException:
+        for begun in answers:
+            await begun.aclose()  # its end is recorded as its start was
+        raise
+    return engine.model.name, together(answers)
 
 
 def sampling(body: Sampled) -> dict[str, Any]:
@@ -93,7 +100,9 @@ def chat_request(body: ChatCompletion, actor: Actor) -> ChatRequest:
 
 def _message(message: Message) -> ChatMessage:
     role = {"developer": "system", "function": "tool"}.get(message.role, message.role)
-    calls = tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
+    calls = tuple(
+        ToolCall(call.id, call.function.name, call.function.arguments or "{}") for call in message.tool_calls or ()
+    )
     return ChatMessage(role, message.text(), calls, message.tool_call_id or "", message.images())
 
 

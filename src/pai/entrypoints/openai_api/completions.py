@@ -35,7 +35,7 @@ async def completions(
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
         told = _events(request, _head(name), first, pieces, _choices(body), usage=usage, n=body.n)
-        return PieceResponse(told, media_type="text/event-stream")
+        return PieceResponse(told, pieces, media_type="text/event-stream")
     return JSONResponse(await whole(name, first, pieces, body))
 
 

@@ -71,7 +71,7 @@ async def file_content(request: Request, file: str, actor: Owner) -> PieceRespon
     pieces = while_valid(request, actor, _in_thread(data))
     first = await first_of(pieces)  # a damaged file becomes a status, not a broken download
     headers = {"content-length": str(found.size), "content-disposition": "attachment"}
-    return PieceResponse(_pieces(first, pieces), media_type="application/octet-stream", headers=headers)
+    return PieceResponse(_pieces(first, pieces), pieces, media_type="application/octet-stream", headers=headers)
 
 
 async def _in_thread(data: Generator[bytes, None, None]) -> AsyncGenerator[bytes, None]:

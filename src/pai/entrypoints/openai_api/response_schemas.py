@@ -8,28 +8,14 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from pai.core.conversations.looking_up import PASSAGES
 from pai.core.ports.engine import MOST_LOGPROBS
-from pai.entrypoints.openai_api.schemas import Body, ImageUrl, Limit, Name, Number, Open
+from pai.entrypoints.http.bodies import MOST_PARTS, Body, Free, Limit, Name, Number, Open, Pairs
+from pai.entrypoints.openai_api.schemas import ImageUrl
 
 _HARMLESS = "read by OpenAI's service only: billing, routing, storage there"
 _A_WISH = "a wish that these models do not know"
 MOST_ITEMS = 2000
-MOST_NESTING = 100
 ItemId = Annotated[str, Field(max_length=200)]
 Status = Literal["in_progress", "completed", "incomplete"]
-
-
-def _shallow(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that is not nested too deeply. Walked without recursion: what is told back is written by code that recurs."""
-    level: list[Any] = [given]
-    for _ in range(MOST_NESTING):
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
-        level = [inner for inner in level if isinstance(inner, dict | list)]
-        if not level:
-            return given
-    raise ValueError(f"a schema is nested at most {MOST_NESTING} deep")
-
-
-Schema = Annotated[dict[str, Any], AfterValidator(_shallow)]
 
 
 class InputPart(Open):
@@ -45,12 +31,17 @@ class InputPart(Open):
         if self.type == "input_image":
             if self.image_url is None:
                 raise ValueError("image_url is missing; files are not looked at as pictures")
-            ImageUrl(url=self.image_url).data()
+            ImageUrl(url=self.image_url)
         return self
 
     def image(self) -> bytes | None:
         """Return the picture, encoded as it came."""
-        return ImageUrl(url=self.image_url).data() if self.image_url is not None else None
+        return (
+            ImageUrl(url=self.image_url).data() if self.type == "input_image" and self.image_url is not None else None
+        )
+
+
+Parts = Annotated[list[InputPart], Field(max_length=MOST_PARTS, fail_fast=True)]
 
 
 def texts(parts: str | list[InputPart]) -> str:
@@ -64,7 +55,7 @@ class InputMessage(Open):
     type: Literal["message"] = "message"
     id: ItemId | None = None
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[InputPart]
+    content: str | Parts
     status: Status | None = None
 
 
@@ -85,7 +76,7 @@ class InputResult(Open):
     type: Literal["function_call_output"]
     id: ItemId | None = None
     call_id: Annotated[str, Field(min_length=1, max_length=200)]
-    output: str | list[InputPart]
+    output: str | Parts
     status: Status | None = None
 
     @model_validator(mode="after")
@@ -131,7 +122,7 @@ def _apart(given: list[InputItem]) -> list[InputItem]:
     return given
 
 
-Items = Annotated[list[InputItem], Field(min_length=1, max_length=MOST_ITEMS), AfterValidator(_apart)]
+Items = Annotated[list[InputItem], Field(min_length=1, max_length=MOST_ITEMS, fail_fast=True), AfterValidator(_apart)]
 
 
 def _as_items(given: Any) -> Any:
@@ -144,7 +135,7 @@ class FunctionToolSpec(Open):
     type: Literal["function"]
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: Annotated[str, Field(max_length=20_000)] | None = None
-    parameters: Schema | None = None
+    parameters: Free | None = None
     strict: bool | None = None
 
 
@@ -159,7 +150,9 @@ class FileSearchSpec(Body):
     """Collections (vector stores) that PAI searches before the model is asked, for what the last item says."""
 
     type: Literal["file_search"]
-    vector_store_ids: Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=8)]
+    vector_store_ids: Annotated[
+        list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=8, fail_fast=True)
+    ]
     max_num_results: Annotated[int, Field(ge=1, le=50)] = PASSAGES
     ranking_options: FileSearchRanking = Field(default_factory=FileSearchRanking)
 
@@ -192,7 +185,7 @@ class AllowedTools(Open):
 
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"] = "auto"
-    tools: Annotated[list[ChosenTool], Field(max_length=128)]
+    tools: Annotated[list[ChosenTool], Field(max_length=128, fail_fast=True)]
 
 
 ToolChoice = Literal["none", "auto", "required"] | NamedChoice | SearchChoice | AllowedTools
@@ -203,7 +196,7 @@ class TextFormat(Open):
 
     type: Literal["text", "json_schema", "json_object"] = "text"
     name: Annotated[str, Field(max_length=64)] = ""
-    schema_: Schema | None = Field(default=None, alias="schema")
+    schema_: Free | None = Field(default=None, alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -240,7 +233,7 @@ def _bounded(given: dict[str, str]) -> dict[str, str]:
     return given
 
 
-Metadata = Annotated[dict[str, str], AfterValidator(_bounded)]
+Metadata = Annotated[Pairs, AfterValidator(_bounded)]
 Include = Literal[
     "file_search_call.results", "message.output_text.logprobs", "reasoning.encrypted_content", "message.input_image.image_url"
 ]  # fmt: skip
@@ -252,7 +245,7 @@ class CreateResponse(Body):
     model: Name
     input: Annotated[Items, BeforeValidator(_as_items, json_schema_input_type=str | Items)]
     instructions: str | None = None
-    tools: Annotated[list[ToolSpec], Field(max_length=128, default_factory=list)]
+    tools: Annotated[list[ToolSpec], Field(max_length=128, default_factory=list, fail_fast=True)]
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True
     text: TextOptions = Field(default_factory=TextOptions)
@@ -263,9 +256,9 @@ class CreateResponse(Body):
     truncation: Literal["disabled"] = "disabled"
     reasoning: Reasoning = Field(default_factory=Reasoning)
     metadata: Annotated[Metadata, Field(default_factory=dict)]
-    include: Annotated[list[Include], Field(max_length=8, default_factory=list)]
+    include: Annotated[list[Include], Field(max_length=8, default_factory=list, fail_fast=True)]
     stream: bool = False
-    stream_options: Annotated[dict[str, bool] | None, Field(description="nothing is obfuscated")] = None
+    stream_options: Annotated[Free | None, Field(description="nothing is obfuscated")] = None
     background: Literal[False] = False
     store: Annotated[bool, Field(description="kept in the member's sealed file; needs a key that opens content")] = (
         False

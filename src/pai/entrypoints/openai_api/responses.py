@@ -53,7 +53,7 @@ async def create_response(
     searches = _SEARCHES in body.include
     first = await first_of(coming)  # errors of the prompt become a status, not a broken stream
     if body.stream:
-        return PieceResponse(events(first, coming, searches=searches), media_type="text/event-stream")
+        return PieceResponse(events(first, coming, searches=searches), coming, media_type="text/event-stream")
     return JSONResponse(await whole(coming, body))
 
 
@@ -170,7 +170,7 @@ def _item(given: InputItem) -> Item:
             images = tuple(image for image in (part.image() for part in parts) if image is not None)
             return Spoken(given.id or new_id("msg"), role, texts(given.content), images)
         case InputCall():
-            return Called(given.id or new_id("fc"), given.call_id, given.name, given.arguments)
+            return Called(given.id or new_id("fc"), given.call_id, given.name, given.arguments or "{}")
         case InputResult():
             return Result(given.id or new_id("fco"), given.call_id, texts(given.output))
         case InputThought():
