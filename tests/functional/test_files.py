@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import ssl
 import time
 from collections.abc import Iterator
@@ -450,3 +451,41 @@ def test_the_turn_after_a_call_has_the_passages_too(sdk: openai.OpenAI, store: V
     told = sdk.responses.create(model="default", input=items, tools=[tool(store), clock], tool_choice="required")
     assert told.output[0].type == "file_search_call"
     assert told.output[0].queries == ["When does the ferry leave?"]
+
+
+def test_a_crash_in_the_middle_of_an_upload_and_of_an_attachment(fresh: Installation) -> None:
+    fresh.start()
+    key = fresh.key("inference,knowledge")
+    with client(fresh, key) as own:
+        letters = [
+            own.post(
+                "/v1/files", data={"purpose": "assistants"}, files={"file": (f"{n}.txt", b"Letter %d.\n" % n)}
+            ).json()
+            for n in range(8)
+        ]
+        store = own.post("/v1/vector_stores", json={"name": "s", "file_ids": [one["id"] for one in letters]}).json()
+    trusted = ssl.create_default_context(cafile=str(fresh.ca))
+    connection = http.client.HTTPSConnection("localhost", fresh.port, context=trusted, timeout=20)
+    connection.putrequest("POST", "/v1/files")
+    for name, value in {"authorization": f"Bearer {key}", "content-length": str(50 << 20), **BOUNDARY}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(part("purpose", b"batch") + part("file", b"x" * (3 << 20), "a.txt")[:-2])
+    for _ in range(100):
+        if [*(fresh.home / "files").rglob("*.tmp-*")]:
+            break
+        time.sleep(0.05)
+    assert [*(fresh.home / "files").rglob("*.tmp-*")]
+    fresh.stop(signal.SIGKILL)
+    connection.close()
+    fresh.start()
+    assert [*(fresh.home / "files").rglob("*.tmp-*")] == []
+    with client(fresh, key) as own:
+        assert [one["id"] for one in own.get("/v1/files").json()["data"]] == [one["id"] for one in letters][::-1]
+        for _ in range(200):
+            found = own.get(f"/v1/vector_stores/{store['id']}").json()
+            if found["status"] == "completed":
+                break
+            time.sleep(0.1)
+        assert found["file_counts"]["completed"] == 8
+    assert fresh.ok("audit", "verify")["ok"] is True
