@@ -42,9 +42,9 @@ GOOD: dict[str, dict[str, Any]] = {
 MOST_SECONDS = 10
 """Far more than an answer takes, for tests run on busy machines too; a parser that loses itself takes longer."""
 DEEP = b'{"items":' * 400 + b"{}" + b"}" * 400
-STRANGE = (b"null", b"true", b"1" + b"0" * 30, b'"' + b"x" * 50_000 + b'"', b"[]", b"[{}]", DEEP)
+STRANGE = (b"null", b"1" + b"0" * 30, b'"' + b"x" * 20_000 + b'"', b"[{}]", DEEP)
 """Values for every place."""
-MORE = (b"-1", b"-1e308", b'""', b'"\\u0000"', b'"aGk\xc3\xbc="', b"{}", b'{"$ref":"#"}')
+MORE = (b"true", b"[]", b"-1", b"-1e308", b'""', b'"\\u0000"', b'"aGk\xc3\xbc="', b"{}", b'{"$ref":"#"}')
 """Values for what stands on top, besides."""
 NO_JSON = (b"NaN", b"-Infinity", b"1e999", b'"\xff"', b'"\\ud800"', b"[" * 100_000, b"")
 
@@ -205,7 +205,7 @@ def test_every_field_takes_every_value(wire: Wire, description: Description, col
         lacking = {field: value for field, value in good.items() if field != name}
         status, answer = wire.send(method, target, json.dumps(lacking).encode())
         assert status == 200 or name in told(path, status, answer)
-    assert tried >= 13
+    assert tried >= 14
     for strange in NO_JSON:
         status, answer = wire.send(method, target, b'{"model":' + strange + b"}")
         assert "JSON" in told(path, status, answer)

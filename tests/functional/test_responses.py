@@ -93,6 +93,8 @@ def test_the_whole_object_is_as_the_sdk_has_it(web: httpx.Client) -> None:
         "truncation",
     } <= told.keys()
     assert known.text is not None
+    # Open Responses, which others than OpenAI speak too, has these two besides.
+    assert (told["presence_penalty"], told["frequency_penalty"]) == (0.0, 0.0)
     assert told["tools"] == [WEATHER]
     assert told["tool_choice"] == {"type": "function", "name": "get_weather"}
 

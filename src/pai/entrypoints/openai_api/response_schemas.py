@@ -252,6 +252,8 @@ class CreateResponse(Body):
     max_output_tokens: Limit | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[Number, Field(ge=0, le=1)] = 1.0
+    frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
+    presence_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] = 0
     truncation: Literal["disabled"] = "disabled"
     reasoning: Reasoning = Field(default_factory=Reasoning)

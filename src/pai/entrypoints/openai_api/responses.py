@@ -115,6 +115,7 @@ def asked_of(body: CreateResponse) -> Asked:
         max_tokens=body.max_output_tokens,
         # OpenAI's top_p 0 means the likeliest token; a nucleus without tokens does not exist.
         temperature=body.temperature if body.top_p > 0 else 0.0, top_p=body.top_p or 1.0,
+        frequency_penalty=body.frequency_penalty, presence_penalty=body.presence_penalty,
         json_schema=body.text.format.schema_of(), tools=tools, must_call=must, tool=named,
         parallel_tool_calls=body.parallel_tool_calls,
         top_logprobs=body.top_logprobs if body.top_logprobs or "message.output_text.logprobs" in body.include else None,
@@ -185,7 +186,8 @@ def _settings(body: CreateResponse) -> dict[str, Any]:
         mode="json", by_alias=True,
         include={
             "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "max_tool_calls", "metadata",
-            "temperature", "top_p", "top_logprobs", "truncation", "reasoning", "store", "user", "safety_identifier",
+            "temperature", "top_p", "frequency_penalty", "presence_penalty", "top_logprobs", "truncation",
+            "reasoning", "store", "user", "safety_identifier",
             "prompt_cache_key",
         },
     )  # fmt: skip
