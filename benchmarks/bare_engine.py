@@ -1,16 +1,22 @@
-"""llama.cpp's server alone, as its wheel starts it: the peer of ``chat_speed.py``. Arguments: model, port."""
+"""An engine alone, without walls, keys, policy or log: the peer of ``chat_speed.py``. Arguments: llama or openvino, model, port.
+
+``llama`` is llama.cpp's server as its wheel starts it, ``openvino`` the loop of PAI's own worker on a plain socket.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
+from pathlib import Path
 
-import xllamacpp
 
+def llama(model: Path, port: int) -> None:
+    import xllamacpp
 
-def main() -> None:
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = sys.argv[1]
+    parameters.model.path = str(model / "model.gguf")
     parameters.n_ctx = 16384
     parameters.n_parallel = 8
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 2
@@ -18,12 +24,27 @@ def main() -> None:
     parameters.use_jinja = True
     parameters.ui = False
     parameters.hostnames = ["127.0.0.1"]
-    parameters.port = int(sys.argv[2])
+    parameters.port = port
     server = xllamacpp.Server(parameters)
     print("ready", flush=True)
     while server is not None:
         signal.pause()
 
 
+def openvino(model: Path, port: int) -> None:
+    from pai.adapters.workers.paged.routes import PagedFiles, paged_routes
+    from pai.adapters.workers.service import serve
+
+    graph, tokenizer, chat = (
+        (model / name).read_bytes() for name in ("openvino_model.xml", "tokenizer.json", "chat.json")
+    )
+    weights = os.open(model / "openvino_model.bin", os.O_RDONLY)
+    options = {"context_length": 8192, "pool": 16384, "parallel": 8, "threads": 2}
+    listener = socket.create_server(("127.0.0.1", port), backlog=128)
+    routes = paged_routes(PagedFiles(weights, graph, tokenizer, chat), options)
+    print("ready", flush=True)
+    serve(listener, routes)
+
+
 if __name__ == "__main__":
-    main()
+    {"llama": llama, "openvino": openvino}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

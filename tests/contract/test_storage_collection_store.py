@@ -192,7 +192,10 @@ def test_items_of_a_job(storage: Storage, filled: Filled) -> None:
 
     storage.run_sync(write)
     assert look(storage, filled, lambda s: list(s.items("job_1"))) == [items[1], items[2], done]
-    assert look(storage, filled, lambda s: s.referenced_blobs()) == {"blob1", "b0", "b1", "b2"}
+    assert look(storage, filled, lambda s: s.original_ids()) == {"blob1"}
+    assert look(storage, filled, lambda s: list(s.items_of("b1", ""))) == [items[2]]
+    assert look(storage, filled, lambda s: [one.n for one in s.items_of("", "d")]) == [0, 1, 2]
+    assert look(storage, filled, lambda s: list(s.items_of("b9", "e"))) == []
 
 
 def test_reading_what_was_never_written_creates_nothing(storage: Storage) -> None:

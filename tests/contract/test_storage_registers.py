@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pai.adapters.storage.knowledge_rows import MOST_JOBS
 from pai.adapters.storage.storage import Storage
 from pai.core.identity.values import ApiKey, FailureCount, Session
 from pai.core.keys.values import Factor, KeyWrap, MemberWrap
@@ -195,6 +196,27 @@ def test_documents_and_jobs_go_with_their_collection(storage: Storage) -> None:
     storage.run_sync(lambda unit: unit.collections.remove(collection.id))
     assert storage.read_sync(lambda unit: unit.collections.document(document.id)) is None
     assert storage.read_sync(lambda unit: unit.collections.get(collection.id)) is None
+
+
+def test_no_open_job_is_left_out_however_many_there_are(storage: Storage) -> None:
+    owner, other = a_user(), a_user("other")
+    collection, ids = a_collection(owner), [new_id("job") for _ in range(MOST_JOBS + 20)]
+
+    def write(unit):
+        unit.users.add(owner)
+        unit.users.add(other)
+        unit.collections.add(collection)
+        for name in ids:
+            unit.collections.add_job(Job(name, "ingest", owner.id, collection.id, JobState.QUEUED, 1, 0, NOW, NOW))
+        unit.collections.add_job(Job(new_id("job"), "batch", owner.id, "", JobState.QUEUED, 1, 0, NOW, NOW))
+
+    storage.run_sync(write)
+    queued = storage.read_sync(
+        lambda unit: unit.collections.jobs(collection_id=collection.id, kind="ingest", states=[JobState.QUEUED])
+    )
+    assert {job.id for job in queued} == set(ids)
+    assert len(storage.read_sync(lambda unit: unit.collections.jobs(owner_id=owner.id))) == MOST_JOBS
+    assert storage.read_sync(lambda unit: unit.collections.jobs(owner_id=other.id)) == []
 
 
 def test_subjects_are_found_by_alias_and_unlinked_by_collection(storage: Storage) -> None:

@@ -152,6 +152,13 @@ class Store:
     def update_item(self, item: JobItem) -> None:
         self.put_items([item])
 
+    def items_of(self, blob_id: str, digest: str) -> Sequence[JobItem]:
+        found = [item for item in self.kept.values() if item.blob_id == blob_id or item.digest == digest]
+        return sorted(found, key=lambda item: item.job_id, reverse=True)
+
+    def original_ids(self) -> set[str]:
+        return {blob_id for _, blob_id in self.documents.values()}
+
 
 class Wraps:
     def __init__(self) -> None:
@@ -241,8 +248,17 @@ class Collections:
     def job(self, job_id: str) -> Job | None:
         return self.work.get(job_id)
 
-    def jobs(self, *, owner_id: str | None = None, states: Sequence[JobState] = ()) -> Sequence[Job]:
-        return [j for j in self.work.values() if owner_id in {None, j.owner_id} and (not states or j.state in states)]
+    def jobs(
+        self, *, owner_id: str | None = None, collection_id: str | None = None, kind: str | None = None,
+        states: Sequence[JobState] = (),
+    ) -> Sequence[Job]:  # fmt: skip
+        wanted = (owner_id, collection_id, kind)
+        return [
+            j
+            for j in self.work.values()
+            if all(w in {None, f} for w, f in zip(wanted, (j.owner_id, j.collection_id, j.kind), strict=True))
+            and (not states or j.state in states)
+        ]
 
     def update_job(self, job: Job) -> None:
         self.work[job.id] = job

@@ -50,3 +50,10 @@ def test_openais_sdk_is_told_ids_and_400_for_what_a_model_cannot_do(served: Inst
         assert stream.headers["x-request-id"].startswith("req_")
         assert stream.headers["x-request-id"] != blind.value.request_id
         list(stream.parse())
+
+
+def test_what_pai_env_prints_is_safe_to_run_in_a_shell(served: Installation) -> None:
+    told = served.run("env", PAI_HOME="/tmp/a home; touch oops $(id)").out
+    shell = ["/bin/sh", "-c", f'{told}\nprintf %s "$SSL_CERT_FILE"']
+    done = subprocess.run(shell, capture_output=True, text=True, check=True, env={})
+    assert done.stdout == "/tmp/a home; touch oops $(id)/tls/ca.pem"

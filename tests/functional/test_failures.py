@@ -152,6 +152,42 @@ def test_a_worker_killed_while_it_answers_is_told_and_started_anew(pai: Installa
 
 
 @pytest.mark.slow
+def test_answers_that_break_off_end_with_an_error_in_their_dialect(pai: Installation, key: str) -> None:
+    pai.stop()
+    pai.start(**LARGE)  # a worker that was killed before is not started anew at once
+    before = head(pai)
+    ask = {"model": "default", "messages": [{"role": "user", "content": LONG}], "stream": True}
+    asked: dict[str, dict[str, Any]] = {
+        "/v1/messages": {**ask, "max_tokens": 9000},
+        "/api/chat": ask,
+        "/v1/completions": {"model": "default", "prompt": LONG, "max_tokens": 9000, "stream": True},
+    }
+    told = {}
+    with web(pai, key) as client, contextlib.ExitStack() as stack:
+        coming = {}
+        for path, body in asked.items():
+            answer = stack.enter_context(client.stream("POST", path, json=body))
+            coming[path] = (line for line in answer.iter_lines() if line)
+            next(coming[path])
+        kill(pai, "pai.bootstrap.worker echo")
+        told = {path: list(lines) for path, lines in coming.items()}
+    last = {path: json.loads(lines[-1].removeprefix("data: ")) for path, lines in told.items()}
+    assert told["/v1/messages"][-2] == "event: error"
+    assert (last["/v1/messages"]["type"], last["/v1/messages"]["error"]["type"]) == ("error", "overloaded_error")
+    assert last["/v1/messages"]["error"]["details"]["error_code"] == "worker_died"
+    assert list(last["/api/chat"]) == ["error"]
+    assert "stopped" in last["/api/chat"]["error"]
+    assert last["/v1/completions"]["error"]["code"] == "worker_died"
+
+    def ends() -> list[dict[str, Any]]:
+        events = pai.ok("audit", "tail", "--limit", "30")["events"]
+        return [e for e in events if e["name"] == "models:chat:end" and e["index"] > before]
+
+    within(3, lambda: len(ends()) == 3, "the ends of the answers in the audit log")
+    assert {(event["outcome"], event["reason"]) for event in ends()} == {("failed", "worker_died")}
+    answers(pai, key)
+
+
 def test_a_worker_killed_during_ingestion_costs_no_document(pai: Installation, key: str, tmp_path: Path) -> None:
     """Parsers and embedders die at random while files come in: each file is in whole, or told with its reason."""
     as_key = {"PAI_API_KEY": key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import ssl
 import time
 from collections.abc import Iterator
@@ -365,3 +366,126 @@ def test_ids_that_are_none_are_404(web: httpx.Client, store: VectorStore, name: 
     ):  # fmt: skip
         answer = web.request(method, path.format(name))
         assert answer.status_code == 404, (method, path, answer.text)
+
+
+def test_clients_may_delete_what_they_list_while_they_list_it(sdk: openai.OpenAI, served: Installation) -> None:
+    trusted = ssl.create_default_context(cafile=str(served.ca))
+    key = served.member("lists@pai.test")
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, http_client=httpx.Client(verify=trusted)) as own:
+        for n in range(7):
+            own.files.create(file=(f"{n}.txt", b"%d" % n), purpose="user_data")
+        for n in range(5):
+            own.vector_stores.create(name=f"store {n}")
+        for order in ("asc", "desc"):
+            gone = []
+            for file in own.files.list(limit=2, order=order):  # type: ignore[arg-type]
+                if len(gone) < 4 or order == "desc":
+                    own.files.delete(file.id)
+                    gone.append(file.filename)
+            assert gone == (["0.txt", "1.txt", "2.txt", "3.txt"] if order == "asc" else ["6.txt", "5.txt", "4.txt"])
+        for store in own.vector_stores.list(limit=2):
+            own.vector_stores.delete(store.id)
+        assert [*own.files.list()] == [*own.vector_stores.list()] == []
+
+
+def test_a_page_after_what_never_was_is_404(web: httpx.Client, store: VectorStore) -> None:
+    for after in ("x", "vs_00000000000000000000000000", "col_", "col_ABC"):
+        assert web.get("/v1/vector_stores", params={"after": after}).status_code == 404, after
+
+
+def test_nobody_elses_file_or_store_can_be_put_together(
+    sdk: openai.OpenAI, served: Installation, web: httpx.Client
+) -> None:
+    mine = sdk.files.create(file=("mine.txt", b"Only mine.\n"), purpose="assistants")
+    own = sdk.vector_stores.create(name="not yours")
+    with client(served, served.member("attach@pai.test")) as stranger:
+        theirs = stranger.post("/v1/vector_stores", json={"name": "theirs"}).json()["id"]
+        file = stranger.post("/v1/files", data={"purpose": "assistants"}, files={"file": ("t.txt", b"theirs")}).json()
+        for path, body in (
+            (f"/v1/vector_stores/{theirs}/files", {"file_id": mine.id}),
+            (f"/v1/vector_stores/{own.id}/files", {"file_id": file["id"]}),
+            (f"/v1/vector_stores/{own.id}/search", {"query": "mine"}),
+            ("/v1/vector_stores", {"name": "another", "file_ids": [mine.id]}),
+        ):
+            assert stranger.post(path, json=body).status_code == 404, path
+        web.post(f"/pai/v1/collections/{own.id}/share", json={"email": "attach@pai.test"}).raise_for_status()
+        assert stranger.get(f"/v1/vector_stores/{own.id}").status_code == 200
+        assert stranger.post(f"/v1/vector_stores/{own.id}/files", json={"file_id": file["id"]}).status_code == 403
+        assert stranger.post(f"/v1/vector_stores/{own.id}/search", json={"query": "mine"}).status_code == 200
+        assert stranger.delete(f"/v1/vector_stores/{own.id}").status_code == 403
+        assert stranger.get(f"/v1/vector_stores/{own.id}/files/{mine.id}").status_code == 404
+
+
+def test_a_store_whose_files_cannot_all_be_taken_in_is_not_made(
+    sdk: openai.OpenAI, served: Installation, web: httpx.Client
+) -> None:
+    blobs = served.home / "files"
+    before = set(blobs.rglob("blb_*"))
+    lost = sdk.files.create(file=("lost.txt", b"Its bytes are lost.\n"), purpose="assistants")
+    for path in set(blobs.rglob("blb_*")) - before:
+        path.unlink()
+    good = sdk.files.create(file=("good.txt", b"This one is there.\n"), purpose="assistants")
+    with pytest.raises(openai.NotFoundError):
+        sdk.vector_stores.create(name="half a store", file_ids=[good.id, lost.id])
+    assert "half a store" not in [one["name"] for one in web.get("/pai/v1/collections").json()["collections"]]
+
+
+def test_nothing_is_retrieved_for_a_model_that_is_not_there(
+    sdk: openai.OpenAI, served: Installation, store: VectorStore
+) -> None:
+    with client(served, served.key("audit")) as auditor:
+        query = {"resource": store.id, "limit": 1}
+        before = auditor.get("/pai/v1/audit/events", params=query).json()["events"]
+        with pytest.raises(openai.NotFoundError):
+            sdk.responses.create(model="wizardry", input="When does the ferry leave?", tools=[tool(store)])
+        assert auditor.get("/pai/v1/audit/events", params=query).json()["events"] == before
+
+
+def test_the_turn_after_a_call_has_the_passages_too(sdk: openai.OpenAI, store: VectorStore) -> None:
+    clock: Any = {"type": "function", "name": "clock", "parameters": {"type": "object", "properties": {}}}
+    items: Any = [
+        {"role": "user", "content": "When does the ferry leave?"},
+        {"type": "function_call", "call_id": "c1", "name": "clock", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "noon"},
+    ]
+    told = sdk.responses.create(model="default", input=items, tools=[tool(store), clock], tool_choice="required")
+    assert told.output[0].type == "file_search_call"
+    assert told.output[0].queries == ["When does the ferry leave?"]
+
+
+def test_a_crash_in_the_middle_of_an_upload_and_of_an_attachment(fresh: Installation) -> None:
+    fresh.start()
+    key = fresh.key("inference,knowledge")
+    with client(fresh, key) as own:
+        letters = [
+            own.post(
+                "/v1/files", data={"purpose": "assistants"}, files={"file": (f"{n}.txt", b"Letter %d.\n" % n)}
+            ).json()
+            for n in range(8)
+        ]
+        store = own.post("/v1/vector_stores", json={"name": "s", "file_ids": [one["id"] for one in letters]}).json()
+    trusted = ssl.create_default_context(cafile=str(fresh.ca))
+    connection = http.client.HTTPSConnection("localhost", fresh.port, context=trusted, timeout=20)
+    connection.putrequest("POST", "/v1/files")
+    for name, value in {"authorization": f"Bearer {key}", "content-length": str(50 << 20), **BOUNDARY}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(part("purpose", b"batch") + part("file", b"x" * (3 << 20), "a.txt")[:-2])
+    for _ in range(100):
+        if [*(fresh.home / "files").rglob("*.tmp-*")]:
+            break
+        time.sleep(0.05)
+    assert [*(fresh.home / "files").rglob("*.tmp-*")]
+    fresh.stop(signal.SIGKILL)
+    connection.close()
+    fresh.start()
+    assert [*(fresh.home / "files").rglob("*.tmp-*")] == []
+    with client(fresh, key) as own:
+        assert [one["id"] for one in own.get("/v1/files").json()["data"]] == [one["id"] for one in letters][::-1]
+        for _ in range(200):
+            found = own.get(f"/v1/vector_stores/{store['id']}").json()
+            if found["status"] == "completed":
+                break
+            time.sleep(0.1)
+        assert found["file_counts"]["completed"] == 8
+    assert fresh.ok("audit", "verify")["ok"] is True

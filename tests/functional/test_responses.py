@@ -93,6 +93,8 @@ def test_the_whole_object_is_as_the_sdk_has_it(web: httpx.Client) -> None:
         "truncation",
     } <= told.keys()
     assert known.text is not None
+    # Open Responses, which others than OpenAI speak too, has these two besides.
+    assert (told["presence_penalty"], told["frequency_penalty"]) == (0.0, 0.0)
     assert told["tools"] == [WEATHER]
     assert told["tool_choice"] == {"type": "function", "name": "get_weather"}
 
@@ -368,3 +370,30 @@ def test_a_key_that_opens_no_content_keeps_nothing(served: Installation, sdk: op
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "locked")
     assert web.get(f"/v1/responses/{kept.id}", headers=headers).status_code == 403
     assert web.post("/v1/responses", json={"model": "default", "input": "x"}, headers=headers).status_code == 200
+
+
+def nested(depth: int) -> dict[str, Any]:
+    inner: dict[str, Any] = {}
+    for _ in range(depth):
+        inner = {"a": [inner]}
+    return inner
+
+
+@pytest.mark.parametrize("depth", [30, 40, 130, 400])
+@pytest.mark.parametrize("store", [False, True])
+def test_schemas_are_nested_to_a_bound(web: httpx.Client, depth: int, store: bool) -> None:
+    """Deeper ones went as far as the answer, which could not be written then."""
+    for more in (
+        {"tools": [{**WEATHER, "parameters": nested(depth)}]},
+        {"text": {"format": {"type": "json_schema", "name": "x", "schema": nested(depth)}}},
+    ):
+        answer = web.post("/v1/responses", json={"model": "default", "input": "x", "store": store, **more})
+        assert answer.status_code == (200 if depth < 35 else 400), answer.text
+
+
+def test_no_two_items_have_an_id_in_common(web: httpx.Client) -> None:
+    """Clients that page through them by id would go round for ever."""
+    items = [{"id": "same", "role": "user", "content": "x"}, {"id": "same", "role": "user", "content": "y"}]
+    answer = web.post("/v1/responses", json={"model": "default", "input": items})
+    assert answer.status_code == 400, answer.text
+    assert "same id" in answer.json()["error"]["message"]

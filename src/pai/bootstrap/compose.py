@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
@@ -14,11 +14,12 @@ from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
-from pai.adapters.system.hardware import instructions
+from pai.adapters.system.hardware import instructions, processor
 from pai.adapters.system.home import FreeSpace, Home
 from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
@@ -28,6 +29,8 @@ from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.responses import Responses
 from pai.core.files.attaching import Attaching
+from pai.core.files.batch_work import BatchWork
+from pai.core.files.batches import Batches
 from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
@@ -44,11 +47,15 @@ from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
+from pai.core.models.traffic import Traffic, WatchedEngines
 from pai.core.models.values import Model, ModelFile
 from pai.core.operations.custody import Custody
+from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.operations.ports import Resident, Taken
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
+from pai.entrypoints.openai_api.lines import Lines
 from pai.foundation.errors import Unavailable
 from pai.foundation.refs import ModelRef
 from pai.settings import Settings
@@ -65,6 +72,7 @@ class Base:
     storage: Storage
     policy: CedarPolicy
     clock: SystemClock
+    counted: Counters = field(default_factory=Counters)
 
 
 class NoEngines:
@@ -82,8 +90,20 @@ class NoEngines:
         """There are none."""
         return ()
 
+    def residents(self) -> tuple[Resident, ...]:
+        """There are none."""
+        return ()
+
     async def forget(self, cache_key: str) -> None:
         """There is nothing to drop."""
+
+
+class NoScales:
+    """Host commands without a server have no processes."""
+
+    async def weighed(self) -> dict[str, Taken]:
+        """There are none."""
+        return {}
 
 
 class NoConverter:
@@ -118,16 +138,31 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
     memory = settings.models.memory_mb * MB or total_memory() * 7 // 10
     sized = partial(estimate, instructions())
     verify = ModelSigner(base.keystore).verify
-    return EngineRegistry(launcher, base.home.models, find, verify, ModelCheck(launcher), sized, options, memory=memory)
+    return EngineRegistry(
+        launcher,
+        base.home.models,
+        find,
+        verify,
+        ModelCheck(launcher),
+        sized,
+        options,
+        memory=memory,
+        meter=base.counted,
+    )
 
 
-def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegistry | NoEngines) -> Conversions:
+def measuring_for(base: Base, engines: EngineRegistry | NoEngines) -> Measuring:
+    """Return the use cases that time models."""
+    return Measuring(base.storage, base.policy, engines, base.clock, time.monotonic, processor())
+
+
+def conversions_for(base: Base, launcher: Launcher | None, measuring: Measuring) -> Conversions:
     """Return the use cases on formats of models; without a launcher they convert nothing."""
     signer = ModelSigner(base.keystore)
     converter = (
         WorkerConverter(launcher, base.home.models, signer.verify, available_memory) if launcher else NoConverter()
     )
-    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, engines)
+    return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, measuring)
 
 
 def services_for(
@@ -146,12 +181,22 @@ def services_for(
     )
     disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
-    inference = Inference(storage, base.policy, engines)
+    # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
+    watched = WatchedEngines(engines, traffic := Traffic())
+    inference = Inference(storage, base.policy, watched)
+    measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
-    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock)
-    searching = Searching(storage, access, engines)
+    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
+    searching = Searching(storage, access, watched)
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
+    batches = Batches(storage, own, base.policy, files)
+    keys = ApiKeys(storage, base.keystore, base.policy, base.clock)
+    quiet = Inference(storage, base.policy, engines)
+    lines = Lines(
+        quiet,
+        Responses(storage, base.keystore, base.policy, quiet, Searching(storage, access, engines), base.clock),
+    )
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = Sessions(
         storage, base.keystore, base.policy, base.clock, caches=engines,
@@ -162,22 +207,26 @@ def services_for(
         accounts=accounts,
         sessions=sessions,
         setup=Setup(accounts, sessions),
-        conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
-        keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
-        conversions=conversions_for(base, launcher, engines),
+        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
+        keys=keys,
+        conversions=conversions_for(base, launcher, measuring),
         inference=inference,
-        measuring=Measuring(storage, base.policy, engines, time.monotonic),
-        moderation=Moderation(storage, base.policy, engines),
-        ranking=Ranking(storage, base.policy, engines),
+        measuring=measuring,
+        moderation=Moderation(storage, base.policy, watched),
+        ranking=Ranking(storage, base.policy, watched),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
         collections=collections,
         ingest=ingest,
         files=files,
+        batches=batches,
+        batch_work=BatchWork(batches, keys, lines, traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, engines, base.clock),
+        answering=Answering(storage, access, watched, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
+        metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
+        meter=base.counted,
         ready=ready,
         upload_bytes=limits.upload_mb * MB,
         json_bytes=limits.json_mb * MB,

@@ -24,7 +24,7 @@ def make_fast_form(base: Base, progress: Callable[[str], None]) -> float:
     """
     from pai.adapters.system.processors import matrix_extensions, total_memory
     from pai.adapters.workers.launcher import LocalLauncher
-    from pai.bootstrap.compose import NoEngines, conversions_for
+    from pai.bootstrap.compose import NoEngines, conversions_for, measuring_for
     from pai.bootstrap.telemetry import child_environment
 
     model = asyncio.run(base.storage.read(lambda unit: unit.models.get("default")))
@@ -41,7 +41,9 @@ def make_fast_form(base: Base, progress: Callable[[str], None]) -> float:
 
     async def convert() -> float:
         began = asyncio.get_running_loop().time()
-        await conversions_for(base, launcher, NoEngines()).convert(OPERATOR, "default", measure=False)
+        await conversions_for(base, launcher, measuring_for(base, NoEngines())).convert(
+            OPERATOR, "default", measure=False
+        )
         return asyncio.get_running_loop().time() - began
 
     try:

@@ -97,8 +97,9 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     ]
     sockets = [socket.socket(fileno=start.listener_fd), socket.socket(fileno=start.control_fd)]
     tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
-    jobs = asyncio.create_task(_lasting(services.ingest.run_forever))
     rounds = [
+        asyncio.create_task(_lasting(services.ingest.run_forever)),
+        asyncio.create_task(_lasting(services.batch_work.run_forever)),
         asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
         asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
         asyncio.create_task(
@@ -123,10 +124,10 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     finally:
         for server in servers:
             server.should_exit = True
-        for task in (jobs, *rounds):
+        for task in rounds:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, jobs, *rounds, return_exceptions=True)
+            await asyncio.gather(*tasks, *rounds, return_exceptions=True)
         # Answers that the drain cut short still have their end to write down.
         if cut := [task for server in servers for task in server.server_state.tasks]:
             await asyncio.wait(cut, timeout=CLOSE_SECONDS)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,6 +29,9 @@ from pai.bootstrap.unsealing import unseal
 from pai.foundation.errors import PaiError, Unavailable, Usage
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
+
+if TYPE_CHECKING:
+    from pai.adapters.workers.supervisor import Supervisor
 
 DRAIN_SECONDS = 10.0
 
@@ -65,11 +68,13 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
         _write_port(home.port_file, settings.server.port)
         stack.callback(home.port_file.unlink, missing_ok=True)
         asked = _Asked(passphrases)
-        keystore = _start_keystore(home, asked, stack)
+        keystore, keystore_pid = _start_keystore(home, asked, stack)
         began += asked.seconds  # what somebody took to type is no time of ours
         unsealed = time.monotonic()
-        launcher = _start_supervisor(home, stack)
-        return _run_gateway(settings, listener, control, keystore, launcher, began=began, unsealed=unsealed)
+        supervisor, launcher = _start_supervisor(home, stack)
+        supervisor.companions["keystore"] = keystore_pid
+        handed = (listener, control, keystore, launcher)
+        return _run_gateway(settings, handed, supervisor, began=began, unsealed=unsealed)
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -98,7 +103,9 @@ class _Asked:
         return given
 
 
-def _start_keystore(home: Home, passphrases: Iterable[Secret], stack: contextlib.ExitStack) -> socket.socket:
+def _start_keystore(
+    home: Home, passphrases: Iterable[Secret], stack: contextlib.ExitStack
+) -> tuple[socket.socket, int]:
     from pai.adapters.cryptography.keystore_process import start_keystore
 
     process = start_keystore(home.root, child_environment())
@@ -107,14 +114,14 @@ def _start_keystore(home: Home, passphrases: Iterable[Secret], stack: contextlib
     if not process.client.status().recovery_confirmed:
         _say("the recovery code is not confirmed: write it down, then run `pai keys confirm-recovery`")
     _say("starting the server and loading the models ...")
-    return process.release_socket()
+    return process.release_socket(), process.process.pid
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _start_supervisor(home: Home, stack: contextlib.ExitStack) -> socket.socket:
+def _start_supervisor(home: Home, stack: contextlib.ExitStack) -> tuple[Supervisor, socket.socket]:
     from pai.adapters.workers.messages import pair
     from pai.adapters.workers.supervisor import Supervisor
 
@@ -122,29 +129,29 @@ def _start_supervisor(home: Home, stack: contextlib.ExitStack) -> socket.socket:
     supervisor = Supervisor(ours, run_folder=home.root / "run" / "w", environment=child_environment())
     supervisor.start()
     stack.callback(supervisor.stop)
-    return theirs
+    return supervisor, theirs
 
 
 def _run_gateway(
     settings: Settings,
-    listener: socket.socket,
-    control: socket.socket,
-    keystore: socket.socket,
-    launcher: socket.socket,
+    handed: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
+    supervisor: Supervisor,
     *,
     began: float,
     unsealed: float,
 ) -> int:
+    listener, control, keystore, launcher = handed
     status_read, status_write = os.pipe()
     start = Start(settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write)
     told = _memory_file(msgspec.json.encode(start, enc_hook=str))
     passed = [keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, told]
     gateway = start_python("pai.bootstrap.gateway", [str(told)], environment=child_environment(), pass_fds=passed)
+    supervisor.companions["gateway"] = gateway.pid
     os.close(told)
     os.close(status_write)
     # Whatever stays open here stays open when the gateway closes it: clients would connect to a server that drains.
-    for handed in (keystore, launcher, listener, control):
-        handed.close()
+    for one in handed:
+        one.close()
     stop = _Stop(gateway)
     try:
         return _watch(settings, gateway, status_read, stop, began=began, unsealed=unsealed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,8 +45,8 @@ class SealedOriginals:
             write_whole(path, encrypt_segments(key.reveal(), counted(), context=_context(collection_id, blob_id)))
         return count, digest.hexdigest()
 
-    def read(self, collection_id: str, blob_id: str, key: Secret) -> Iterator[bytes]:
-        """Decrypt.
+    def read(self, collection_id: str, blob_id: str, key: Secret) -> Generator[bytes, None, None]:
+        """Decrypt; closing the iterator closes the file.
 
         Raises NotFound at once, Corrupt on truncation, reordering or any flipped bit before the end is reached.
         """
@@ -56,7 +56,10 @@ class SealedOriginals:
                 source = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
             except FileNotFoundError:
                 raise NotFound("the original of this document is not there", hint="restore it from a backup") from None
-        return _read(source, key, _context(collection_id, blob_id))
+        pieces = _read(source, key, _context(collection_id, blob_id))
+        # Begun here: one that is never taken would otherwise not close its file, since it had not come to hold it.
+        next(pieces)
+        return pieces
 
     def remove(self, collection_id: str, blob_id: str) -> None:
         """Delete a blob; one that is not there is no error."""
@@ -91,8 +94,9 @@ class SealedOriginals:
         return self._folder(collection_id) / _checked(blob_id)
 
 
-def _read(source: BinaryIO, key: Secret, context: str) -> Iterator[bytes]:
+def _read(source: BinaryIO, key: Secret, context: str) -> Generator[bytes, None, None]:
     with source, disk_errors("the original of this document"):
+        yield b""
         yield from decrypt_segments(key.reveal(), source, context=context)
 
 

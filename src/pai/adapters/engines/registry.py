@@ -14,7 +14,9 @@ from pai.adapters.engines.model_files import Examiner, HeaderCheck, opened, orde
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.adapters.engines.text_engine import LlamaEngine, TextEngine
 from pai.core.models.values import Model, shared_context
+from pai.core.operations.ports import Resident
 from pai.core.ports.engine import Capabilities, Capability
+from pai.core.ports.metrics import DEATHS, EVICTIONS, LOADS, SILENT, Meter
 from pai.foundation.errors import NotFound, Unavailable, Unsupported
 from pai.foundation.refs import ModelRef
 
@@ -100,6 +102,7 @@ class EngineRegistry:
         *,
         load_seconds: float = 180.0,
         memory: int | None = None,
+        meter: Meter = SILENT,
     ) -> None:
         self._launcher = launcher
         self._folder = folder
@@ -109,6 +112,7 @@ class EngineRegistry:
         self._options = dict(options)
         self._load_seconds = load_seconds
         self._memory = memory
+        self._meter = meter
         self._room = asyncio.Lock()  # one at a time makes room and loads: two would both see the same room
         self._places: dict[str, _Place] = {}
 
@@ -173,9 +177,12 @@ class EngineRegistry:
         await self._examiner.close()
 
     async def _unload(self, place: _Place) -> None:
-        worker, place.engine, place.worker, place.tainted = place.worker, None, None, False
+        engine, worker = place.engine, place.worker
+        place.engine, place.worker, place.tainted = None, None, False
         if worker is None:
             return
+        if engine is not None and worker.died.is_set():
+            self._meter.count(DEATHS, engine.model.name)
         if not worker.died.is_set():
             await self._launcher.stop(worker.id)
         elif _now() - place.started < _STABLE_SECONDS:
@@ -200,6 +207,8 @@ class EngineRegistry:
                 except Unavailable:
                     _put_off(place)
                     raise
+        place.engine.meter = self._meter
+        self._meter.count(LOADS, model.name)
         place.files, place.started, place.used = hashes, _now(), _now()
         return place.engine
 
@@ -222,7 +231,10 @@ class EngineRegistry:
                     code="no_memory",
                     hint="wait and try again, take a smaller model or fewer bits, or raise models.memory_mb",
                 )
-            await self._unload(min(idle, key=lambda place: place.used))
+            longest = min(idle, key=lambda place: place.used)
+            if longest.engine is not None:
+                self._meter.count(EVICTIONS, longest.engine.model.name)
+            await self._unload(longest)
         return needed
 
     async def unload_idle(self, seconds: float) -> None:
@@ -243,6 +255,14 @@ class EngineRegistry:
             }
             for place in self._places.values()
             if place.engine is not None
+        ]
+
+    def residents(self) -> list[Resident]:
+        """Return what is loaded, for metrics."""
+        return [
+            Resident(engine.model.name, place.worker.id, place.memory, engine.busy - engine.waiting, engine.waiting)
+            for place in self._places.values()
+            if (engine := place.engine) is not None and place.worker is not None
         ]
 
     async def _load(self, model: Model, fds: Sequence[int]) -> tuple[Worker, SocketEngine]:

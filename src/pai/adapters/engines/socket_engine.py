@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,15 @@ import msgspec
 from pai.adapters.engines.bodies import completion_body, logprobs_of, template_body
 from pai.adapters.engines.connection import Response, WorkerGoneError, request
 from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Usage
+from pai.core.ports.metrics import (
+    CACHED_TOKENS,
+    EACH_TOKEN,
+    FIRST_TOKEN,
+    GENERATED_TOKENS,
+    PROMPT_TOKENS,
+    SILENT,
+    Meter,
+)
 from pai.foundation.errors import Invalid, PaiError, Unavailable
 from pai.foundation.refs import ModelRef
 
@@ -28,6 +38,7 @@ class SocketEngine:
         self._model = model
         self._capabilities = capabilities
         self._open = 0
+        self.meter: Meter = SILENT
         self.lost = False
         """Whether a request found the worker gone; the registry looks into it before the next one."""
 
@@ -45,6 +56,11 @@ class SocketEngine:
     def busy(self) -> int:
         """Requests that are under way or wait."""
         return self._open
+
+    @property
+    def waiting(self) -> int:
+        """Requests among these that wait for their turn."""
+        return 0
 
     async def healthy(self) -> bool:
         """Return whether the worker answers and its model is loaded."""
@@ -66,6 +82,7 @@ class SocketEngine:
             self._open -= 1
 
     async def _generated(self, request_: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        pace = _Pace(self.meter, self._model.name)
         body = completion_body(request_)
         prompt = body["prompt"] = await self._prompt(request_)
         if isinstance(prompt, str) and request_.prompt is None and prompt.rstrip().endswith(_THINK):
@@ -79,6 +96,7 @@ class SocketEngine:
                     raise self._refused(response.status, await response.whole())
                 async with aclosing(self._deltas(response, request_.top_logprobs or 0)) as deltas:
                     async for delta in deltas:
+                        pace.take(delta)
                         yield delta
         except WorkerGoneError as error:
             raise self._gone() from error
@@ -95,6 +113,7 @@ class SocketEngine:
         size = len(vectors[0]) if vectors else 0
         if len(vectors) != len(texts) or size % 4 or any(len(vector) != size for vector in vectors):
             raise self._nonsense()
+        self.meter.count(PROMPT_TOKENS, self._model.name, by=tokens)
         return Embeddings(vectors, tokens, size // 4)
 
     async def count_tokens(self, text: str) -> int:
@@ -108,7 +127,10 @@ class SocketEngine:
 
     async def _count(self, text: str, *, special: bool) -> int:
         told = await self._post("/tokenize", {"content": text, "add_special": special, "parse_special": special})
-        return int(told["count"]) if "count" in told else len(told.get("tokens", ()))
+        try:
+            return int(told["count"]) if "count" in told else len(told["tokens"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._nonsense() from error
 
     async def _prompt(self, request_: ChatRequest) -> str | list[int]:
         """Return the text that the model continues: its own chat template, filled in inside the worker."""
@@ -149,18 +171,14 @@ class SocketEngine:
             told = self._decoded(data)
             if "content" not in told:
                 raise Unavailable("the engine failed while it answered", code="engine_failed", hint="ask again")
-            text, logprobs = str(told["content"]), logprobs_of(told.get("completion_probabilities") or (), alternatives)
-            if not told.get("stop"):
-                if text or logprobs:
-                    yield ChatDelta(text, logprobs=logprobs)
-                continue
-            reason = "length" if told.get("stop_type") == "limit" else "stop"
-            cached = (told.get("timings") or {}).get("cache_n", 0)
-            usage = Usage(told["tokens_evaluated"], told["tokens_predicted"], cached)
-            if text:
-                yield ChatDelta(text)
-            yield ChatDelta("", reason, usage, stop=str(told.get("stopping_word") or ""))
-            return
+            try:
+                pieces = _pieces(told, alternatives)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise self._nonsense() from error
+            for piece in pieces:
+                yield piece
+            if told.get("stop"):
+                return
         raise self._gone()  # it ended without saying so
 
     def _decoded(self, data: bytes) -> dict[str, Any]:
@@ -197,3 +215,41 @@ class SocketEngine:
                 f"the engine failed: {message[:200]}", code="engine_failed", hint="ask again in a moment"
             )
         return Invalid(f"the engine refused the request: {message[:200]}", code="engine_refused")
+
+
+class _Pace:
+    """Times one answer."""
+
+    def __init__(self, meter: Meter, model: str) -> None:
+        self._meter = meter
+        self._model = model
+        self._begun = time.monotonic()
+        self._first = 0.0
+
+    def take(self, delta: ChatDelta) -> None:
+        """Note a piece."""
+        now = time.monotonic()
+        if not self._first and (delta.text or delta.logprobs):
+            self._first = now
+            self._meter.observe(FIRST_TOKEN, now - self._begun, self._model)
+        usage = delta.usage
+        if usage is None:
+            return
+        for metric, tokens in (
+            (PROMPT_TOKENS, usage.prompt_tokens), (CACHED_TOKENS, usage.cached_tokens), (GENERATED_TOKENS, usage.completion_tokens),
+        ):  # fmt: skip
+            self._meter.count(metric, self._model, by=tokens)
+        if self._first and usage.completion_tokens > 1:
+            self._meter.observe(EACH_TOKEN, (now - self._first) / (usage.completion_tokens - 1), self._model)
+
+
+def _pieces(told: Mapping[str, Any], alternatives: int) -> list[ChatDelta]:
+    """Return what an event of the worker says."""
+    text, logprobs = str(told["content"]), logprobs_of(told.get("completion_probabilities") or (), alternatives)
+    if not told.get("stop"):
+        return [ChatDelta(text, logprobs=logprobs)] if text or logprobs else []
+    reason = "length" if told.get("stop_type") == "limit" else "stop"
+    cached = int((told.get("timings") or {}).get("cache_n", 0))
+    usage = Usage(int(told["tokens_evaluated"]), int(told["tokens_predicted"]), cached)
+    end = ChatDelta("", reason, usage, stop=str(told.get("stopping_word") or ""))
+    return [ChatDelta(text), end] if text else [end]

@@ -33,6 +33,11 @@ class TextEngine(SocketEngine):
         self.served: set[str] = set()
         """Whose prompts the worker has seen."""
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return self._slots.waiting
+
     async def forget(self, cache_key: str) -> None:
         """Drop what is cached for this user: at logout, erasure and the end of retention."""
         self._slots.forget(cache_key)

@@ -154,9 +154,9 @@ class CollectionFile:
         rows = self._file.rows("SELECT id, name FROM documents")
         return {document_id: name for document_id, name in rows if document_id not in self._hidden}
 
-    def referenced_blobs(self) -> set[str]:
-        """Return the originals that a document or an item of a job names; any other in the folder was left by a crash."""
-        return {row[0] for row in self._file.rows("SELECT blob_id FROM documents UNION SELECT blob_id FROM items")}
+    def original_ids(self) -> set[str]:
+        """Return the originals of all documents, also of those that are about to be in."""
+        return {row[0] for row in self._file.rows("SELECT blob_id FROM documents")}
 
     def search_text(self, query: str, limit: int) -> Sequence[str]:
         """Return chunk ids by BM25, best first; each word of the query is quoted, so no query syntax reaches the index."""
@@ -233,6 +233,11 @@ class CollectionFile:
         """Return the files of a job in order."""
         sql = f"SELECT {', '.join(_ITEM)} FROM items WHERE job_id = ? ORDER BY n"  # noqa: S608
         return [_item(row) for row in self._file.rows(sql, (job_id,))]
+
+    def items_of(self, blob_id: str, digest: str) -> Sequence[JobItem]:
+        """Return what became of these bytes, by the id of their original or by their digest, the newest job first."""
+        sql = f"SELECT {', '.join(_ITEM)} FROM items WHERE blob_id = ? OR digest = ? ORDER BY job_id DESC, n"  # noqa: S608
+        return [_item(row) for row in self._file.rows(sql, (blob_id, digest))]
 
     def update_item(self, item: JobItem) -> None:
         """Replace one file of a job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -10,8 +11,10 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from pai.adapters.storage import tables as t
 from pai.adapters.storage.rows import from_row, to_row
 from pai.core.knowledge.values import Collection, Document, Job, JobState
-from pai.core.models.values import Model
+from pai.core.models.values import Measurement, Model
 from pai.core.privacy.values import Subject, SubjectLink
+
+MOST_JOBS: Final = 500
 
 
 class CollectionRows:
@@ -108,13 +111,22 @@ class CollectionRows:
         row = self._db.execute(select(t.jobs).where(t.jobs.c.id == job_id)).mappings().first()
         return from_row(Job, row) if row else None
 
-    def jobs(self, *, owner_id: str | None = None, states: Sequence[JobState] = ()) -> Sequence[Job]:
-        """Return jobs, newest first."""
-        query = select(t.jobs).order_by(t.jobs.c.id.desc()).limit(500)
-        if owner_id is not None:
-            query = query.where(t.jobs.c.owner_id == owner_id)
-        if states:
-            query = query.where(t.jobs.c.state.in_([state.value for state in states]))
+    def jobs(
+        self, *, owner_id: str | None = None, collection_id: str | None = None, kind: str | None = None,
+        states: Sequence[JobState] = (),
+    ) -> Sequence[Job]:  # fmt: skip
+        """Return jobs, newest first: all that are in one of ``states``, else the newest 500."""
+        query = select(t.jobs).order_by(t.jobs.c.id.desc())
+        for column, value in (
+            (t.jobs.c.owner_id, owner_id),
+            (t.jobs.c.collection_id, collection_id),
+            (t.jobs.c.kind, kind),
+        ):
+            if value is not None:
+                query = query.where(column == value)
+        # Those in some state without a limit: whoever works jobs off must not leave the oldest ones behind for ever.
+        named = t.jobs.c.state.in_([state.value for state in states])
+        query = query.where(named) if states else query.limit(MOST_JOBS)
         return [from_row(Job, row) for row in self._db.execute(query).mappings()]
 
     def update_job(self, job: Job) -> None:
@@ -232,4 +244,16 @@ class ModelRows:
     def remove(self, name: str) -> None:
         """Delete a model and its aliases."""
         self._db.execute(delete(t.model_aliases).where(t.model_aliases.c.name == name))
+        self._db.execute(delete(t.model_measurements).where(t.model_measurements.c.name == name))
         self._db.execute(delete(t.models).where(t.models.c.name == name))
+
+    def measured(self, found: Measurement) -> None:
+        """Keep the newest measurement of a model."""
+        row = to_row(found, t.model_measurements)
+        write = upsert(t.model_measurements).values(row)
+        self._db.execute(write.on_conflict_do_update(index_elements=["name"], set_=row))
+
+    def measurements(self) -> Sequence[Measurement]:
+        """Return the last measurement of each model."""
+        rows = self._db.execute(select(t.model_measurements)).mappings().all()
+        return [from_row(Measurement, row) for row in rows]

@@ -39,6 +39,16 @@ COLLECTION_SCHEMA: tuple[tuple[str, ...], ...] = (
     ),
 )
 
+BATCHES = f"CREATE TABLE batches (id TEXT PRIMARY KEY, created_at TEXT NOT NULL, batch TEXT NOT NULL, {OWN_CONTENT})"
+BATCH_SCHEMA: tuple[tuple[str, ...], ...] = (
+    (
+        BATCHES,
+        f"""CREATE TABLE batch_lines (n INTEGER PRIMARY KEY, custom_id TEXT NOT NULL, body TEXT NOT NULL, request_id TEXT NOT NULL,
+ status INTEGER NOT NULL, answer TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', {OWN_CONTENT})""",
+        "CREATE INDEX batch_lines_waiting ON batch_lines(n) WHERE status = 0",
+    ),
+)
+
 CONVERSATIONS_SCHEMA: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE conversations (id TEXT PRIMARY KEY, owner_id TEXT NOT NULL, title TEXT NOT NULL, label TEXT NOT NULL,
@@ -66,6 +76,7 @@ CONVERSATIONS_SCHEMA: tuple[tuple[str, ...], ...] = (
         f"""CREATE TABLE files (id TEXT PRIMARY KEY, owner_id TEXT NOT NULL, name TEXT NOT NULL, "use" TEXT NOT NULL, blob_id TEXT NOT NULL,
  size INTEGER NOT NULL, digest TEXT NOT NULL, created_at TEXT NOT NULL, subjects TEXT NOT NULL DEFAULT '[]', {OWN_CONTENT})""",
     ),
+    (BATCHES,),
 )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, exc, text
 from sqlalchemy.pool import StaticPool
 
 from pai.adapters.storage.audit_rows import AuditKeys, AuditRows
+from pai.adapters.storage.batch_file import BatchFile, BatchRows
 from pai.adapters.storage.cipher import connect, is_io_error, translated
 from pai.adapters.storage.collection_file import CollectionFile, stored_ids
 from pai.adapters.storage.conversation_file import ConversationFile
@@ -24,8 +25,9 @@ from pai.adapters.storage.knowledge_rows import CollectionRows, ModelRows, Subje
 from pai.adapters.storage.member_files import MemberFiles
 from pai.adapters.storage.migrate import migrate
 from pai.adapters.storage.response_file import ResponseFile
-from pai.adapters.storage.sealed_files import COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
+from pai.adapters.storage.sealed_files import BATCH_SCHEMA, COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
 from pai.adapters.storage.vector_index import VectorIndexes
+from pai.core.files.values import batch_context
 from pai.foundation.errors import Invalid, Unavailable
 from pai.foundation.ids import is_id
 from pai.foundation.redaction import Secret
@@ -33,7 +35,7 @@ from pai.foundation.redaction import Secret
 if TYPE_CHECKING:
     from pai.core.audit.ports import AuditedUnit
     from pai.core.conversations.ports import ConversationsUnit
-    from pai.core.files.ports import AttachingUnit
+    from pai.core.files.ports import AttachingUnit, BatchesUnit
     from pai.core.identity.ports import IdentityUnit
     from pai.core.keys.ports import KeysUnit
     from pai.core.knowledge.ports import KnowledgeUnit
@@ -140,12 +142,29 @@ class UnitOfWork:
         """As ``open_conversations``: the same file, the rows of the member's own files."""
         return MemberFiles(self._own_file(user_id, key, fresh=fresh), self._empty_log)
 
+    def open_batches(self, user_id: str, key: Secret) -> BatchRows:
+        """As ``open_conversations``: the same file, the rows of the member's batches."""
+        return BatchRows(self._own_file(user_id, key, fresh=False))
+
+    def open_batch(self, batch_id: str, key: Secret) -> BatchFile:
+        """Open (or create) a batch's own file. Raises Corrupt for a wrong key or a damaged file."""
+        return BatchFile(self._open(self._storage.batch_path(batch_id), key, BATCH_SCHEMA))
+
+    def destroy_batch(self, batch_id: str) -> None:
+        """Delete the batch's own file after this unit has committed."""
+        path = self._storage.batch_path(batch_id)
+
+        def destroy() -> None:
+            self._lane.forget(path)
+            _unlink(path)
+
+        self._after_commit.append(destroy)
+
     def _own_file(self, user_id: str, key: Secret, *, fresh: bool) -> SealedFile:
         path = self._storage.home / "conversations" / f"{_checked(user_id, 'usr')}.db"
         if fresh:
             self._lane.forget(path)
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            _unlink(path)
         return self._open(path, key, CONVERSATIONS_SCHEMA)
 
     def _empty_log(self, file: SealedFile) -> None:
@@ -193,6 +212,12 @@ class UnitOfWork:
                 store.abandon()
         for action in self._after_commit:
             action()
+
+
+def _unlink(path: Path) -> None:
+    """Remove a database with its log."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _checked(value: str, prefix: str) -> str:
@@ -271,8 +296,24 @@ class Storage:
         rows = self.read_sync(lambda unit: {path.name: unit.collections.get(path.name) for path in self._folders()})
         return sorted(name for name, row in rows.items() if row is None)
 
+    def batch_path(self, batch_id: str) -> Path:
+        """Return where a batch's own file lies."""
+        return self.home / "batches" / f"{_checked(batch_id, 'batch')}.db"
+
+    def _remove_lost_batches(self) -> None:
+        """Remove files of batches that nobody has a key for: they were never submitted whole, or their end was written."""
+
+        def lost(unit: UnitOfWork) -> list[Path]:
+            paths = (self.home / "batches").glob("batch_*.db")
+            return [path for path in paths if not unit.wraps.recipients(batch_context(path.stem))]
+
+        for path in self.read_sync(lost):
+            _unlink(path)
+
     def remove_leftovers(self) -> list[str]:
-        """Remove the folders that ``leftover_collections`` names, and return their ids. Call before anything is served."""
+        """Remove files of batches without a key, and the folders that ``leftover_collections`` names; return the ids of these. Call
+        before anything is served."""
+        self._remove_lost_batches()
         left = self.leftover_collections()
         for name in left:
             shutil.rmtree(self.home / "collections" / name, ignore_errors=True)
@@ -313,8 +354,10 @@ if TYPE_CHECKING:
 
     def _fits_every_room(
         unit: UnitOfWork,
-    ) -> tuple[KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit]:
-        return unit, unit, unit, unit, unit, unit, unit
+    ) -> tuple[
+        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit
+    ]:
+        return unit, unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import (
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -224,6 +225,20 @@ model_aliases = Table(
     "model_aliases", metadata,
     Column("alias", String, primary_key=True),
     Column("name", ForeignKey("models.name"), nullable=False),
+)  # fmt: skip
+
+model_measurements = Table(
+    "model_measurements", metadata,
+    Column("name", ForeignKey("models.name"), primary_key=True),
+    Column("sha256", String, nullable=False),
+    Column("processor", String, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("prompt_rate", Float, nullable=False),
+    Column("answer_rate", Float, nullable=False),
+    Column("load_seconds", Float, nullable=False),
+    Column("right", Integer),
+    Column("questions", Integer, nullable=False),
+    Column("measured_at", String, nullable=False),
 )  # fmt: skip
 
 audit_events = Table(

@@ -65,6 +65,11 @@ def machine(home: Path, *, root: Path = Path("/")) -> Machine:
     )
 
 
+def processor() -> str:
+    """Return the name of this processor."""
+    return _processor(Path("/"), [])[0]
+
+
 def instructions() -> tuple[str, ...]:
     """Return the sets of instructions of this processor that engines use."""
     return _processor(Path("/"), [])[1]

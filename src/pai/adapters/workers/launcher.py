@@ -14,6 +14,7 @@ from typing import Any
 
 from pai.adapters.workers.messages import FrameError, decode_mapping, pair, receive_frame, send_frame
 from pai.adapters.workers.supervisor import Supervisor
+from pai.core.operations.ports import Taken
 from pai.foundation.errors import Invalid, PaiError, Unavailable
 
 
@@ -56,6 +57,14 @@ class Launcher:
         """End a worker now. Nothing happens when it has ended already."""
         if worker_id in self._running:
             await self._ask({"op": "stop", "worker": worker_id})
+
+    async def weighed(self) -> Mapping[str, Taken]:
+        """Return the memory of PAI's processes and workers by name; empty when the supervisor is gone."""
+        try:
+            reply = await self._ask({"op": "weigh"})
+        except Unavailable:
+            return {}
+        return {str(name): Taken(str(kind), int(size)) for name, (kind, size) in reply["weighed"].items()}
 
     @property
     def workers(self) -> tuple[RunningWorker, ...]:

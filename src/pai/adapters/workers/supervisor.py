@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from pai.adapters.workers.kinds import KINDS, SOCKET_NAME, checked_options
 from pai.adapters.workers.messages import FrameError, decode_mapping, receive_frame, send_frame
+from pai.adapters.workers.weighing import weigh
 from pai.foundation.errors import Invalid, PaiError, Unavailable
 
 _WORKER_MODULE: Final = "pai.bootstrap.worker"
@@ -62,6 +63,8 @@ class Supervisor:
         self._run_folder = run_folder
         self._environment = dict(environment)
         self._workers: dict[str, _Worker] = {}
+        self.companions = {"supervisor": os.getpid()}
+        """Processes besides workers whose memory may be asked for, by name."""
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="pai-supervisor", daemon=True)
@@ -143,6 +146,10 @@ class Supervisor:
                 if worker is not None:
                     worker.process.kill()  # workers hold nothing that an orderly end would save
                 self._send({"id": request, "ok": True})
+            case "weigh":
+                processes = {**self.companions, **{one.id: one.process.pid for one in self._workers.values()}}
+                found = {name: taken for name, pid in processes.items() if (taken := weigh(pid)) is not None}
+                self._send({"id": request, "weighed": found})
             case _:
                 raise Invalid("no such operation", code="unknown_operation")
 

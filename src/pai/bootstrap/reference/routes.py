@@ -11,6 +11,7 @@ from typing import Any, cast
 from pai.bootstrap.application import application
 from pai.bootstrap.reference.markdown import code, document, first, table
 from pai.core.policy.values import SCOPES, Permission
+from pai.core.ports.metrics import SILENT
 from pai.entrypoints.console.commands import COMMANDS
 from pai.entrypoints.http.routing import permission_of, routes_of
 from pai.entrypoints.http.services import Services
@@ -37,6 +38,7 @@ _KINDS = {
         "PAI's own API",
         "A key, or a browser session; with a session, what changes something needs the header `x-csrf-token`.",
     ),
+    "/metrics": ("Metrics", "A key with the scope `metrics`, or an administrator's session."),
     "": ("Pages", "For browsers: a session, and the header `x-csrf-token` for what changes something."),
 }
 _CONSOLE = """
@@ -57,7 +59,7 @@ class Registered:
 
 def _application() -> Any:
     """Return the application; making it calls none of the use cases."""
-    nothing = SimpleNamespace(json_bytes=1, upload_bytes=1, hosts=frozenset())
+    nothing = SimpleNamespace(json_bytes=1, upload_bytes=1, hosts=frozenset(), meter=SILENT)
     return application(cast("Services", nothing)).inner
 
 

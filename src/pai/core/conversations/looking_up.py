@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +37,8 @@ class LookedUp:
     question: str
     collections: tuple[Collection, ...]
     passages: tuple[Found, ...]
+    places: Mapping[str, str]
+    """The collection of each document that was found, by id."""
 
     @property
     def label(self) -> Label:
@@ -44,10 +46,9 @@ class LookedUp:
         return highest([collection.label for collection in self.collections])
 
     @property
-    def purpose(self) -> str:
-        """The purpose of what was searched, where there is one."""
-        purposes = {collection.purpose for collection in self.collections}
-        return purposes.pop() if len(purposes) == 1 else DEFAULT_PURPOSE
+    def purposes(self) -> frozenset[str]:
+        """The purposes of what was searched."""
+        return frozenset(collection.purpose for collection in self.collections)
 
     def item(self) -> Searched:
         """Return the search as an item of the response."""
@@ -67,28 +68,41 @@ class LookedUp:
     def answered(self, model: ModelRef, items: Sequence[Item]) -> list[QuestionAnswered]:
         """Return the events of what was answered, one for each collection."""
         cited = {one.document_id for item in items if isinstance(item, Spoken) for one in item.citations}
+        own = {
+            collection.id: tuple(sorted(one for one in cited if self.places.get(one) == collection.id))
+            for collection in self.collections
+        }
         return [
             QuestionAnswered(
                 resource=ref_of(collection), label=collection.label, purpose=collection.purpose, model=model,
-                abstained=not cited, sources=tuple(sorted(cited)),
+                abstained=not own[collection.id], sources=own[collection.id],
             )
             for collection in self.collections
         ]  # fmt: skip
 
 
+def one_purpose(purposes: Iterable[str]) -> str:
+    """Return the purpose of what is made from things of these purposes: the one that is named, where only one is."""
+    named = set(purposes) - {DEFAULT_PURPOSE}
+    return next(iter(named)) if len(named) == 1 else DEFAULT_PURPOSE
+
+
 async def look_up(searching: Searching, actor: Actor, wanted: Lookup, items: Sequence[Item]) -> LookedUp | None:
-    """Search for what the last item asks, None when that is no question. Raises NotFound, Denied, Unavailable."""
-    last = items[-1] if items else None
-    question = " ".join(last.text.split())[:MOST_CHARACTERS] if isinstance(last, Spoken) and last.role == "user" else ""
+    """Search for what was asked last, None when nothing was. What calls gave since is no question: the answer to it still needs the
+    passages, which were told for an earlier turn only. Raises NotFound, Denied, Unavailable."""
+    asked = (item.text for item in reversed(items) if isinstance(item, Spoken) and item.role == "user")
+    question = " ".join(next(asked, "").split())[:MOST_CHARACTERS]
     if not question:
         return None
     collections: list[Collection] = []
     passages: list[Found] = []
+    places: dict[str, str] = {}
     for name in dict.fromkeys(wanted.collections):
         collection, found = await searching.search(
             actor, name, question, limit=wanted.limit, minimum=wanted.minimum
         )  # fmt: skip
         collections.append(collection)
         passages += found
+        places |= {one.document_id: collection.id for one in found}
     best = sorted(passages, key=lambda one: -one.score)[: wanted.limit]
-    return LookedUp(question, tuple(collections), tuple(best))
+    return LookedUp(question, tuple(collections), tuple(best), places)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pai.core.audit.values import Outcome
 from pai.core.conversations.events import ResponseDeleted, ResponseEnded, ResponseKept, ResponseRead
 from pai.core.conversations.items import chat_of
-from pai.core.conversations.looking_up import Lookup, look_up
+from pai.core.conversations.looking_up import Lookup, look_up, one_purpose
 from pai.core.conversations.output import Output, Step
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.ports import ConversationsUnit, ResponseStore
@@ -27,11 +27,11 @@ from pai.core.ports.clock import Clock
 from pai.core.ports.engine import ChatDelta, ChatRequest
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Invalid, NotFound, PaiError
+from pai.foundation.errors import Conflict, Invalid, NotFound, PaiError
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label, highest
 from pai.foundation.redaction import Secret
-from pai.foundation.refs import DEFAULT_PURPOSE, ResourceRef
+from pai.foundation.refs import ResourceRef
 
 LABEL: Final = Label.CONFIDENTIAL
 LONGEST_CHAIN: Final = 500
@@ -78,6 +78,7 @@ class _Earlier:
 
     items: tuple[Item, ...] = ()
     label: Label = LABEL
+    purposes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,12 @@ class Responses:
         Raises Invalid, Denied, NotFound, Unsupported, Unavailable; before the first event nothing was kept.
         """
         earlier = await self._earlier(actor, asked)
-        found = await look_up(self.searching, actor, asked.lookup, asked.items) if asked.lookup is not None else None
-        messages = chat_of(asked.instructions, [*earlier.items, *asked.items], found.shown() if found else ())
+        items, found = [*earlier.items, *asked.items], None
+        if asked.lookup is not None:
+            # Nothing is retrieved for a model that is not there or may not be asked.
+            await self.inference.load(actor, asked.model)
+            found = await look_up(self.searching, actor, asked.lookup, items)
+        messages = chat_of(asked.instructions, items, found.shown() if found else ())
         request = dataclasses.replace(asked.request, messages=messages, cache_key=actor.id)
         engine, deltas = await self.inference.start_chat(actor, asked.model, request)
         output, last = Output(found.cite) if found else Output(), ChatDelta()
@@ -111,7 +116,7 @@ class Responses:
             response = Response(
                 new_id("resp"), actor.id, engine.model.name, self.clock.now(), settings=asked.settings,
                 previous_id=asked.previous_id, label=highest([earlier.label, *([found.label] if found else [])]),
-                purpose=found.purpose if found else DEFAULT_PURPOSE,
+                purpose=one_purpose(earlier.purposes | (found.purposes if found else frozenset())),
             )  # fmt: skip
             key = await self._begin(actor, response, asked)
             end = dataclasses.replace(response, status=ResponseStatus.CANCELLED, reason="stopped by its reader")
@@ -131,6 +136,11 @@ class Responses:
             except PaiError as error:
                 end = dataclasses.replace(
                     response, status=ResponseStatus.FAILED, reason=error.code, message=error.message
+                )
+                raise
+            except Exception:
+                end = dataclasses.replace(
+                    response, status=ResponseStatus.FAILED, reason="internal", message="an unexpected error happened"
                 )
                 raise
             finally:
@@ -165,10 +175,14 @@ class Responses:
                 chain.append(before)
             if len(chain) > LONGEST_CHAIN:
                 raise Invalid(f"at most {LONGEST_CHAIN} responses can be continued", code="chain_too_long")
+            if found.status is ResponseStatus.IN_PROGRESS and found.id in self.running:
+                raise Conflict(
+                    "the previous response is still being answered", code="response_in_progress", hint="wait for it"
+                )
             label = highest([one.label for one in chain])
             unit.audit.record(actor, ResponseRead(resource=_ref(found), label=label, responses=len(chain)))
             items = [item for one in reversed(chain) for item in (*store.inputs(one.id), *one.output)]
-            return _Earlier(tuple(items), label)
+            return _Earlier(tuple(items), label, frozenset(one.purpose for one in chain))
 
         return await self.work.run(look)
 
@@ -200,11 +214,11 @@ class Responses:
                 unit.audit.record(actor, one)
             if key is None:
                 return
-            unit.open_responses(actor.id, key).end(end)
-            done = end.status in (ResponseStatus.COMPLETED, ResponseStatus.INCOMPLETE)
+            kept = unit.open_responses(actor.id, key).end(end)
+            done = kept and end.status in (ResponseStatus.COMPLETED, ResponseStatus.INCOMPLETE)
             event = ResponseEnded(
-                resource=_ref(end), label=end.label, outcome=Outcome.DONE if done else Outcome.FAILED, reason=end.reason,
-                items=len(end.output),
+                resource=_ref(end), label=end.label, outcome=Outcome.DONE if done else Outcome.FAILED,
+                reason=end.reason if kept else "deleted meanwhile", items=len(end.output) if kept else 0,
             )  # fmt: skip
             unit.audit.record(actor, event)
 

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pai.core.conversations.own_file import OwnFile
-from pai.core.files.files import Files
+from pai.core.files.files import Files, closing
 from pai.core.files.ports import AttachingUnit
 from pai.core.files.values import Attached, AttachedState
 from pai.core.knowledge.access import Access, ref_of
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.events import DocumentsListed
-from pai.core.knowledge.ingest import OPEN_STATES, Ingest, Upload
+from pai.core.knowledge.ingest import KIND, OPEN_STATES, Ingest, Upload
 from pai.core.knowledge.values import Collection, Document, ItemState, Job, JobItem, JobState
 from pai.core.policy.values import Permission
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import NotFound
+from pai.foundation.errors import NotFound, PaiError
 from pai.foundation.ids import is_id
 from pai.foundation.labels import Label
 
@@ -50,12 +50,17 @@ class Attaching:
         self, actor: Actor, name: str, label: Label, purpose: str, file_ids: Sequence[str] = ()
     ) -> Contents:
         """Make a collection with files of one's own in it. Raises as ``Collections.create`` and ``attach``; a file that is not there is
-        told before anything is made."""
-        for file_id in file_ids:
+        told before anything is made, and nothing stays when one cannot be taken in after all."""
+        wanted = list(dict.fromkeys(file_ids))
+        for file_id in wanted:
             await self.files.get(actor, file_id)
         made = await self.collections.create(actor, name, label, purpose)
-        for file_id in file_ids:
-            await self.attach(actor, made.id, file_id)
+        try:
+            for file_id in wanted:
+                await self.attach(actor, made.id, file_id)
+        except PaiError:
+            await self.collections.delete(actor, made.id)
+            raise
         return await self.contents(actor, made.id)
 
     async def contents(self, actor: Actor, name: str) -> Contents:
@@ -68,14 +73,15 @@ class Attaching:
 
     async def all_contents(self, actor: Actor) -> Sequence[Contents]:
         """Return the collections that the actor owns or was given, with what they hold, oldest first."""
-        found = sorted(await self.collections.list(actor), key=lambda one: (one.created_at, one.id))
+        found = sorted(await self.collections.list(actor), key=lambda one: one.id)
         return await self.work.read(lambda unit: [_contents(unit, collection) for collection in found])
 
     async def attach(self, actor: Actor, name: str, file_id: str) -> Attached:
         """Take a file into a collection. It is read, parsed and indexed as an upload is. Raises NotFound, Denied, Unavailable."""
         collection = await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.INGEST))
         file, data = await self.files.content(actor, file_id)
-        job = await self.ingest.submit(actor, name, [Upload(file.name, data)])
+        with closing(data):
+            job = await self.ingest.submit(actor, name, [Upload(file.name, data)])
         return Attached(file.id, collection.id, AttachedState.IN_PROGRESS, file.size, job.created_at)
 
     async def list(self, actor: Actor, name: str) -> Sequence[Attached]:
@@ -86,7 +92,7 @@ class Attaching:
             store = self.access.open(unit, actor, collection)
             rows = unit.collections.documents(collection.id)
             unit.audit.record(actor, DocumentsListed(resource=ref_of(collection), documents=len(rows)))
-            jobs = [job for job in _jobs(unit, collection) if job.state in OPEN_STATES]
+            jobs = _open_jobs(unit, collection)
             coming = [
                 _of_item(item.blob_id, collection, job, item)
                 for job in jobs
@@ -122,10 +128,10 @@ class Attaching:
         document = unit.collections.document_by_digest(collection.id, digest) if digest else None
         if document is not None:
             return _of_document(wanted, document), document.id
-        for job in _jobs(unit, collection):
-            for item in store.items(job.id):
-                if wanted == item.blob_id or digest == item.digest:
-                    return _of_item(wanted, collection, job, item), item.document_id or None
+        for item in store.items_of(wanted, digest):
+            job = unit.collections.job(item.job_id)
+            if job is not None:
+                return _of_item(wanted, collection, job, item), item.document_id or None
         raise NotFound("no such file in this collection")
 
     def _digest(self, unit: AttachingUnit, actor: Actor, wanted: str) -> str:
@@ -137,14 +143,13 @@ class Attaching:
         return file.digest if file is not None else ""
 
 
-def _jobs(unit: AttachingUnit, collection: Collection) -> Sequence[Job]:
-    """Return the collection's jobs, newest first. They are their owner's: nobody else submits any."""
-    return [job for job in unit.collections.jobs(owner_id=collection.owner_id) if job.collection_id == collection.id]
+def _open_jobs(unit: AttachingUnit, collection: Collection) -> Sequence[Job]:
+    return unit.collections.jobs(collection_id=collection.id, kind=KIND, states=OPEN_STATES)
 
 
 def _contents(unit: AttachingUnit, collection: Collection) -> Contents:
     rows = unit.collections.documents(collection.id)
-    waiting = sum(job.total - job.done for job in _jobs(unit, collection) if job.state in OPEN_STATES)
+    waiting = sum(job.total - job.done for job in _open_jobs(unit, collection))
     return Contents(collection, len(rows), sum(row.size for row in rows), waiting)
 
 

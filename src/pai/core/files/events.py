@@ -36,3 +36,52 @@ class FileDeleted(Event):
     """A member's file was deleted."""
 
     name: ClassVar[str] = "files:file:delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSubmitted(Event):
+    """Requests were read from a member's file and queued, or refused because the file holds lines that cannot be asked."""
+
+    name: ClassVar[str] = "files:batch:submit"
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchesListed(Event):
+    """A member looked at their batches, or (with a resource of that kind) at one of them."""
+
+    name: ClassVar[str] = "files:batch:list"
+    batches: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCancelled(Event):
+    """A batch is to stop, at its owner's wish."""
+
+    name: ClassVar[str] = "files:batch:cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchLineAnswered(Event):
+    """A request of a batch was answered or refused, and that was kept. What the model did has its own events before this one."""
+
+    name: ClassVar[str] = "files:batch:answer"
+    line: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchEnded(Event):
+    """No more of a batch is asked: all is answered, its owner stopped it, its time is over or its key has ended."""
+
+    name: ClassVar[str] = "files:batch:end"
+    answered: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchWritten(Event):
+    """What came of a batch was written into files of its owner; the batch's own key is destroyed."""
+
+    name: ClassVar[str] = "files:batch:write"
+    files: int

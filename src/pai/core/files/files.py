@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,8 @@ from pai.foundation.refs import ResourceRef
 
 LABEL: Final = Label.CONFIDENTIAL
 MOST_FILES: Final = 10_000
+Seal = Callable[[Actor, Secret, str, Iterable[bytes], Callable[[], Use]], Awaitable[File]]
+"""Encrypts a file of an actor with a key, and returns what its row will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +62,38 @@ class Files:
         return await self.keep(actor, key, name, data, given)
 
     async def keep(self, actor: Actor, key: Secret, name: str, data: Iterable[bytes], use: Callable[[], Use]) -> File:
-        """Keep a file with a key that is open already: for what PAI writes on a member's behalf."""
-        blob_id = new_id("blb")
-        self.arriving.add(blob_id)
-        try:
+        """Keep a file with a key that is open already."""
+        async with self.sealing() as seal:
+            file = await seal(actor, key, name, data, use)
+            await self.work.run(lambda unit: self.enter(unit, actor, key, file))
+        return file
+
+    @contextlib.asynccontextmanager
+    async def sealing(self) -> AsyncIterator[Seal]:
+        """Give what encrypts files that ``enter`` keeps, before this is left; should that fail, none of their bytes stay."""
+        made: list[tuple[str, str]] = []
+
+        async def seal(actor: Actor, key: Secret, name: str, data: Iterable[bytes], use: Callable[[], Use]) -> File:
+            blob_id = new_id("blb")
+            self.arriving.add(blob_id)
+            made.append((actor.id, blob_id))
             size, digest = await asyncio.to_thread(self.blobs.write, actor.id, blob_id, key, data)
-            now = self.own.clock.now()
-            file = File(new_id("file"), actor.id, plain_name(name), use(), blob_id, size, digest, now)
+            return File(new_id("file"), actor.id, plain_name(name), use(), blob_id, size, digest, self.own.clock.now())
 
-            def write(unit: FilesUnit) -> None:
-                unit.open_files(actor.id, key).put(file)
-                unit.audit.record(actor, FileAdded(resource=ref_of(file), label=file.label, bytes=size))
-
-            await self.work.run(write)
+        try:
+            yield seal
         except Exception:
-            await asyncio.to_thread(self.blobs.remove, actor.id, blob_id)
+            for owner, blob_id in made:
+                await asyncio.to_thread(self.blobs.remove, owner, blob_id)
             raise
         finally:
             # Cut off by a client that went away, the row may be there or not: bytes without one go at the next upload.
-            self.arriving.discard(blob_id)
-        return file
+            self.arriving.difference_update(blob_id for _, blob_id in made)
+
+    def enter(self, unit: FilesUnit, actor: Actor, key: Secret, file: File) -> None:
+        """Keep the row of a file whose bytes are sealed."""
+        unit.open_files(actor.id, key).put(file)
+        unit.audit.record(actor, FileAdded(resource=ref_of(file), label=file.label, bytes=file.size))
 
     async def list(self, actor: Actor, use: Use | None = None) -> Sequence[File]:
         """Return one's files, oldest first. Raises Denied (``locked``)."""
@@ -105,8 +119,8 @@ class Files:
 
         return await self.work.run(look)
 
-    async def content(self, actor: Actor, file_id: str) -> tuple[File, Iterator[bytes]]:
-        """Return a file and its bytes, to be taken in a thread. Raises NotFound, Denied; Corrupt while they are taken."""
+    async def content(self, actor: Actor, file_id: str) -> tuple[File, Generator[bytes, None, None]]:
+        """Return a file and its bytes, to be taken in a thread and closed. Raises NotFound, Denied; Corrupt while they are taken."""
         self._decide(actor)
 
         def look(unit: FilesUnit) -> tuple[File, Secret]:
@@ -166,3 +180,14 @@ class Files:
 def ref_of(file: File) -> ResourceRef:
     """Return the file as policy sees it."""
     return ResourceRef("file", file.id, file.owner_id, file.label)
+
+
+@contextlib.contextmanager
+def closing(data: Generator[bytes, None, None]) -> Iterator[None]:
+    """Close what ``content`` gave when this is left."""
+    try:
+        yield
+    finally:
+        # In the hands of a thread that cannot be stopped it is closed when that thread is done with it.
+        with contextlib.suppress(ValueError):
+            data.close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Protocol
 
 from pai.core.conversations.ports import OwnUnit
-from pai.core.files.values import File
+from pai.core.files.values import Batch, BatchLine, File
 from pai.core.knowledge.ports import KnowledgeUnit
+from pai.foundation.actor import Actor
 from pai.foundation.redaction import Secret
 
 
@@ -30,8 +31,8 @@ class Blobs(Protocol):
         """Encrypt a stream; return (bytes, SHA-256 hex of the plaintext). Never leaves a half-written file under the final name."""
         ...
 
-    def read(self, user_id: str, blob_id: str, key: Secret) -> Iterator[bytes]:
-        """Decrypt; raises NotFound at once, Corrupt before the end is reached."""
+    def read(self, user_id: str, blob_id: str, key: Secret) -> Generator[bytes, None, None]:
+        """Decrypt; raises NotFound at once, Corrupt before the end is reached. Who does not take all closes it."""
         ...
 
     def remove(self, user_id: str, blob_id: str) -> None: ...
@@ -48,3 +49,57 @@ class FilesUnit(OwnUnit, Protocol):
 
 class AttachingUnit(FilesUnit, KnowledgeUnit, Protocol):
     """A unit of work over files and collections."""
+
+
+class BatchRows(Protocol):
+    """Batches in a sealed file, open."""
+
+    def put(self, batch: Batch) -> None:
+        """Insert or replace."""
+        ...
+
+    def get(self, batch_id: str) -> Batch | None: ...
+    def list(self) -> Sequence[Batch]:
+        """Return all batches, oldest first."""
+        ...
+
+
+class BatchStore(BatchRows, Protocol):
+    """The sealed file of one batch, open: how far it came, and its requests."""
+
+    def add(self, lines: Sequence[BatchLine]) -> None: ...
+    def waiting(self) -> BatchLine | None:
+        """Return the first request that is not answered."""
+        ...
+
+    def answered(self, line: BatchLine) -> None:
+        """Keep status and answer of a request."""
+        ...
+
+    def lines(self, after: int, limit: int) -> Sequence[BatchLine]:
+        """Return requests whose ``n`` is above ``after``, in order: at most so many, and fewer when they are long."""
+        ...
+
+
+class BatchesUnit(FilesUnit, KnowledgeUnit, Protocol):
+    """A unit of work for batches."""
+
+    def open_batches(self, user_id: str, key: Secret) -> BatchRows:
+        """Open the batches in a member's own file; see ``ConversationsUnit.open_conversations``."""
+        ...
+
+    def open_batch(self, batch_id: str, key: Secret) -> BatchStore:
+        """Open (or create) a batch's own file inside this unit: it commits before the main database does."""
+        ...
+
+    def destroy_batch(self, batch_id: str) -> None:
+        """Delete the batch's own file once this unit has committed."""
+        ...
+
+
+class Answers(Protocol):
+    """Answers requests as their routes do."""
+
+    async def answer(self, actor: Actor, endpoint: str, body: str) -> tuple[int, str]:
+        """Return HTTP status and JSON. Never raises but when it is cancelled."""
+        ...

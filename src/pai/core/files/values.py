@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from pai.foundation.labels import Label
 from pai.foundation.refs import DEFAULT_PURPOSE
@@ -55,3 +57,72 @@ class Attached:
     created_at: datetime
     code: str = ""
     reason: str = ""
+
+
+class BatchState(StrEnum):
+    """How far a batch came, in OpenAI's words. ``finalizing``: no more is asked, and its results are written into files when its owner
+    next looks at it, since nobody else can open theirs."""
+
+    IN_PROGRESS = "in_progress"
+    CANCELLING = "cancelling"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+RUNNING: Final = frozenset({BatchState.IN_PROGRESS, BatchState.CANCELLING})
+
+
+@dataclass(frozen=True, slots=True)
+class WrongLine:
+    """Why a line of a file cannot be asked; ``line`` 0: the file as a whole."""
+
+    line: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Requests that are answered when nobody else waits. ``outcome`` is the state that it goes over to when it is written."""
+
+    id: str
+    owner_id: str
+    endpoint: str
+    input_id: str
+    total: int
+    created_at: datetime
+    expires_at: datetime
+    state: BatchState = BatchState.IN_PROGRESS
+    outcome: BatchState = BatchState.COMPLETED
+    done: int = 0
+    failed: int = 0
+    reason: str = ""
+    wrong: tuple[WrongLine, ...] = ()
+    output_id: str = ""
+    error_id: str = ""
+    cancelling_at: datetime | None = None
+    finalizing_at: datetime | None = None
+    ended_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    label: Label = Label.CONFIDENTIAL
+    purpose: str = DEFAULT_PURPOSE
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One request. ``status`` is the HTTP status of its ``answer`` (JSON), 0 while it waits."""
+
+    n: int
+    custom_id: str
+    body: str
+    request_id: str
+    status: int = 0
+    answer: str = ""
+
+
+def batch_context(batch_id: str) -> str:
+    """Return what the data key of a batch is bound to."""
+    return f"batch:{batch_id}"

@@ -179,13 +179,29 @@ class ApiKeys:
         handle = await self._open(key, parsed, wrap, now) if wrap else None
         return Actor(user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling, handle)
 
+    async def behalf(self, key_id: str) -> Actor | None:
+        """Return the actor of a key for work that was submitted with it, None once the key or its owner's account has ended. It may do
+        what the key may do now, and opens no content."""
+
+        def look(unit: IdentityUnit) -> Actor | None:
+            key = unit.users.key(key_id)
+            user = unit.users.get(key.owner_id) if key is not None else None
+            if key is None or user is None or not self._alive(key, user):
+                return None
+            return Actor(user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling)
+
+        return await self.work.read(look)
+
+    def _alive(self, key: ApiKey, user: User) -> bool:
+        expired = key.expires_at is not None and key.expires_at <= self.clock.now()
+        return user.disabled_at is None and key.revoked_at is None and not expired
+
     def _find(self, unit: IdentityUnit, parsed: KeyText) -> tuple[ApiKey, User, MemberWrap | None] | None:
         key = unit.users.key(parsed.key_id)
         if key is None or not hmac.compare_digest(key.secret_hash, parsed.hashed()):
             return None
         user = unit.users.get(key.owner_id)
-        expired = key.expires_at is not None and key.expires_at <= self.clock.now()
-        if user is None or user.disabled_at is not None or key.revoked_at is not None or expired:
+        if user is None or not self._alive(key, user):
             return None
         return key, user, unit.wraps.member_wrap(user.id, Factor.API_KEY, key.id)
 

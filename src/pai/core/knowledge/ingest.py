@@ -18,6 +18,7 @@ from pai.core.knowledge.values import Chunk, Collection, Document, ItemState, Jo
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.engine import Engines
+from pai.core.ports.metrics import DOCUMENTS, PAGES, SILENT, Meter
 from pai.core.ports.work import Work
 from pai.core.privacy.values import LinkOrigin, Subject, SubjectLink
 from pai.foundation.actor import SYSTEM, Actor
@@ -26,6 +27,7 @@ from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef, SubjectRef
 
+KIND = "ingest"
 GRANT = timedelta(hours=24)
 EMBED_BATCH = 32
 MAX_FILES = 10_000
@@ -74,7 +76,12 @@ class Ingest:
     engines: Engines
     disk: DiskSpace
     clock: Clock
+    meter: Meter = SILENT
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    arriving: set[str] = field(default_factory=set)
+    """Originals that are written now and whose job is not queued yet."""
+    swept: set[str] = field(default_factory=set)
+    """Collections that were looked through for what a crash left."""
 
     async def submit(self, actor: Actor, name: str, uploads: Sequence[Upload]) -> Job:
         """Encrypt the originals, queue a job, return it. The job's grant opens this collection only, for a day."""
@@ -82,18 +89,47 @@ class Ingest:
         if not 0 < len(uploads) <= MAX_FILES:
             raise Invalid(f"a job takes 1 to {MAX_FILES} files", code="bad_count")
         collection, key = await self.work.read(lambda unit: self._for_writing(unit, actor, name))
+        await self._sweep(collection, key)
         job_id = new_id("job")
         items: list[JobItem] = []
+        coming: set[str] = set()
         try:
             for n, upload in enumerate(uploads):
-                items.append(await asyncio.to_thread(self._keep, collection, key, job_id, n, upload))
+                coming.add(blob_id := new_id("blb"))
+                self.arriving.add(blob_id)
+                items.append(
+                    await asyncio.to_thread(self._keep, collection, key, JobItem(job_id, n, "", blob_id, 0, ""), upload)
+                )
             job = await self.work.run(lambda unit: self._queue(unit, actor, name, job_id, items, key))
         except BaseException:
             # Also when the client goes away: originals that no job will work off must not stay.
             await asyncio.to_thread(self._drop, collection.id, items)
             raise
+        finally:
+            self.arriving -= coming
         self.wake.set()
         return job
+
+    async def _sweep(self, collection: Collection, key: Secret) -> None:
+        """Remove originals that neither a document nor a waiting file of an open job names: a crash left them, in the middle of an
+        upload or after the document was deleted. Once for each collection is enough, since only a crash makes such."""
+        if collection.id in self.swept:
+            return
+        self.swept.add(collection.id)
+        stored = await asyncio.to_thread(self.originals.blob_ids, collection.id)
+        # In this order: what is written meanwhile is either arriving still, or has its job when they are read.
+        arriving = set(self.arriving)
+
+        def named(unit: KnowledgeUnit) -> set[str]:
+            store = unit.open_collection(collection.id, key)
+            jobs = unit.collections.jobs(collection_id=collection.id, kind=KIND, states=OPEN_STATES)
+            waiting = {i.blob_id for job in jobs for i in store.items(job.id) if i.state is ItemState.WAITING}
+            return waiting | store.original_ids()
+
+        # A writing unit: it first puts right what a crash between two commits left.
+        left = set(stored) - await self.work.run(named) - arriving
+        for blob_id in left:
+            await asyncio.to_thread(self.originals.remove, collection.id, blob_id)
 
     def _queue(
         self, unit: KnowledgeUnit, actor: Actor, name: str, job_id: str, items: Sequence[JobItem], key: Secret
@@ -109,7 +145,7 @@ class Ingest:
         unit.open_collection(collection.id, key).put_items(items)
         job = Job(
             job_id,
-            "ingest",
+            KIND,
             actor.id,
             collection.id,
             JobState.QUEUED,
@@ -132,19 +168,12 @@ class Ingest:
         collection = self.access.find(unit, actor, name, Permission.INGEST)
         return collection, self.access.key(unit, actor, collection)
 
-    def _keep(self, collection: Collection, key: Secret, job_id: str, n: int, upload: Upload) -> JobItem:
-        blob_id = new_id("blb")
-        size, digest = self.originals.write(collection.id, blob_id, key, upload.data)
-        return JobItem(
-            job_id,
-            n,
-            plain_name(upload.name),
-            blob_id,
-            size,
-            digest,
-            subjects=upload.subjects,
+    def _keep(self, collection: Collection, key: Secret, item: JobItem, upload: Upload) -> JobItem:
+        size, digest = self.originals.write(collection.id, item.blob_id, key, upload.data)
+        return dataclasses.replace(
+            item, name=plain_name(upload.name), size=size, digest=digest, subjects=upload.subjects,
             subject_column=upload.subject_column,
-        )
+        )  # fmt: skip
 
     async def report(self, actor: Actor, job_id: str) -> JobReport:
         """Return a job with its files. Raises NotFound for a job that is not the actor's."""
@@ -165,7 +194,7 @@ class Ingest:
     async def jobs(self, actor: Actor) -> Sequence[Job]:
         """Return the actor's jobs, newest first."""
         self.access.policy.decide(actor, Permission.JOB_READ, ResourceRef("job", "own", owner=actor.id))
-        return await self.work.read(lambda unit: unit.collections.jobs(owner_id=actor.id))
+        return await self.work.read(lambda unit: unit.collections.jobs(owner_id=actor.id, kind=KIND))
 
     async def cancel(self, actor: Actor, job_id: str) -> Job:
         """Stop a job: documents that are in stay in, the other originals are removed. A job that has ended is
@@ -192,7 +221,7 @@ class Ingest:
         while True:
             self.wake.clear()
             try:
-                for job in reversed(await self.work.read(lambda unit: unit.collections.jobs(states=OPEN_STATES))):
+                for job in reversed(await self.work.read(_open_jobs)):
                     await self._work_off(job)
             except PaiError:
                 # Not even the failure could be written: the jobs stay as they are and are taken up again.
@@ -233,7 +262,12 @@ class Ingest:
                 refused = dataclasses.replace(item, state=ItemState.REFUSED, code=error.code, reason=error.message)
             if attempt < ATTEMPTS - 1:
                 await asyncio.sleep(2.0**attempt)
-        return await self.work.run(lambda unit: self._close_item(unit, job, refused))
+        return await self._closed(job, refused)
+
+    async def _closed(self, job: Job, item: JobItem) -> bool:
+        going_on = await self.work.run(lambda unit: self._close_item(unit, job, item))
+        self.meter.count(DOCUMENTS, item.state.value)
+        return going_on
 
     def _store(self, unit: KnowledgeUnit, job: Job) -> tuple[Secret, CollectionStore]:
         context = context_of(job.collection_id)
@@ -250,7 +284,7 @@ class Ingest:
                 item, state=ItemState.SKIPPED, code="duplicate", reason="the collection holds this content already",
                 document_id=known.id,
             )  # fmt: skip
-            return await self.work.run(lambda unit: self._close_item(unit, job, done))
+            return await self._closed(job, done)
         try:
             self.disk.require()
             key, _ = await self.work.read(lambda unit: self._store(unit, job))
@@ -265,8 +299,11 @@ class Ingest:
             raise
         except PaiError as error:
             refused = dataclasses.replace(item, state=ItemState.REFUSED, code=error.code, reason=error.message)
-            return await self.work.run(lambda unit: self._close_item(unit, job, refused))
-        return await self.work.run(lambda unit: self._put(unit, job, item, document_id, parsed, pieces, vectors))
+            return await self._closed(job, refused)
+        going_on = await self.work.run(lambda unit: self._put(unit, job, item, document_id, parsed, pieces, vectors))
+        self.meter.count(DOCUMENTS, ItemState.ACCEPTED.value)
+        self.meter.count(PAGES, by=parsed.pages)
+        return going_on
 
     async def _embed(self, pieces: Sequence[Chunk]) -> list[bytes]:
         engine = await self.engines.get("default-embedding")
@@ -376,3 +413,7 @@ class Ingest:
         )
         unit.wraps.remove_key_wraps(context_of(job.collection_id), f"job:{job.id}")
         return items
+
+
+def _open_jobs(unit: KnowledgeUnit) -> Sequence[Job]:
+    return unit.collections.jobs(kind=KIND, states=OPEN_STATES)

@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pai.core.models.events import ModelActivated, ModelConverted
-from pai.core.models.generation import generation
+from pai.core.models.measuring import Measuring
 from pai.core.models.ports import Converter, ModelsUnit
-from pai.core.models.values import Model
+from pai.core.models.values import Measurement, Model
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
-from pai.core.ports.engine import ChatMessage, ChatRequest, Engine, Engines
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, Unsupported
 from pai.foundation.refs import ModelRef, ResourceRef
-
-CONTROL = (
-    ("The meeting of the board is on 14 May at 9:30 in room 12. When is the meeting?", "14 may"),
-    ("Refunds take 14 days and are free of charge. How long do refunds take?", "14 days"),
-    ("Invoice 4711 amounts to 1,250.40 euros. What is the amount of invoice 4711?", "1,250.40"),
-    ("Berta Kiesel keeps the key; Otto Lang keeps the seal. Who keeps the seal?", "otto lang"),
-    ("Visitors enter by the north gate; deliveries use the south gate. Which gate do deliveries use?", "south"),
-    ("The contract began in 2019 and ends in 2027. In which year does it end?", "2027"),
-    ("Take 5 ml in the morning and 10 ml at night. How much is taken at night?", "10 ml"),
-    ("What is the capital of France?", "paris"),
-    ("What is 7 plus 5?", "12"),
-    ("Which planet is called the red planet?", "mars"),
-)
-"""Control questions and what a right answer holds. Easy on purpose: a conversion that loses one has broken something."""
-
-_TEXT = " ".join(question for question, _ in CONTROL)
-_NEW_TOKENS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A model as measured here: tokens per second of a prompt and of an answer for one user, seconds to load (0 when it was loaded),
-    and how many control questions it answers rightly."""
-
-    prompt_rate: float
-    answer_rate: float
-    load_seconds: float
-    right: int
-
-    @property
-    def question_seconds(self) -> float:
-        """What a question to documents takes: some 400 tokens of passages to read, some 40 to write."""
-        return 400 / self.prompt_rate + 40 / max(self.answer_rate, 1e-3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +24,8 @@ class Converted:
     """The new model, and what was measured before and after; None when that was not asked for."""
 
     model: Model
-    before: Measured | None = None
-    after: Measured | None = None
-
-
-async def measured(engines: Engines, name: str) -> Measured:
-    """Measure a model. Raises as ``Engines.get``."""
-    began = time.monotonic()
-    engine = await engines.get(name)
-    loaded = time.monotonic() - began
-    right = 0
-    for question, wanted in CONTROL:
-        answer, _, _ = await _timed(engine, question, _NEW_TOKENS)
-        right += wanted in answer.lower()
-    _, first, read = await _timed(engine, _TEXT, 1)
-    _, timed, told = await _timed(engine, "Count from one to thirty in words.", _NEW_TOKENS)
-    rate = (told[1] - 1) / max(timed[1] - timed[0], 1e-3)
-    return Measured(read[0] / first[0], rate, loaded, right)
-
-
-async def _timed(engine: Engine, text: str, tokens: int) -> tuple[str, tuple[float, float], tuple[int, int]]:
-    """Return the answer, the seconds to its first word and to its end, and the tokens of prompt and answer."""
-    began, first, answer, counted = time.monotonic(), 0.0, "", (0, 0)
-    request = ChatRequest((ChatMessage("user", text),), max_tokens=tokens, temperature=0.0)
-    async with generation(engine, request) as deltas:
-        async for delta in deltas:
-            answer += delta.text
-            first = first or time.monotonic() - began
-            if delta.usage is not None:
-                counted = (delta.usage.prompt_tokens, delta.usage.completion_tokens)
-    return answer, (first, time.monotonic() - began), counted
+    before: Measurement | None = None
+    after: Measurement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +37,7 @@ class Conversions:
     converter: Converter
     sign: Callable[[Model], bytes]
     clock: Clock
-    engines: Engines
+    measuring: Measuring
 
     async def convert(self, actor: Actor, name: str, *, measure: bool = True, activate: bool = True) -> Converted:
         """Make a chat model into OpenVINO's format; with ``activate`` its aliases move to the new one, unless it was measured to
@@ -124,13 +61,9 @@ class Conversions:
                 ),
             )  # fmt: skip
             await self._keep(actor, source, made)
-        before = await measured(self.engines, source.name) if measure else None
-        after = await measured(self.engines, target) if measure else None
-        worse = (
-            before is not None
-            and after is not None
-            and (after.right < before.right or after.question_seconds > before.question_seconds)
-        )
+        before = await self.measuring.measure(actor, source.name, control=True) if measure else None
+        after = await self.measuring.measure(actor, target, control=True) if measure else None
+        worse = before is not None and after is not None and _worse(before, after)
         if activate and not worse:
             await self.activate(actor, target, source.aliases)
         return Converted(await self._known(actor, target), before, after)
@@ -175,6 +108,10 @@ class Conversions:
             unit.audit.record(actor, event)
 
         await self.work.run(write)
+
+
+def _worse(before: Measurement, after: Measurement) -> bool:
+    return (after.right or 0) < (before.right or 0) or after.question_seconds > before.question_seconds
 
 
 def _ref(model: Model) -> ResourceRef:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from pai.core.models.reasoning import apart
+from pai.core.models.schemas import held, unfollowed
 from pai.core.models.tools import Beginning, beginning, calls_of, calls_schema
 from pai.core.ports.engine import ChatDelta, ChatRequest, Engine
 
@@ -25,20 +26,20 @@ async def generation(engine: Engine, request: ChatRequest) -> AsyncIterator[Asyn
 async def answered(engine: Engine, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
     """Yield an answer, or the tool calls that the model asks for. Closing the iterator stops the model."""
     if not request.must_call:
-        held: list[ChatDelta] | None = [] if request.tools else None
+        waiting: list[ChatDelta] | None = [] if request.tools else None
         async with generation(engine, request) as deltas:
-            async for delta in apart(deltas):
-                if held is None:
+            async for delta in apart(deltas) if request.json_schema is None else held(apart(deltas)):
+                if waiting is None:
                     yield delta
                     continue
-                held.append(delta)
-                begun = beginning("".join(one.text for one in held), request.tools)
+                waiting.append(delta)
+                begun = beginning("".join(one.text for one in waiting), request.tools)
                 if begun is Beginning.CALL:
                     break
                 if begun is Beginning.TEXT or delta.finish_reason:
-                    for one in held:
+                    for one in waiting:
                         yield one
-                    held = None
+                    waiting = None
             else:
                 return
     async for delta in _called(engine, request):
@@ -55,6 +56,8 @@ async def _called(engine: Engine, request: ChatRequest) -> AsyncGenerator[ChatDe
             if delta.finish_reason is None:
                 continue
             calls = calls_of(text, request.tools)
+            if not calls and delta.finish_reason == "stop" and not delta.stop:
+                raise unfollowed("the engine made no call by it")
             # Cut off in the middle there is no call to make: what was written is told, as the answer that it is not.
             piece = "" if calls else text
             yield dataclasses.replace(

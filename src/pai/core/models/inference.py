@@ -11,7 +11,8 @@ from pai.core.audit.values import Outcome
 from pai.core.models.events import ChatEnded, ChatStarted, TextsEmbedded
 from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
-from pai.core.models.tools import checked_tools
+from pai.core.models.schemas import checked_schema
+from pai.core.models.tools import checked_calls, checked_tools
 from pai.core.models.values import Model
 from pai.core.models.vectors import refuse_long
 from pai.core.policy.ports import Policy
@@ -76,14 +77,17 @@ class Inference:
         Raises Invalid, Denied, NotFound, Unsupported (another model may be able to), Unavailable.
         """
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
-        checked_tools(request)
+        _check(request)
         engine = await self.engines.get(name, request.needs)
         resource = ResourceRef("model", engine.model.name)
         event = ChatStarted(
             resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages)
         )
         started = await self.work.run(lambda unit: unit.audit.record(actor, event))
-        return engine, self._answer(actor, engine, request, started)
+        answer = self._answer(actor, engine, request, started)
+        # A generator that was never begun ends without a word: from here on its end is recorded, also when nobody takes a piece.
+        await anext(answer)
+        return engine, answer
 
     async def _answer(
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int
@@ -91,14 +95,15 @@ class Inference:
         usage = Usage(0, 0)
         outcome, reason, pieces, thoughts = Outcome.FAILED, "stopped by its reader", 0, ""
         try:
+            yield ChatDelta()  # see ``start_chat``
             async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
                     pieces, thoughts = pieces + 1, thoughts + delta.reasoning
                     if delta.usage is not None:
                         usage, outcome, reason = await _with_thoughts(engine, delta.usage, thoughts), Outcome.DONE, ""
                     yield delta if delta.usage is None else dataclasses.replace(delta, usage=usage)
-        except PaiError as error:
-            reason = error.code
+        except Exception as error:
+            reason = error.code if isinstance(error, PaiError) else PaiError.default_code
             raise
         finally:
             event = ChatEnded(
@@ -110,7 +115,7 @@ class Inference:
     async def count_prompt(self, actor: Actor, name: str, request: ChatRequest) -> tuple[Engine, int]:
         """Return the engine and how many tokens the prompt of a request takes, template and tools included. Raises as ``start_chat``."""
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
-        checked_tools(request)
+        _check(request)
         engine = await self.engines.get(name, request.needs)
         return engine, await engine.count_prompt(request)
 
@@ -126,6 +131,14 @@ class Inference:
         event = TextsEmbedded(resource=ResourceRef("model", engine.model.name), model=engine.model, texts=len(texts))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, await engine.embed(texts)
+
+
+def _check(request: ChatRequest) -> None:
+    checked_tools(request)
+    for message in request.messages:
+        checked_calls(message.tool_calls)
+    if request.json_schema is not None:
+        checked_schema(request.json_schema)
 
 
 async def _with_thoughts(engine: Engine, usage: Usage, thoughts: str) -> Usage:

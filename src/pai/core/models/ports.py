@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pai.core.audit.ports import AuditTrail
-from pai.core.models.values import Model, ModelFile
+from pai.core.models.values import Measurement, Model, ModelFile
 
 
 class ModelRepository(Protocol):
@@ -17,6 +17,8 @@ class ModelRepository(Protocol):
     def list(self) -> Sequence[Model]: ...
     def set_alias(self, alias: str, name: str) -> None: ...
     def remove(self, name: str) -> None: ...
+    def measured(self, found: Measurement) -> None: ...
+    def measurements(self) -> Sequence[Measurement]: ...
 
 
 class Converter(Protocol):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
+from pai.core.models.schemas import checked_schema, unwalkable
 from pai.core.ports.engine import ChatRequest, Tool, ToolCall
 from pai.foundation.errors import Invalid
 from pai.foundation.ids import new_id
@@ -47,6 +48,22 @@ def checked_tools(request: ChatRequest) -> None:
         raise Invalid("the tool that must be called is not among the tools", code="bad_tool")
     if request.must_call and not names:
         raise Invalid("a tool must be called and none was given", code="bad_tool", hint="send tools")
+    if names:
+        checked_schema(calls_schema(request))
+
+
+def checked_calls(calls: Sequence[ToolCall]) -> None:
+    """Raise Invalid (code ``bad_tool``) for earlier calls whose arguments are no JSON, or nested so deep that a chat template, which writes
+    them out, might not come back."""
+    for call in calls:
+        try:
+            why = unwalkable(json.loads(call.arguments))
+        except (ValueError, RecursionError):
+            why = "is not JSON, or nested too deep"
+        if why:
+            raise Invalid(
+                f"what an earlier call gave as its arguments {why}", code="bad_tool", hint="send a JSON object"
+            )
 
 
 def calls_schema(request: ChatRequest) -> dict[str, Any]:
@@ -65,7 +82,8 @@ def _call(tool: Tool, definitions: dict[str, Any]) -> dict[str, Any]:
     begin at the root, and the parameters are no root here."""
     parameters = {key: value for key, value in tool.parameters.items() if key not in _DEFINED}
     for key in _DEFINED:
-        for name, value in (tool.parameters.get(key) or {}).items():
+        defined = tool.parameters.get(key)
+        for name, value in defined.items() if isinstance(defined, Mapping) else ():
             definitions[f"{tool.name}.{name}"] = _moved(value, tool.name)
     arguments = {"type": "object", **_moved(parameters, tool.name)}
     return {

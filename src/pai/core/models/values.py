@@ -54,6 +54,28 @@ class Model:
         return sum(file.size for file in self.files)
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What was measured of a model on a processor: tokens per second of a prompt and of an answer to one user alone, seconds until it
+    was ready (0 when it was loaded already), and how many of the control ``questions`` it answered rightly, None when not asked."""
+
+    name: str
+    sha256: str
+    processor: str
+    prompt_tokens: int
+    prompt_rate: float
+    answer_rate: float
+    load_seconds: float
+    right: int | None
+    questions: int
+    measured_at: datetime
+
+    @property
+    def question_seconds(self) -> float:
+        """What a question to documents takes: some 400 tokens of passages to read, some 40 to write."""
+        return 400 / max(self.prompt_rate, 1e-3) + 40 / max(self.answer_rate, 1e-3)
+
+
 def shared_context(context_length: int, parallel: int) -> int:
     """Return the tokens that all answers of a model share: room for two whole contexts when several are written at once."""
     return context_length * (2 if parallel > 1 else 1)

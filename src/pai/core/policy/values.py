@@ -29,6 +29,7 @@ class Permission(StrEnum):
     SUBJECT_WRITE = "privacy:subject-write"
     CONVERSATIONS = "conversations:use"
     FILES = "files:use"
+    BATCHES = "batches:use"
     SELF = "identity:self"
     SESSIONS = "identity:own-sessions"
     KEYS = "identity:own-keys"
@@ -36,6 +37,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
     STATUS = "operations:status"
+    METRICS = "operations:metrics"
     ROOT_KEY = "keys:root"
     API_REFERENCE = "operations:api-reference"
 
@@ -60,6 +62,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
     Permission.CONVERSATIONS: Scope.INFERENCE,
     Permission.FILES: Scope.INFERENCE,
+    Permission.BATCHES: Scope.INFERENCE,
     Permission.SELF: None,
     Permission.SESSIONS: Scope.ADMIN,
     Permission.KEYS: Scope.ADMIN,
@@ -67,6 +70,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.AUDIT_READ: Scope.AUDIT,
     Permission.AUDIT_VERIFY: Scope.AUDIT,
     Permission.STATUS: Scope.METRICS,
+    Permission.METRICS: Scope.METRICS,
     Permission.ROOT_KEY: Scope.ADMIN,
     Permission.API_REFERENCE: None,
 }

@@ -36,7 +36,7 @@ async def create_message(
     head = {"id": new_id("msg"), "type": "message", "role": "assistant", "model": begun.model}
     if body.stream:
         told = events(request, head, asked, begun, count, thoughts=thoughts)
-        return PieceResponse(told, media_type="text/event-stream")
+        return PieceResponse(told, begun.rest, media_type="text/event-stream")
     answer = await whole(begun)
     content = blocks_of(answer, thoughts=thoughts)
     return {**head, "content": content, **end_of(answer, asked), "usage": usage_of(answer.usage)}

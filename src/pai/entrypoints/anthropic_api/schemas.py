@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from pai.entrypoints.http.bodies import Body, Limit, Name, Number, ObjectSchema, Open, Stops, picture
+from pai.entrypoints.http.bodies import MOST_PARTS, Body, Free, Limit, Name, Number, ObjectSchema, Open, Stops, picture
 
 _HARMLESS = "read by Anthropic's service only: billing, caching, routing there"
 _WISH = "a wish that these models do not know"
+_PARTS: Any = Field(max_length=MOST_PARTS, fail_fast=True)
 
 
 def as_blocks(given: Any) -> Any:
@@ -69,10 +70,12 @@ class Block(Open):
     source: Source | None = None
     id: str | None = None
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    input: dict[str, Any] | None = None
+    input: Free | None = None
     tool_use_id: str | None = None
     content: Annotated[
-        tuple[ResultBlock, ...], BeforeValidator(as_blocks, json_schema_input_type=str | list[ResultBlock])
+        tuple[ResultBlock, ...],
+        _PARTS,
+        BeforeValidator(as_blocks, json_schema_input_type=str | list[ResultBlock]),
     ] = ()
     is_error: bool = False
 
@@ -94,7 +97,7 @@ class Turn(Open):
     """One turn. What stands where follows Anthropic: tools are used by the assistant, their results come from the user."""
 
     role: Literal["user", "assistant", "system"]
-    content: Annotated[list[Block], BeforeValidator(as_blocks, json_schema_input_type=str | list[Block])]
+    content: Annotated[list[Block], _PARTS, BeforeValidator(as_blocks, json_schema_input_type=str | list[Block])]
 
     @model_validator(mode="after")
     def _in_place(self) -> Self:
@@ -149,7 +152,7 @@ class OutputFormat(Open):
     """A schema that the answer is held to."""
 
     type: Literal["json_schema"]
-    json_schema: Annotated[dict[str, Any], Field(alias="schema")]
+    json_schema: Annotated[Free, Field(alias="schema")]
 
 
 class OutputConfig(Body):
@@ -176,11 +179,13 @@ class Prompted(Body):
     """What the model is to read. POST /v1/messages/count_tokens takes no more."""
 
     model: Name
-    messages: Annotated[list[Turn], Field(min_length=1, max_length=2000)]
+    messages: Annotated[list[Turn], Field(min_length=1, max_length=2000, fail_fast=True)]
     system: Annotated[
-        tuple[TextBlock, ...], BeforeValidator(as_blocks, json_schema_input_type=str | list[TextBlock])
+        tuple[TextBlock, ...],
+        _PARTS,
+        BeforeValidator(as_blocks, json_schema_input_type=str | list[TextBlock]),
     ] = ()
-    tools: Annotated[tuple[ClientTool, ...], Field(max_length=128)] = ()
+    tools: Annotated[tuple[ClientTool, ...], Field(max_length=128, fail_fast=True)] = ()
     tool_choice: ToolChoice = ToolChoice(type="auto")
     thinking: Thinking = Thinking(type="disabled")
     output_config: OutputConfig = OutputConfig()

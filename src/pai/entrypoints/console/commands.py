@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,6 @@ from pai import __version__
 from pai.core.audit.values import EventFilter
 from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
-from pai.core.models.conversion import CONTROL
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
@@ -160,18 +158,16 @@ async def models_list(services: Services, _arguments: Arguments) -> Any:
 
 async def models_show(services: Services, arguments: Arguments) -> Any:
     """Show one model with its record."""
-    for model in await services.inference.models(OPERATOR):
-        if arguments["name"] in (model.name, *model.aliases):
-            return shapes.model(model)
-    raise NotFound(f"the model {arguments['name']!r} is not here", hint="see `pai models list`")
+    model, found, why = await services.measuring.explained(OPERATOR, str(arguments["name"]))
+    return {**shapes.model(model), "why": why, "measured": shapes.measurement(found) if found else None}
 
 
 async def models_convert(services: Services, arguments: Arguments) -> Any:
     """Make a model into the format that this machine reads fastest."""
     measure, activate = bool(arguments.get("measure", True)), bool(arguments.get("activate", True))
     told = await services.conversions.convert(OPERATOR, str(arguments["name"]), measure=measure, activate=activate)
-    before, after = (asdict(one) if one is not None else None for one in (told.before, told.after))
-    return {"model": shapes.model(told.model), "before": before, "after": after, "questions": len(CONTROL)}
+    before, after = (shapes.measurement(one) if one is not None else None for one in (told.before, told.after))
+    return {"model": shapes.model(told.model), "before": before, "after": after}
 
 
 async def models_activate(services: Services, arguments: Arguments) -> Any:
@@ -182,12 +178,7 @@ async def models_activate(services: Services, arguments: Arguments) -> Any:
 
 async def models_measure(services: Services, arguments: Arguments) -> Any:
     """Time a model with a fixed prompt."""
-    found = await services.measuring.speed(OPERATOR, str(arguments["name"]))
-    return {
-        "model": found.model.name, "prompt_tokens": found.prompt_tokens, "prompt_seconds": round(found.prompt_seconds, 3),
-        "prompt_tokens_per_second": round(found.prompt_rate, 1), "generated_tokens": found.generated_tokens,
-        "generated_seconds": round(found.generated_seconds, 3), "generated_tokens_per_second": round(found.generated_rate, 1),
-    }  # fmt: skip
+    return shapes.measurement(await services.measuring.measure(OPERATOR, str(arguments["name"])))
 
 
 async def audit_tail(services: Services, arguments: Arguments) -> Any:

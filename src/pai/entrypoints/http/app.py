@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -55,8 +56,9 @@ def create_app(
         app.include_router(router)
     check_routes(app)
     return Walls(
-        app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes, dialects=dialects
-    )
+        app, hosts=services.hosts, json_bytes=services.json_bytes, upload_bytes=services.upload_bytes, dialects=dialects,
+        meter=services.meter,
+    )  # fmt: skip
 
 
 async def _root() -> RedirectResponse:
@@ -101,7 +103,9 @@ async def _on_pai_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
-    found = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "wrong", "type": ""}
+    found: Any = (
+        error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": "wrong", "type": ""}
+    )
     where = ".".join(str(step)[:60] for step in found["loc"] if step != "body") or "body"
     if found["type"] == "extra_forbidden":
         refused = Invalid(f"{where} is not supported", code="unsupported_parameter", hint="leave it out")
@@ -112,16 +116,16 @@ async def _on_validation(request: Request, error: Exception) -> Response:
     # The value is left out on purpose: an error text must not repeat content.
     hint = "send the type that /pai/v1/openapi.json names"
     what = str(found["msg"]).removeprefix("Value error, ")
+    if found["type"] == "union_tag_invalid":
+        what = f"its type is none of {found['ctx']['expected_tags']}"
     return _answer(request, Invalid(f"{where}: {what}", hint=hint), where)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status in (404, 405):
+    if isinstance(error, HTTPException) and error.status_code in (404, 405):
         # One answer for both: which methods a path has is nobody's business without a credential.
         return _answer(request, NotFound("no such path, or not with this method"))
-    refused = Invalid("the request cannot be read", code="bad_request")
-    return JSONResponse(error_body(request, refused), status)
+    return _answer(request, Invalid("the request cannot be read", code="bad_request"))
 
 
 async def _on_too_large(request: Request, _error: Exception) -> Response:

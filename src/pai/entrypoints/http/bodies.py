@@ -6,13 +6,31 @@ import base64
 import binascii
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from pai.core.models.schemas import unwalkable
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Limit = Annotated[int, Field(ge=1, le=1_000_000)]
-Stops = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...], Field(max_length=16)]
+Stops = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...], Field(max_length=16, fail_fast=True)
+]
 MOST_IMAGE_BYTES: Final = 20 << 20
+MOST_PARTS: Final = 2000
+
+
+def bounded(given: Any) -> Any:
+    """Return a value that a client formed as it liked. Raises ValueError for one that is too deep or too large to be walked."""
+    why = unwalkable(given)
+    if why:
+        raise ValueError(f"it {why}")
+    return given
+
+
+Free = Annotated[dict[str, Any], BeforeValidator(bounded)]
+"""An object whose fields are the client's own: a JSON schema, the arguments of a call."""
+Pairs = Annotated[dict[str, str], BeforeValidator(bounded)]
 
 
 class Body(BaseModel):
@@ -39,7 +57,12 @@ class ObjectSchema(Open):
 
     type: Annotated[str, Field(pattern="^object$")] = "object"
     properties: dict[str, dict[str, Any] | bool] = {}
-    required: list[str] = []
+    required: Annotated[list[str], Field(fail_fast=True)] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, given: Any) -> Any:
+        return bounded(given)
 
 
 def picture(data: str) -> bytes:

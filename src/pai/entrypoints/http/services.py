@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.responses import Responses
 from pai.core.files.attaching import Attaching
+from pai.core.files.batch_work import BatchWork
+from pai.core.files.batches import Batches
 from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
@@ -23,7 +25,9 @@ from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.operations.custody import Custody
+from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.ports.metrics import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,12 @@ class Services:
     conversations: Conversations
     responses: Responses
     files: Files
+    batches: Batches
+    batch_work: BatchWork
     attaching: Attaching
     searching: Searching
     moderation: Moderation
     ranking: Ranking
     custody: Custody
+    metrics: Metrics
+    meter: Meter

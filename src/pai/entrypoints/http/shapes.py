@@ -8,7 +8,7 @@ from pai.core.audit.values import RecordedEvent, Verification
 from pai.core.identity.values import ApiKey, Session, User
 from pai.core.knowledge.ingest import JobReport
 from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job, Source
-from pai.core.models.values import Model
+from pai.core.models.values import Measurement, Model
 from pai.foundation.time import to_text
 
 
@@ -112,6 +112,16 @@ def session(value: Session) -> dict[str, Any]:
     return {
         "id": value.id, "agent": value.agent, "address": value.address, "created_at": to_text(value.created_at),
         "seen_at": to_text(value.seen_at), "expires_at": to_text(value.expires_at),
+    }  # fmt: skip
+
+
+def measurement(value: Measurement) -> dict[str, Any]:
+    """What was measured of a model."""
+    return {
+        "model": value.name, "processor": value.processor, "prompt_tokens": value.prompt_tokens,
+        "prompt_tokens_per_second": round(value.prompt_rate, 1), "generated_tokens_per_second": round(value.answer_rate, 1),
+        "question_seconds": round(value.question_seconds, 1), "load_seconds": value.load_seconds, "right": value.right,
+        "questions": value.questions, "measured_at": value.measured_at.isoformat(),
     }  # fmt: skip
 
 

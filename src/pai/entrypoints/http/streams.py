@@ -127,7 +127,15 @@ async def _close(coming: asyncio.Future[Any] | None, source: AsyncIterator[Any])
 
 
 class PieceResponse(StreamingResponse):
-    """A streaming response that closes its source for certain, not when the garbage collector comes by."""
+    """A streaming response that closes its ``source`` for certain, not when the garbage collector comes by.
+
+    The source is named beside the content: a client that leaves before the first byte leaves the content unbegun, and a generator that
+    was never begun closes nothing.
+    """
+
+    def __init__(self, content: AsyncGenerator[bytes, None], source: AsyncGenerator[Any, None], **options: Any) -> None:
+        super().__init__(content, **options)
+        self._source = source
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the pieces; close the source when all are sent or the client is gone."""
@@ -136,3 +144,4 @@ class PieceResponse(StreamingResponse):
         finally:
             if isinstance(self.body_iterator, AsyncGenerator):
                 await self.body_iterator.aclose()
+            await self._source.aclose()

@@ -12,6 +12,7 @@ import msgspec
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from pai.core.ports.metrics import REQUESTS, SILENT, Meter
 from pai.entrypoints.http.dialects import Dialect, Told, note, spoken
 from pai.entrypoints.http.routing import PUBLIC
 from pai.foundation.errors import Invalid, PaiError, TooLarge
@@ -34,13 +35,15 @@ class Walls:
     """Wraps the application. ``hosts`` are the names a Host header may carry (DNS rebinding is refused here)."""
 
     def __init__(
-        self, app: Any, *, hosts: frozenset[str], json_bytes: int, upload_bytes: int, dialects: Sequence[Dialect] = ()
-    ) -> None:
+        self, app: Any, *, hosts: frozenset[str], json_bytes: int, upload_bytes: int, dialects: Sequence[Dialect] = (),
+        meter: Meter = SILENT,
+    ) -> None:  # fmt: skip
         self.inner = app
         self._hosts = hosts
         self._json = json_bytes
         self._upload = upload_bytes
         self._dialects = dialects
+        self._meter = meter
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer, or refuse before anything is parsed."""
@@ -51,7 +54,7 @@ class Walls:
         dialect = spoken(self._dialects, scope["path"], Headers(scope=scope))
         request_id = new_id("req")
         note(scope, dialect, request_id)
-        send = _with_headers(send, (dialect.id_header.encode(), request_id.encode()))
+        send = _with_headers(self._counted(scope, dialect, send), (dialect.id_header.encode(), request_id.encode()))
         limit = self._limit(scope)
         refusal = self._refusal(scope, limit)
         if refusal is not None:
@@ -61,6 +64,16 @@ class Walls:
             await self.inner(scope, _bounded(receive, limit), send)
         except Exception as error:  # noqa: BLE001  the edge of the process: the client has its 500 already
             log_surprise(error, request_id)
+
+    def _counted(self, scope: dict[str, Any], dialect: Dialect, send: Any) -> Any:
+        async def sender(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                # The route as it is registered, never the path: that may hold ids, and anything that a stranger likes.
+                route = getattr(scope.get("route"), "path", "none")
+                self._meter.count(REQUESTS, dialect.name or "PAI", route, f"{message['status'] // 100}xx")
+            await send(message)
+
+        return sender
 
     def _limit(self, scope: dict[str, Any]) -> int:
         """Return how many bytes the body may have."""

@@ -92,7 +92,7 @@ async def _answered(request: Request, actor: Actor, asked: _Asked) -> Response:
     begun = await begin(request, actor, asked.body.model, asked.request)
     timings.taken = begun.taken
     if asked.body.stream:
-        return PieceResponse(_lines(request, asked, begun, timings), media_type="application/x-ndjson")
+        return PieceResponse(_lines(request, asked, begun, timings), begun.rest, media_type="application/x-ndjson")
     answer = Answer()
     async with aclosing(pieces_of(begun)) as pieces:
         async for piece in pieces:

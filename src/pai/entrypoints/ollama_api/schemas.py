@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pai.core.ports.engine import MOST_LOGPROBS
-from pai.entrypoints.http.bodies import Body, Name, Number, ObjectSchema, Open, Stops, picture
+from pai.entrypoints.http.bodies import Body, Free, Name, Number, ObjectSchema, Open, Stops, picture
 
 _LOADING = "how Ollama is to load the model"
 _WISH = "a wish: what PAI keeps in memory is its own matter"
@@ -83,7 +83,7 @@ class Generated(Named):
 
     stream: bool = True
     options: Options = Options()
-    format: Literal["", "json"] | dict[str, Any] = ""
+    format: Literal["", "json"] | Free = ""
     think: bool | Literal["low", "medium", "high"] = True
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] = 0
@@ -101,7 +101,7 @@ class CalledFunction(Open):
     """A call that the model asked for earlier."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
+    arguments: Annotated[Free, Field(default_factory=dict)]
 
 
 class AskedCall(Open):
@@ -116,8 +116,8 @@ class ChatTurn(Open):
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
-    images: Annotated[tuple[str, ...], Field(max_length=100)] = ()
-    tool_calls: Annotated[tuple[AskedCall, ...], Field(max_length=128)] = ()
+    images: Annotated[tuple[str, ...], Field(max_length=100, fail_fast=True)] = ()
+    tool_calls: Annotated[tuple[AskedCall, ...], Field(max_length=128, fail_fast=True)] = ()
     tool_name: str = ""
     tool_call_id: str = ""
     thinking: str = ""
@@ -147,8 +147,8 @@ class OfferedTool(Open):
 class ChatBody(Generated):
     """POST /api/chat. Without messages the model is loaded, nothing else."""
 
-    messages: Annotated[tuple[ChatTurn, ...], Field(max_length=2000)] = ()
-    tools: Annotated[tuple[OfferedTool, ...], Field(max_length=128)] = ()
+    messages: Annotated[tuple[ChatTurn, ...], Field(max_length=2000, fail_fast=True)] = ()
+    tools: Annotated[tuple[OfferedTool, ...], Field(max_length=128, fail_fast=True)] = ()
 
 
 class GenerateBody(Generated):
@@ -156,11 +156,11 @@ class GenerateBody(Generated):
 
     prompt: str = ""
     system: str = ""
-    images: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    images: Annotated[tuple[str, ...], Field(max_length=100, fail_fast=True)] = ()
     raw: bool = False
     suffix: Literal[""] = ""
     template: Literal[""] = ""
-    context: Annotated[tuple[int, ...], Field(max_length=0)] = ()
+    context: Annotated[tuple[int, ...], Field(max_length=0, fail_fast=True)] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -174,7 +174,7 @@ class GenerateBody(Generated):
 class EmbedBody(Named):
     """POST /api/embed."""
 
-    input: str | Annotated[list[str], Field(min_length=1, max_length=2048)]
+    input: str | Annotated[list[str], Field(min_length=1, max_length=2048, fail_fast=True)]
     truncate: bool = True
     dimensions: Annotated[int, Field(ge=1, le=65536)] | None = None
     options: Options = Options()

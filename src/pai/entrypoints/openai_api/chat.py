@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
+from pai.core.models.inference import Inference
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, TokenLogprob, Tool, ToolCall, Usage
 from pai.entrypoints.http.app import error_body
@@ -31,27 +32,44 @@ async def chat_completions(
     """Answer a chat, whole or as a stream of events."""
     asked = chat_request(body, actor)
     name, pieces = await begin(request, actor, body, [asked])
-    head = {"id": new_id("chatcmpl"), "created": int(time.time()), "model": name}
     first = await first_of(pieces)  # errors of the prompt become a status, not a broken stream
     if body.stream:
         usage = body.stream_options is not None and body.stream_options.include_usage
-        events = _events(request, {**head, "object": "chat.completion.chunk"}, first, pieces, body, usage=usage)
-        return PieceResponse(events, media_type="text/event-stream")
-    return await _whole({**head, "object": "chat.completion"}, first, pieces, body)
+        events = _events(request, _head("chat.completion.chunk", name), first, pieces, body, usage=usage)
+        return PieceResponse(events, pieces, media_type="text/event-stream")
+    return JSONResponse(await whole(name, first, pieces, body))
+
+
+def _head(kind: str, model: str) -> dict[str, Any]:
+    return {"id": new_id("chatcmpl"), "created": int(time.time()), "model": model, "object": kind}
 
 
 async def begin(
     request: Request, actor: Actor, body: Sampled, asked: list[ChatRequest]
 ) -> tuple[str, AsyncGenerator[tuple[int, ChatDelta], None]]:
+    """As ``start``, for somebody who waits: it ends with their credential, and when they go away."""
+    name, pieces = await start(services_of(request).inference, actor, body, asked)
+    return name, while_valid(request, actor, pieces, watch_reader=True)
+
+
+async def start(
+    inference: Inference, actor: Actor, body: Sampled, asked: list[ChatRequest]
+) -> tuple[str, AsyncGenerator[tuple[int, ChatDelta], None]]:
     """Start every request ``n`` times; return the model's name and the numbered pieces of all answers as they come."""
-    inference = services_of(request).inference
     # Answers to one prompt differ though their seed is given: each has the next one.
     each = [
         replace(one, seed=None if one.seed is None else (one.seed + k) % 2**32) for one in asked for k in range(body.n)
     ]
-    started = [await inference.start_chat(actor, body.model, one) for one in each]
-    answers = [deltas for _, deltas in started]
-    return started[0][0].model.name, while_valid(request, actor, together(answers), watch_reader=True)
+    answers: list[AsyncGenerator[ChatDelta, None]] = []
+    try:
+        for one in each:
+            engine, deltas = await inference.start_chat(actor, body.model, one)
+            answers.append(deltas)
+    except BaseException:
+        for begun in answers:
+            await begun.aclose()  # its end is recorded as its start was
+        raise
+    return engine.model.name, together(answers)
 
 
 def sampling(body: Sampled) -> dict[str, Any]:
@@ -82,7 +100,9 @@ def chat_request(body: ChatCompletion, actor: Actor) -> ChatRequest:
 
 def _message(message: Message) -> ChatMessage:
     role = {"developer": "system", "function": "tool"}.get(message.role, message.role)
-    calls = tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
+    calls = tuple(
+        ToolCall(call.id, call.function.name, call.function.arguments or "{}") for call in message.tool_calls or ()
+    )
     return ChatMessage(role, message.text(), calls, message.tool_call_id or "", message.images())
 
 
@@ -107,10 +127,10 @@ class _Choice:
         self.logprobs += delta.logprobs
 
 
-async def _whole(
-    head: dict[str, Any], first: tuple[int, ChatDelta] | None,
-    pieces: AsyncGenerator[tuple[int, ChatDelta], None], body: ChatCompletion,
-) -> JSONResponse:  # fmt: skip
+async def whole(
+    model: str, first: tuple[int, ChatDelta] | None, pieces: AsyncGenerator[tuple[int, ChatDelta], None], body: ChatCompletion
+) -> dict[str, Any]:  # fmt: skip
+    """Return all answers once they are there."""
     choices = [_Choice() for _ in range(body.n)]
     piece = first
     try:
@@ -120,7 +140,8 @@ async def _whole(
     finally:
         await pieces.aclose()
     told = [_told(number, choice, probable=body.logprobs) for number, choice in enumerate(choices)]
-    return JSONResponse({**head, "choices": told, "usage": usage_of(choice.usage for choice in choices)})
+    usage = usage_of(choice.usage for choice in choices)
+    return {**_head("chat.completion", model), "choices": told, "usage": usage}
 
 
 def _told(number: int, choice: _Choice, *, probable: bool) -> dict[str, Any]:

@@ -30,27 +30,31 @@ async def completions(
     request: Request, body: Completion, actor: Annotated[Actor, Depends(requires(Permission.CHAT))]
 ) -> Any:
     """Continue each prompt, whole or as a stream of events."""
+    name, pieces = await begin(request, actor, body, completion_requests(body, actor))
+    first = await first_of(pieces)
+    if body.stream:
+        usage = body.stream_options is not None and body.stream_options.include_usage
+        told = _events(request, _head(name), first, pieces, _choices(body), usage=usage, n=body.n)
+        return PieceResponse(told, pieces, media_type="text/event-stream")
+    return JSONResponse(await whole(name, first, pieces, body))
+
+
+def completion_requests(body: Completion, actor: Actor) -> list[ChatRequest]:
+    """Translate a completion: a request for each prompt."""
     prompts = body.prompts()
     if body.echo and not all(isinstance(prompt, str) for prompt in prompts):
         raise Invalid("echo needs prompts that are texts", code="unsupported_parameter", hint="leave echo out")
-    asked = [
+    return [
         ChatRequest(
             prompt=prompt, max_tokens=body.max_tokens, cache_key=actor.id, top_logprobs=body.logprobs, **sampling(body)
         )
         for prompt in prompts
     ]
-    name, pieces = await begin(request, actor, body, asked)
-    head = {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time()), "model": name}
-    first = await first_of(pieces)
-    choices = [
-        _Choice(n, str(prompt) if body.echo else "")
-        for n, prompt in enumerate(p for p in prompts for _ in range(body.n))
-    ]
-    if body.stream:
-        usage = body.stream_options is not None and body.stream_options.include_usage
-        return PieceResponse(
-            _events(request, head, first, pieces, choices, usage=usage, n=body.n), media_type="text/event-stream"
-        )
+
+
+async def whole(model: str, first: tuple[int, ChatDelta] | None, pieces: Pieces, body: Completion) -> dict[str, Any]:
+    """Return all continuations once they are there."""
+    choices = _choices(body)
     piece = first
     try:
         while piece is not None:
@@ -59,8 +63,16 @@ async def completions(
     finally:
         await pieces.aclose()
     told = [choice.told(probable=body.logprobs is not None) for choice in choices]
-    usages = _by_prompt(choices, body.n)
-    return JSONResponse({**head, "choices": told, "usage": usages})
+    return {**_head(model), "choices": told, "usage": _by_prompt(choices, body.n)}
+
+
+def _head(model: str) -> dict[str, Any]:
+    return {"id": new_id("cmpl"), "object": "text_completion", "created": int(time.time()), "model": model}
+
+
+def _choices(body: Completion) -> list[_Choice]:
+    each = (prompt for prompt in body.prompts() for _ in range(body.n))
+    return [_Choice(n, str(prompt) if body.echo else "") for n, prompt in enumerate(each)]
 
 
 def _by_prompt(choices: list[_Choice], n: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -71,12 +71,22 @@ async def file_content(request: Request, file: str, actor: Owner) -> PieceRespon
     pieces = while_valid(request, actor, _in_thread(data))
     first = await first_of(pieces)  # a damaged file becomes a status, not a broken download
     headers = {"content-length": str(found.size), "content-disposition": "attachment"}
-    return PieceResponse(_pieces(first, pieces), media_type="application/octet-stream", headers=headers)
+    return PieceResponse(_pieces(first, pieces), pieces, media_type="application/octet-stream", headers=headers)
 
 
-async def _in_thread(data: Iterator[bytes]) -> AsyncGenerator[bytes, None]:
-    while (piece := await asyncio.to_thread(next, data, None)) is not None:
-        yield piece
+async def _in_thread(data: Generator[bytes, None, None]) -> AsyncGenerator[bytes, None]:
+    taking: asyncio.Task[bytes | None] | None = None
+    try:
+        while True:
+            taking = asyncio.create_task(asyncio.to_thread(next, data, None))
+            # Shielded: a thread cannot be stopped, and what it has in hand cannot be closed.
+            if (piece := await asyncio.shield(taking)) is None:
+                return
+            yield piece
+    finally:
+        if taking is not None:
+            await asyncio.gather(taking, return_exceptions=True)
+        data.close()
 
 
 async def _pieces(first: bytes | None, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

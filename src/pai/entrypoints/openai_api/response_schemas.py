@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from pai.core.conversations.looking_up import PASSAGES
 from pai.core.ports.engine import MOST_LOGPROBS
-from pai.entrypoints.openai_api.schemas import Body, ImageUrl, Limit, Name, Number, Open
+from pai.entrypoints.http.bodies import MOST_PARTS, Body, Free, Limit, Name, Number, Open, Pairs
+from pai.entrypoints.openai_api.schemas import ImageUrl
 
 _HARMLESS = "read by OpenAI's service only: billing, routing, storage there"
 _A_WISH = "a wish that these models do not know"
@@ -30,12 +31,17 @@ class InputPart(Open):
         if self.type == "input_image":
             if self.image_url is None:
                 raise ValueError("image_url is missing; files are not looked at as pictures")
-            ImageUrl(url=self.image_url).data()
+            ImageUrl(url=self.image_url)
         return self
 
     def image(self) -> bytes | None:
         """Return the picture, encoded as it came."""
-        return ImageUrl(url=self.image_url).data() if self.image_url is not None else None
+        return (
+            ImageUrl(url=self.image_url).data() if self.type == "input_image" and self.image_url is not None else None
+        )
+
+
+Parts = Annotated[list[InputPart], Field(max_length=MOST_PARTS, fail_fast=True)]
 
 
 def texts(parts: str | list[InputPart]) -> str:
@@ -49,7 +55,7 @@ class InputMessage(Open):
     type: Literal["message"] = "message"
     id: ItemId | None = None
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[InputPart]
+    content: str | Parts
     status: Status | None = None
 
 
@@ -70,7 +76,7 @@ class InputResult(Open):
     type: Literal["function_call_output"]
     id: ItemId | None = None
     call_id: Annotated[str, Field(min_length=1, max_length=200)]
-    output: str | list[InputPart]
+    output: str | Parts
     status: Status | None = None
 
     @model_validator(mode="after")
@@ -106,7 +112,17 @@ InputItem = Annotated[
     | Annotated[InputSearch, Tag("file_search_call")],
     Discriminator(_tag),
 ]
-Items = Annotated[list[InputItem], Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+def _apart(given: list[InputItem]) -> list[InputItem]:
+    """Return items that no two have an id in common: who pages through them by id would go round for ever."""
+    named = [item.id for item in given if item.id is not None]
+    if len(set(named)) < len(named):
+        raise ValueError("two items have the same id")
+    return given
+
+
+Items = Annotated[list[InputItem], Field(min_length=1, max_length=MOST_ITEMS, fail_fast=True), AfterValidator(_apart)]
 
 
 def _as_items(given: Any) -> Any:
@@ -119,7 +135,7 @@ class FunctionToolSpec(Open):
     type: Literal["function"]
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: Annotated[str, Field(max_length=20_000)] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Free | None = None
     strict: bool | None = None
 
 
@@ -134,7 +150,9 @@ class FileSearchSpec(Body):
     """Collections (vector stores) that PAI searches before the model is asked, for what the last item says."""
 
     type: Literal["file_search"]
-    vector_store_ids: Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=8)]
+    vector_store_ids: Annotated[
+        list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=8, fail_fast=True)
+    ]
     max_num_results: Annotated[int, Field(ge=1, le=50)] = PASSAGES
     ranking_options: FileSearchRanking = Field(default_factory=FileSearchRanking)
 
@@ -167,7 +185,7 @@ class AllowedTools(Open):
 
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"] = "auto"
-    tools: Annotated[list[ChosenTool], Field(max_length=128)]
+    tools: Annotated[list[ChosenTool], Field(max_length=128, fail_fast=True)]
 
 
 ToolChoice = Literal["none", "auto", "required"] | NamedChoice | SearchChoice | AllowedTools
@@ -178,7 +196,7 @@ class TextFormat(Open):
 
     type: Literal["text", "json_schema", "json_object"] = "text"
     name: Annotated[str, Field(max_length=64)] = ""
-    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    schema_: Free | None = Field(default=None, alias="schema")
     description: str | None = None
     strict: bool | None = None
 
@@ -215,7 +233,7 @@ def _bounded(given: dict[str, str]) -> dict[str, str]:
     return given
 
 
-Metadata = Annotated[dict[str, str], AfterValidator(_bounded)]
+Metadata = Annotated[Pairs, AfterValidator(_bounded)]
 Include = Literal[
     "file_search_call.results", "message.output_text.logprobs", "reasoning.encrypted_content", "message.input_image.image_url"
 ]  # fmt: skip
@@ -227,20 +245,22 @@ class CreateResponse(Body):
     model: Name
     input: Annotated[Items, BeforeValidator(_as_items, json_schema_input_type=str | Items)]
     instructions: str | None = None
-    tools: Annotated[list[ToolSpec], Field(max_length=128, default_factory=list)]
+    tools: Annotated[list[ToolSpec], Field(max_length=128, default_factory=list, fail_fast=True)]
     tool_choice: ToolChoice = "auto"
     parallel_tool_calls: bool = True
     text: TextOptions = Field(default_factory=TextOptions)
     max_output_tokens: Limit | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[Number, Field(ge=0, le=1)] = 1.0
+    frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
+    presence_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] = 0
     truncation: Literal["disabled"] = "disabled"
     reasoning: Reasoning = Field(default_factory=Reasoning)
     metadata: Annotated[Metadata, Field(default_factory=dict)]
-    include: Annotated[list[Include], Field(max_length=8, default_factory=list)]
+    include: Annotated[list[Include], Field(max_length=8, default_factory=list, fail_fast=True)]
     stream: bool = False
-    stream_options: Annotated[dict[str, bool] | None, Field(description="nothing is obfuscated")] = None
+    stream_options: Annotated[Free | None, Field(description="nothing is obfuscated")] = None
     background: Literal[False] = False
     store: Annotated[bool, Field(description="kept in the member's sealed file; needs a key that opens content")] = (
         False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
 from pai.core.conversations.looking_up import Lookup
-from pai.core.conversations.responses import Asked, Ended
+from pai.core.conversations.responses import Asked, Ended, ResponseEvent
 from pai.core.conversations.values import Called, Item, Result, Searched, Spoken, Thought
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import ChatRequest, Tool
@@ -52,11 +53,16 @@ async def create_response(
     searches = _SEARCHES in body.include
     first = await first_of(coming)  # errors of the prompt become a status, not a broken stream
     if body.stream:
-        return PieceResponse(events(first, coming, searches=searches), media_type="text/event-stream")
+        return PieceResponse(events(first, coming, searches=searches), coming, media_type="text/event-stream")
+    return JSONResponse(await whole(coming, body))
+
+
+async def whole(coming: AsyncGenerator[ResponseEvent, None], body: CreateResponse) -> dict[str, Any]:
+    """Return a response once it is there."""
     async with aclosing(coming):
         async for event in coming:
             if isinstance(event, Ended):
-                return JSONResponse(shapes.response(event.response, searches=searches))
+                return shapes.response(event.response, searches=_SEARCHES in body.include)
     raise Unavailable("the answer ended without saying so", code="engine_failed", hint="ask again")
 
 
@@ -109,6 +115,7 @@ def asked_of(body: CreateResponse) -> Asked:
         max_tokens=body.max_output_tokens,
         # OpenAI's top_p 0 means the likeliest token; a nucleus without tokens does not exist.
         temperature=body.temperature if body.top_p > 0 else 0.0, top_p=body.top_p or 1.0,
+        frequency_penalty=body.frequency_penalty, presence_penalty=body.presence_penalty,
         json_schema=body.text.format.schema_of(), tools=tools, must_call=must, tool=named,
         parallel_tool_calls=body.parallel_tool_calls,
         top_logprobs=body.top_logprobs if body.top_logprobs or "message.output_text.logprobs" in body.include else None,
@@ -164,7 +171,7 @@ def _item(given: InputItem) -> Item:
             images = tuple(image for image in (part.image() for part in parts) if image is not None)
             return Spoken(given.id or new_id("msg"), role, texts(given.content), images)
         case InputCall():
-            return Called(given.id or new_id("fc"), given.call_id, given.name, given.arguments)
+            return Called(given.id or new_id("fc"), given.call_id, given.name, given.arguments or "{}")
         case InputResult():
             return Result(given.id or new_id("fco"), given.call_id, texts(given.output))
         case InputThought():
@@ -179,7 +186,8 @@ def _settings(body: CreateResponse) -> dict[str, Any]:
         mode="json", by_alias=True,
         include={
             "instructions", "tools", "tool_choice", "parallel_tool_calls", "max_output_tokens", "max_tool_calls", "metadata",
-            "temperature", "top_p", "top_logprobs", "truncation", "reasoning", "store", "user", "safety_identifier",
+            "temperature", "top_p", "frequency_penalty", "presence_penalty", "top_logprobs", "truncation",
+            "reasoning", "store", "user", "safety_identifier",
             "prompt_cache_key",
         },
     )  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from pai.core.models.inference import Inference
 from pai.core.models.values import Model
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires, services_of
-from pai.entrypoints.openai_api import chat, completions, files, responses, scoring, vector_stores
+from pai.entrypoints.openai_api import batches, chat, completions, files, responses, scoring, vector_stores
 from pai.entrypoints.openai_api.schemas import EmbeddingRequest
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid
@@ -25,6 +26,7 @@ ROUTERS = (
     responses.router,
     scoring.router,
     files.router,
+    batches.router,
     vector_stores.router,
 )
 """All routes of the dialect."""
@@ -65,7 +67,12 @@ async def embeddings(
     request: Request, body: EmbeddingRequest, actor: Annotated[Actor, Depends(requires(Permission.EMBED))]
 ) -> dict[str, Any]:
     """Return one vector per text."""
-    engine, found = await services_of(request).inference.embed(actor, body.model, body.texts())
+    return await embedded(services_of(request).inference, actor, body)
+
+
+async def embedded(inference: Inference, actor: Actor, body: EmbeddingRequest) -> dict[str, Any]:
+    """Return one vector per text."""
+    engine, found = await inference.embed(actor, body.model, body.texts())
     if body.dimensions is not None and body.dimensions > found.dimensions:
         raise Invalid(
             f"{engine.model.name} has {found.dimensions} dimensions",

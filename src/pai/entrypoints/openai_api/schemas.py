@@ -10,38 +10,34 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from pai.core.ports.engine import MOST_LOGPROBS
+from pai.entrypoints.http.bodies import (
+    MOST_IMAGE_BYTES,
+    MOST_PARTS,
+    Body,
+    Free,
+    Limit,
+    Name,
+    Number,
+    Open,
+    Pairs,
+    bounded,
+)
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**64)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Limit = Annotated[int, Field(ge=1, le=1_000_000)]
-MOST_IMAGE_BYTES = 20 << 20
-
-
-class Body(BaseModel):
-    """A body whose fields are all known. An explicit null is as good as nothing, as OpenAI's own clients send it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
-        return {k: v for k, v in given.items() if v is not None} if isinstance(given, dict) else given
-
-
-class Open(BaseModel):
-    """A part of a body that may hold more than is read, as newer clients send it."""
-
-    model_config = ConfigDict(extra="ignore")
 
 
 class ImageUrl(Open):
     """A picture as a ``data:`` URI; nothing is ever fetched."""
 
     url: str
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        self.data()
+        return self
 
     def data(self) -> bytes:
         """Return the encoded picture. Raises ValueError for anything but a data URI in base64."""
@@ -50,7 +46,7 @@ class ImageUrl(Open):
             raise ValueError("an image is a data: URI in base64 of at most 20 MB; addresses are never fetched")
         try:
             return base64.b64decode(rest, validate=True)
-        except binascii.Error:
+        except (binascii.Error, ValueError):
             raise ValueError("the image is not valid base64") from None
 
 
@@ -64,10 +60,8 @@ class Part(Open):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.type == "image_url":
-            if self.image_url is None:
-                raise ValueError("image_url is missing")
-            self.image_url.data()
+        if self.type == "image_url" and self.image_url is None:
+            raise ValueError("image_url is missing")
         return self
 
 
@@ -90,9 +84,9 @@ class Message(Open):
     """One turn."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: str | Annotated[list[Part], Field(max_length=MOST_PARTS, fail_fast=True)] | None = None
     name: str | None = None
-    tool_calls: Annotated[list[Call], Field(max_length=128)] | None = None
+    tool_calls: Annotated[list[Call], Field(max_length=128, fail_fast=True)] | None = None
     tool_call_id: str | None = None
 
     @model_validator(mode="after")
@@ -112,7 +106,7 @@ class Message(Open):
     def images(self) -> tuple[bytes, ...]:
         """Return the pictures of the message, encoded as they came."""
         parts = self.content if isinstance(self.content, list) else []
-        return tuple(part.image_url.data() for part in parts if part.image_url is not None)
+        return tuple(part.image_url.data() for part in parts if part.type == "image_url" and part.image_url is not None)
 
 
 class StreamOptions(Open):
@@ -125,7 +119,7 @@ class JsonSchema(Open):
     """A schema that the answer must follow."""
 
     name: str = ""
-    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    schema_: Free = Field(default_factory=dict, alias="schema")
     strict: bool | None = None
     description: str | None = None
 
@@ -154,7 +148,7 @@ class FunctionTool(Open):
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
     description: Annotated[str, Field(max_length=20_000)] | None = None
-    parameters: dict[str, Any] | None = None
+    parameters: Free | None = None
     strict: bool | None = None
 
 
@@ -178,7 +172,9 @@ class NamedTool(Open):
     function: NamedFunction
 
 
-TokenIds = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=100_000)]
+TokenIds = Annotated[
+    list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1, max_length=100_000, fail_fast=True)
+]
 
 
 class Sampled(Body):
@@ -189,27 +185,25 @@ class Sampled(Body):
     stream_options: StreamOptions | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[Number, Field(ge=0, le=1)] = 1.0
-    stop: Annotated[list[str], Field(max_length=4)] = []
+    stop: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=1000)]],
+        Field(max_length=4, fail_fast=True, default_factory=list),
+    ]
     seed: Seed | None = None
     n: Annotated[int, Field(ge=1, le=8)] = 1
     frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
     presence_penalty: Annotated[Number, Field(ge=-2, le=2)] = 0.0
     logit_bias: Annotated[
-        dict[Annotated[int, Field(ge=0, lt=2**31)], Annotated[Number, Field(ge=-100, le=100)]], Field(max_length=1024)
-    ] = {}
+        dict[Annotated[int, Field(ge=0, lt=2**31)], Annotated[Number, Field(ge=-100, le=100)]],
+        BeforeValidator(bounded),
+        Field(max_length=1024, default_factory=dict),
+    ]
     user: str | None = None
 
     @field_validator("stop", mode="before")
     @classmethod
     def _one_or_more(cls, given: Any) -> Any:
         return [given] if isinstance(given, str) else given
-
-    @field_validator("stop")
-    @classmethod
-    def _not_empty(cls, given: list[str]) -> list[str]:
-        if not all(given):
-            raise ValueError("a stop text is not empty")
-        return given
 
 
 _HARMLESS = "read by OpenAI's service only: billing, routing, storage there"
@@ -218,18 +212,18 @@ _HARMLESS = "read by OpenAI's service only: billing, routing, storage there"
 class ChatCompletion(Sampled):
     """POST /v1/chat/completions."""
 
-    messages: Annotated[list[Message], Field(min_length=1, max_length=2000)]
+    messages: Annotated[list[Message], Field(min_length=1, max_length=2000, fail_fast=True)]
     max_tokens: Limit | None = None
     max_completion_tokens: Limit | None = None
     response_format: ResponseFormat | None = None
-    tools: Annotated[list[ToolSpec], Field(max_length=128)] = []
+    tools: Annotated[list[ToolSpec], Field(max_length=128, fail_fast=True, default_factory=list)]
     tool_choice: Literal["none", "auto", "required"] | NamedTool = "auto"
     parallel_tool_calls: bool = True
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=MOST_LOGPROBS)] = 0
-    modalities: list[Literal["text"]] | None = None
+    modalities: Annotated[list[Literal["text"]], Field(max_length=2, fail_fast=True)] | None = None
     store: Annotated[bool | None, Field(description=_HARMLESS)] = None
-    metadata: Annotated[dict[str, str] | None, Field(description=_HARMLESS)] = None
+    metadata: Annotated[Pairs | None, Field(description=_HARMLESS)] = None
     service_tier: Annotated[str | None, Field(description=_HARMLESS)] = None
     safety_identifier: Annotated[str | None, Field(description=_HARMLESS)] = None
     prompt_cache_key: Annotated[str | None, Field(description=_HARMLESS)] = None
@@ -249,9 +243,9 @@ class Completion(Sampled):
 
     prompt: (
         Annotated[str, Field(min_length=1)]
-        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=16)]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=16, fail_fast=True)]
         | TokenIds
-        | Annotated[list[TokenIds], Field(min_length=1, max_length=16)]
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=16, fail_fast=True)]
     )
     max_tokens: Limit = 16
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
@@ -275,9 +269,9 @@ class EmbeddingRequest(Body):
     model: Name
     input: (
         str
-        | Annotated[list[str], Field(min_length=1, max_length=2048)]
+        | Annotated[list[str], Field(min_length=1, max_length=2048, fail_fast=True)]
         | TokenIds
-        | Annotated[list[TokenIds], Field(min_length=1, max_length=2048)]
+        | Annotated[list[TokenIds], Field(min_length=1, max_length=2048, fail_fast=True)]
     )
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1, le=65536)] | None = None

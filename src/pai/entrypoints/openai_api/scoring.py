@@ -9,8 +9,8 @@ from pydantic import Field
 
 from pai.core.models.moderation import FLAGGED
 from pai.core.policy.values import Permission
+from pai.entrypoints.http.bodies import Body, Name, Open
 from pai.entrypoints.http.routing import guarded, requires, services_of
-from pai.entrypoints.openai_api.schemas import Body, Name, Open
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound
 from pai.foundation.ids import new_id
@@ -32,8 +32,8 @@ class Moderate(Body):
 
     input: (
         str
-        | Annotated[list[str], Field(min_length=1, max_length=64)]
-        | Annotated[list[ModeratedPart], Field(min_length=1, max_length=64)]
+        | Annotated[list[str], Field(min_length=1, max_length=64, fail_fast=True)]
+        | Annotated[list[ModeratedPart], Field(min_length=1, max_length=64, fail_fast=True)]
     )
     model: Name = "default-moderation"
 
@@ -77,7 +77,7 @@ class Rerank(Body):
 
     model: Name = "default-reranker"
     query: Annotated[str, Field(min_length=1, max_length=20_000)]
-    documents: Annotated[list[str | Document], Field(min_length=1, max_length=1000)]
+    documents: Annotated[list[str | Document], Field(min_length=1, max_length=1000, fail_fast=True)]
     top_n: Annotated[int, Field(ge=1)] | None = None
     return_documents: bool = False
 

@@ -10,9 +10,9 @@ from pydantic import Field
 from pai.core.files.attaching import Contents
 from pai.core.files.values import Attached, AttachedState
 from pai.core.policy.values import Permission
+from pai.entrypoints.http.bodies import Body, Open
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.openai_api.pages import Page
-from pai.entrypoints.openai_api.schemas import Body, Open
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid
 from pai.foundation.ids import new_id
@@ -40,7 +40,7 @@ class NewStore(Body):
     """POST /v1/vector_stores."""
 
     name: Annotated[str, Field(max_length=100)] | None = None
-    file_ids: Annotated[list[FileId], Field(max_length=500, default_factory=list)]
+    file_ids: Annotated[list[FileId], Field(max_length=500, default_factory=list, fail_fast=True)]
     metadata: StoreMetadata = Field(default_factory=StoreMetadata)
     chunking_strategy: Chunking | None = None
 
@@ -68,7 +68,7 @@ class Ranking(Open):
 class Search(Body):
     """POST /v1/vector_stores/{collection}/search."""
 
-    query: str | Annotated[list[str], Field(min_length=1, max_length=20)]
+    query: str | Annotated[list[str], Field(min_length=1, max_length=20, fail_fast=True)]
     max_num_results: Annotated[int, Field(ge=1, le=50)] = 10
     ranking_options: Ranking = Field(default_factory=Ranking)
     rewrite_query: Literal[False] = False

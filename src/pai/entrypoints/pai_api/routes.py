@@ -194,7 +194,7 @@ async def ask(
                 if isinstance(event, Finished):
                     return shapes.answer(event.answer)
     first = await first_of(events)  # what is refused before the first event gets its status
-    return PieceResponse(_told(request, first, events), media_type="text/event-stream")
+    return PieceResponse(_told(request, first, events), events, media_type="text/event-stream")
 
 
 async def _told(

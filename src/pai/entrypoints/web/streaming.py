@@ -26,7 +26,9 @@ async def lines(request: Request, actor: Actor, events: AsyncGenerator[Event, No
     """
     told = while_valid(request, actor, events)
     first = await first_of(told)
-    return PieceResponse(_encoded(first, told), media_type="application/x-ndjson", headers={"x-accel-buffering": "no"})
+    return PieceResponse(
+        _encoded(first, told), told, media_type="application/x-ndjson", headers={"x-accel-buffering": "no"}
+    )
 
 
 async def _encoded(first: Event | None, events: AsyncGenerator[Event, None]) -> AsyncGenerator[bytes, None]:

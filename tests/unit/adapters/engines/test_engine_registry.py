@@ -11,11 +11,13 @@ import pytest
 import engine_models
 from model_files import gguf_file
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.metrics.counters import Counters
 from pai.adapters.workers.launcher import LocalLauncher, RunningWorker
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.values import Model, ModelFile
 from pai.core.ports.engine import Capability, ChatMessage, ChatRequest
+from pai.core.ports.metrics import DEATHS, EVICTIONS, LOADS
 from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
 
 
@@ -177,6 +179,7 @@ class Shelf:
             name: dataclasses.replace(engine_models.echo(folder), name=name, aliases=()) for name in ("a", "b", "c")
         }
         self.launcher = launcher
+        self.counted = Counters()
 
         async def find(name: str) -> Model | None:
             return made.get(name)
@@ -190,6 +193,7 @@ class Shelf:
             lambda *_: 100,
             {"parallel": 1},
             memory=fits * 100,
+            meter=self.counted,
         )
 
     def loaded(self) -> set[object]:
@@ -213,6 +217,27 @@ async def test_what_was_not_used_for_longest_makes_room(shelf: Shelf) -> None:
     await shelf.registry.get("c")
     assert shelf.loaded() == {"a", "c"}
     assert len(shelf.launcher.workers) == 2
+    counted = {
+        reading.metric: {one.labels[0]: one.value for one in reading.samples} for reading in shelf.counted.read()
+    }
+    assert counted[LOADS] == {"a": 1, "b": 1, "c": 1}
+    assert counted[EVICTIONS] == {"b": 1}
+    assert DEATHS not in counted
+    assert {(one.model, one.running, one.waiting) for one in shelf.registry.residents()} == {("a", 0, 0), ("c", 0, 0)}
+
+
+async def test_a_death_is_counted_and_what_workers_take_is_weighed(shelf: Shelf) -> None:
+    await shelf.registry.get("a")
+    (worker,) = shelf.launcher.workers
+    weighed = await shelf.launcher.weighed()
+    assert set(weighed) == {"supervisor", worker.id}
+    assert all(taken.kind in ("pss", "rss") and 1 << 20 < taken.bytes < 1 << 32 for taken in weighed.values())
+    assert shelf.registry.residents()[0].worker == worker.id
+    await shelf.launcher.stop(worker.id)
+    await worker.died.wait()
+    await shelf.registry.get("a")
+    deaths = [reading for reading in shelf.counted.read() if reading.metric is DEATHS]
+    assert [sample.value for sample in deaths[0].samples] == [1]
 
 
 async def test_a_model_that_answers_is_never_taken_away(shelf: Shelf) -> None:

@@ -15,9 +15,12 @@ from sqlalchemy.pool import StaticPool
 from pai.adapters.storage import tables
 from pai.adapters.storage.cipher import connect
 from pai.adapters.storage.migrate import script
+from pai.adapters.storage.sealed_files import CONVERSATIONS_SCHEMA, SealedFile
+from pai.core.files.values import File, Use
 from pai.foundation.actor import SYSTEM
 from pai.foundation.errors import Unavailable
-from storage_home import Noted, StorageHome
+from pai.foundation.ids import new_id
+from storage_home import NOW, Noted, StorageHome, a_key
 
 
 @pytest.fixture
@@ -57,6 +60,17 @@ def set_revision(home: StorageHome, revision: str) -> None:
     connection.close()
 
 
+def test_an_older_database_is_brought_up_and_kept_beside(home: StorageHome) -> None:
+    home.open().run_sync(lambda unit: unit.audit.record(SYSTEM, Noted()))
+    home.close()
+    connection = connect(home.database, home.vault.database_key())
+    connection.execute("DROP TABLE model_measurements")
+    connection.close()
+    set_revision(home, "0001")
+    assert home.open().read_sync(lambda unit: (unit.audit.size(), unit.models.measurements())) == (1, [])
+    assert sorted(path.name for path in home.database.parent.glob("*.db")) == ["main-before-0002.db", "main.db"]
+
+
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:
     home.open()
     home.close()
@@ -72,3 +86,19 @@ def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:
 def test_governing_columns_are_there_from_the_first_migration(table: str) -> None:
     columns = set(tables.metadata.tables[table].columns.keys())
     assert {"label", "purpose", "training", "retention", "restricted"} <= columns
+
+
+def test_a_members_file_of_an_older_home_takes_responses_and_files(home: StorageHome) -> None:
+    """It was made when it held conversations only; whoever opens it first, a reader too, brings it up."""
+    storage, key, user = home.open(), a_key(), new_id("usr")
+    path = home.root / "conversations" / f"{user}.db"
+    old = SealedFile(path, key, CONVERSATIONS_SCHEMA[:2], read_only=False)
+    old.db.execute("INSERT INTO conversations (id, owner_id, title, label, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)",
+                   ("cnv_1", user, "old", "confidential", NOW.isoformat(), NOW.isoformat()))  # fmt: skip
+    old.close()
+    assert storage.read_sync(lambda unit: unit.open_files(user, key).list()) == []
+    file = File(new_id("file"), user, "a.txt", Use.USER_DATA, new_id("blb"), 1, "d", NOW)
+    storage.run_sync(lambda unit: unit.open_files(user, key).put(file))
+    assert storage.read_sync(lambda unit: unit.open_files(user, key).list()) == [file]
+    assert storage.read_sync(lambda unit: unit.open_responses(user, key).get("resp_x")) is None
+    assert [one.title for one in storage.read_sync(lambda unit: unit.open_conversations(user, key).list())] == ["old"]

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,17 +11,20 @@ from test_conversations_chats import SpeakingEngine, member
 
 from fakes.word_engines import OneEngine, WordEngine
 from identity_home import People, identity_home
+from pai.core.conversations.looking_up import LookedUp, one_purpose
 from pai.core.conversations.output import Piece
 from pai.core.conversations.responses import Asked, Begun, Ended, Responses
-from pai.core.conversations.values import Called, Item, Response, ResponseStatus, Result, Spoken, Thought
+from pai.core.conversations.values import Called, Citation, Item, Response, ResponseStatus, Result, Spoken, Thought
 from pai.core.knowledge.access import Access
-from pai.core.knowledge.searching import Searching
+from pai.core.knowledge.searching import Found, Searching
+from pai.core.knowledge.values import Collection
 from pai.core.models.inference import Inference
-from pai.core.ports.engine import ChatRequest, TokenLogprob, Usage
+from pai.core.ports.engine import ChatDelta, ChatRequest, TokenLogprob, Usage
 from pai.foundation.actor import Actor, Role
-from pai.foundation.errors import Denied, Invalid, NotFound, Unavailable
+from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
+from pai.foundation.refs import ModelRef
 from storage_home import a_key
 
 
@@ -213,3 +216,80 @@ def test_every_kind_of_item_is_kept_as_it_was(people: People) -> None:
         return store.get(response.id), list(store.inputs(response.id)), store.get("resp_x")
 
     assert people.storage.read_sync(look) == (ended, items, None)
+
+
+async def test_what_continues_has_the_label_and_the_purpose_of_what_it_continues(people: People) -> None:
+    responses, ada = room(people, SpeakingEngine("one")), await member(people)
+    now = people.clock.now()
+    begun = Response(new_id("resp"), ada.id, "m", now, label=Label.RESTRICTED, purpose="care")
+    first = await respond(responses, ada, asked("count", store=True))  # so that the file is there
+    key = await people.storage.read(lambda unit: responses._own.key(unit, ada))
+    assert key is not None
+    await people.storage.run(lambda unit: unit.open_responses(ada.id, key).begin(begun, ()))
+    second = await respond(responses, ada, asked("go on", store=True, previous_id=begun.id))
+    assert (second.label, second.purpose) == (Label.RESTRICTED, "care")
+    assert (first.label, first.purpose) == (Label.CONFIDENTIAL, "general")
+    low = dataclasses.replace(ada, ceiling=Label.CONFIDENTIAL)
+    with pytest.raises(Denied):
+        await respond(responses, low, asked("go on", previous_id=second.id))
+
+
+async def test_one_that_is_being_answered_is_not_continued(people: People) -> None:
+    responses, ada = room(people, SpeakingEngine("one two three", waits=True)), await member(people)
+    async with aclosing(responses.respond(ada, asked("count", store=True))) as coming:
+        begun = await anext(coming)
+        assert isinstance(begun, Begun)
+        with pytest.raises(Conflict) as refused:
+            await respond(responses, ada, asked("go on", previous_id=begun.response.id))
+    assert refused.value.code == "response_in_progress"
+
+
+async def test_the_log_does_not_call_kept_what_was_deleted_meanwhile(people: People) -> None:
+    responses, ada = room(people, SpeakingEngine("one two three")), await member(people)
+    async for event in responses.respond(ada, asked("count", store=True)):
+        if isinstance(event, Begun):
+            name = event.response.id
+            await responses.delete(ada, name)
+    [ended] = await people.events("conversations:response:end", name)
+    assert (ended.body["outcome"], ended.body["reason"], ended.body["items"]) == ("failed", "deleted meanwhile", 0)
+
+
+async def test_what_nobody_foresaw_is_a_failure_and_no_reader_that_left(people: People) -> None:
+    class Odd(SpeakingEngine):
+        async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
+            yield ChatDelta("one ")
+            raise ZeroDivisionError("secret words")
+
+    responses, ada = room(people, Odd("")), await member(people)
+    with pytest.raises(ZeroDivisionError):
+        async for event in responses.respond(ada, asked("count", store=True)):
+            if isinstance(event, Begun):
+                name = event.response.id
+    kept = await responses.get(ada, name)
+    assert (kept.status, kept.reason, kept.message) == (
+        ResponseStatus.FAILED,
+        "internal",
+        "an unexpected error happened",
+    )
+
+
+def test_purposes_of_what_is_put_together() -> None:
+    assert one_purpose(set()) == one_purpose({"general"}) == one_purpose({"care", "billing"}) == "general"
+    assert one_purpose({"care"}) == one_purpose({"care", "general"}) == "care"
+
+
+def found(document: str, text: str) -> Found:
+    return Found(document, f"{document}.txt", 1, "", text, 0.9)
+
+
+async def test_each_collection_is_told_of_its_own_documents_only() -> None:
+    now = datetime(2031, 5, 1, tzinfo=UTC)
+    one, two = (Collection(name, name, "usr", Label.INTERNAL, "travel", now) for name in ("col_1", "col_2"))
+    looked = LookedUp("when", (one, two), (found("doc_1", "It leaves at noon."),), {"doc_1": "col_1"})
+    said = Spoken(
+        "m", "assistant", "It leaves at noon.", citations=(Citation(18, "doc_1", "d", 1, "It leaves at noon."),)
+    )
+    events = looked.answered(ModelRef("m", ""), [said])
+    assert [(event.resource.id, event.sources, event.abstained) for event in events if event.resource] == [
+        ("col_1", ("doc_1",), False), ("col_2", (), True),
+    ]  # fmt: skip

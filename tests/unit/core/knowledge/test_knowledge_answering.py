@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 import pytest
@@ -200,3 +201,21 @@ async def test_bad_questions(question: str) -> None:
 )
 def test_names_are_for_showing_only(name: str, plain: str) -> None:
     assert plain_name(name) == plain
+
+
+async def test_originals_that_a_crash_left_go_at_the_first_upload_after_it() -> None:
+    house = House()
+    await house.take_in(Upload("a.txt", [TEXT]))
+    [(collection, kept)] = house.originals.blobs
+    waiting = await house.ingest.submit(OWNER, "notes", [Upload("b.txt", [b"Waits for its turn."])])
+    [blob] = [item.blob_id for item in (await house.ingest.report(OWNER, waiting.id)).items]
+    house.originals.blobs |= {(collection, name): b"left" for name in ("blb_left", "blb_coming")}
+    ingest = dataclasses.replace(house.ingest, arriving={"blb_coming"}, swept=set())
+    job = await ingest.submit(OWNER, "notes", [Upload("c.txt", [b"The third one."])])
+    [new] = [item.blob_id for item in (await ingest.report(OWNER, job.id)).items]
+    assert {name for _, name in house.originals.blobs} == {kept, blob, new, "blb_coming"}
+    assert ingest.arriving == {"blb_coming"}
+    await ingest.cancel(OWNER, job.id)
+    house.originals.blobs[collection, blob + "x"] = b"left"
+    await ingest.submit(OWNER, "notes", [Upload("d.txt", [b"The fourth one."])])
+    assert (collection, blob + "x") in house.originals.blobs, "it is looked for once, since only a crash makes such"

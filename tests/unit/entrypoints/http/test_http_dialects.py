@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 
 from pai.core.identity.liveness import Liveness
 from pai.core.policy.values import Permission
+from pai.core.ports.metrics import SILENT
 from pai.entrypoints.anthropic_api.dialect import DIALECT as ANTHROPIC
 from pai.entrypoints.http.app import create_app
 from pai.entrypoints.http.dialects import Dialect
@@ -54,7 +55,7 @@ def client() -> httpx.AsyncClient:
 
     services = SimpleNamespace(
         keys=SimpleNamespace(authenticate=authenticate, liveness=Liveness()), oversight=SimpleNamespace(denied=denied),
-        hosts=frozenset({"localhost"}), json_bytes=1000, upload_bytes=1000,
+        hosts=frozenset({"localhost"}), json_bytes=1000, upload_bytes=1000, meter=SILENT,
     )  # fmt: skip
     app = create_app(cast("Services", services), [router], None, [ANTHROPIC, OPENAI, OLLAMA])
     transport = httpx.ASGITransport(cast("Any", app))

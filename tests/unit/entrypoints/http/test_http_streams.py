@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 import pai
 from pai.core.identity.liveness import Liveness
@@ -20,7 +21,7 @@ from pai.entrypoints.openai_api.chat import chat_completions
 from pai.entrypoints.openai_api.dialect import DIALECT
 from pai.entrypoints.openai_api.schemas import ChatCompletion
 from pai.foundation.actor import Actor, ActorKind, Role
-from pai.foundation.errors import Unauthenticated
+from pai.foundation.errors import Unauthenticated, Unavailable
 from pai.foundation.refs import ModelRef
 
 KEY = Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, key_id="key_1")
@@ -85,6 +86,20 @@ async def test_a_reader_who_goes_away_stops_the_model() -> None:
     assert answer.closed
 
 
+async def test_a_reader_who_has_gone_before_the_first_byte_stops_the_model() -> None:
+    answer = Endless()
+    request, _ = request_with(answer)
+    asked = {"model": "default", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    response = await chat_completions(request, ChatCompletion.model_validate(asked), KEY)
+
+    async def send(_message: object) -> None:
+        raise OSError
+
+    with pytest.raises(ClientDisconnect):
+        await response({"type": "http", "asgi": {"spec_version": "2.4"}}, request.receive, send)
+    assert answer.closed
+
+
 async def test_a_revoked_key_ends_its_streams_in_openais_dialect() -> None:
     answer = Endless()
     request, services = request_with(answer)
@@ -100,6 +115,25 @@ async def test_a_revoked_key_ends_its_streams_in_openais_dialect() -> None:
     last = await asyncio.wait_for(anext(events), 5)
     assert b"session_ended" in last
     assert answer.closed
+
+
+async def test_when_a_later_answer_cannot_begin_the_earlier_ones_end() -> None:
+    begun: list[Endless] = []
+
+    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+        if len(begun) == 2:
+            raise Unavailable("the worker stopped")
+        begun.append(Endless())
+        pieces = begun[-1].pieces()
+        await anext(pieces)  # as the real one: its end is recorded from here on
+        return SimpleNamespace(model=ModelRef("echo", "")), pieces
+
+    request, services = request_with(Endless())
+    services.inference.start_chat = start_chat
+    body = ChatCompletion.model_validate({"model": "default", "n": 3, "messages": [{"role": "user", "content": "x"}]})
+    with pytest.raises(Unavailable):
+        await chat_completions(request, body, KEY)
+    assert [answer.closed for answer in begun] == [True, True]
 
 
 async def test_silence_is_told_and_its_end_stops_the_model() -> None:

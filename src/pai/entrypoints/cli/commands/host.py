@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -100,12 +101,17 @@ def env(context: Context, json_: bool) -> None:
         "OPENAI_BASE_URL": f"{base}/v1", "ANTHROPIC_BASE_URL": base, "OLLAMA_HOST": base, "SSL_CERT_FILE": ca, "PAI_URL": base,
         "PAI_CA_FILE": ca,
     }  # fmt: skip
-    lines = [f"export {name}={text}" for name, text in value.items()]
+    # The home may have any name, and this is run by a shell.
+    lines = [f"export {name}={shlex.quote(text)}" for name, text in value.items()]
     show(
         context,
         value,
         "\n".join(
-            [*lines, "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)"]
+            [
+                *lines,
+                "# SSL_CERT_FILE: programs of this shell trust PAI's certificate authority and no other",
+                "# and a key, as OPENAI_API_KEY, ANTHROPIC_API_KEY or OLLAMA_API_KEY: $(pai key create ...)",
+            ]
         ),
     )
 

@@ -36,9 +36,15 @@ def models_list(context: Context, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def models_show(context: Context, name: str, json_: bool) -> None:
-    """Show a model with its record."""
+    """Show a model with its record, what was measured of it here, and why it runs on its engine."""
     value = call(context, "models.show", name=name)
-    show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
+    lines = [f"{label}: {text}" for label, text in value.items() if label != "measured"]
+    if (found := value["measured"]) is not None:
+        lines.append(
+            f"measured: reads {found['prompt_tokens_per_second']} tokens/s, writes {found['generated_tokens_per_second']} tokens/s "
+            f"({found['processor']}, {found['measured_at'][:10]})"
+        )
+    show(context, value, "\n".join(lines))
 
 
 @models.command("convert")
@@ -57,13 +63,13 @@ def models_convert(context: Context, name: str, no_measure: bool, no_activate: b
     click.echo("converting; this takes a while ...", err=True)
     value = call(context, "models.convert", name=name, measure=not no_measure, activate=not no_activate)
     told = [f"{value['model']['name']}: {', '.join(value['model']['aliases']) or 'no alias'}"]
-    told += [_measured(when, value[when], value["questions"]) for when in ("before", "after") if value[when]]
+    told += [_measured(when, value[when]) for when in ("before", "after") if value[when]]
     show(context, value, "\n".join(told))
 
 
-def _measured(when: str, one: dict[str, Any], questions: int) -> str:
-    rates = f"prompt {one['prompt_rate']:.0f} tokens/s, answer {one['answer_rate']:.1f} tokens/s"
-    return f"{when:>7}: {rates}, {one['right']} of {questions} control questions right"
+def _measured(when: str, one: dict[str, Any]) -> str:
+    rates = f"prompt {one['prompt_tokens_per_second']:.0f} tokens/s, answer {one['generated_tokens_per_second']:.1f} tokens/s"
+    return f"{when:>7}: {rates}, {one['right']} of {one['questions']} control questions right"
 
 
 @models.command("activate")

@@ -1,0 +1,1 @@
+"""Metrics in memory: they begin at nothing with each start."""
