@@ -52,7 +52,7 @@ deadline due until latest | frist fällig
 cost price fee charge pay payment expense amount rate tariff eur euro worth | preis preise kosten kostet gebühr betrag beträgt bezahlt zahlt
 rent rental lease letting | miete mieten vermietung pacht
 deposit bail | kaution
-invoice bill account | rechnung
+invoice bill | rechnung
 refund reimburse repay compensate cover | erstattet erstattung ersetzt übernimmt
 discount deduct deduction rebate reduce reduction lower decrease cut | rabatt gesenkt senkung ermäßigung
 increase raise rise higher | erhöht erhöhung steigerung
