@@ -5,7 +5,8 @@
 FOLDER is ``.cache/models/all-minilm-l6-v2``. Without ``--chat`` the found sentence itself is the answer. Sets of the sample
 documents: ``tuning`` was used to choose thresholds; ``held_out`` and ``fresh`` were run once before the last changes that their misses
 led to; ``final`` was written after those changes. Sets of the office documents (``benchmarks/office``): ``office_tuning`` and
-``office_held_out``, dealt out at random before any result was known, and ``office_later``: other documents and questions, written
+``office_held_out``, dealt out at random before any result was known, ``office_plain``, added
+to the first when rules were taken out, and ``office_later``: other documents and questions, written
 after the rules and run once before anything was changed for them. ``--hide`` keeps the answers of a set unseen.
 """
 
