@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import engine_models
+from pai.adapters.engines import text_engine
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.workers.launcher import LocalLauncher
 from pai.adapters.workers.model_check_client import ModelCheck
@@ -127,6 +128,31 @@ async def test_answers_at_the_same_time_stay_apart(make: Callable[[Path], Model]
         together = [text for text, _ in await asyncio.gather(*requests)]
     assert len(together) == len(alone) == 4
     assert all(text.strip() for text in together)
+
+
+@pytest.mark.parametrize("make", [engine_models.tiny_llama, engine_models.tiny_openvino])
+async def test_who_waits_is_told_how_many_come_before(
+    make: Callable[[Path], Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_engine, "_TELL_SECONDS", 0.02)
+    async with running(make, tmp_path) as engine:
+        held = [answered(engine, asking("a", cache_key=f"user{n}", max_tokens=100)) for n in range(OPTIONS["parallel"])]
+        for answer in held:
+            await anext(answer)
+        tool = Tool("look", "", {"type": "object", "properties": {}})
+        waiting = [
+            answered(engine, asking("b", cache_key="third", max_tokens=4)),
+            answered(engine, asking("b", cache_key="fourth", max_tokens=4, tools=(tool,))),
+        ]
+        told = [await anext(answer) for answer in waiting]
+        assert [one.waiting for one in told] == [0, 1]
+        assert not any(one.text or one.usage for one in told)
+        for answer in held:
+            await answer.aclose()
+        for answer in waiting:
+            rest = [one async for one in answer]
+            assert rest[-1].usage is not None
+            assert rest[-1].waiting is None
 
 
 @pytest.mark.parametrize("make", CHAT)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,11 +26,35 @@ class Slot:
     reserved: int = 0
 
 
-@dataclass(slots=True)
-class _Waiting:
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A request's turn, which comes when there is room and nobody is before it."""
+
     owner: str
     tokens: int
-    turn: asyncio.Future[tuple[Slot, bool]]
+    given: asyncio.Future[tuple[Slot, bool]]
+    slots: Slots
+    until: float
+
+    @property
+    def before(self) -> int:
+        """How many requests come before this one, as things are now."""
+        return self.slots.before(self)
+
+    async def comes(self, seconds: float) -> bool:
+        """Wait so long; return whether it came. Raises Throttled when it has not come in time."""
+        left = self.until - asyncio.get_running_loop().time()
+        done, _ = await asyncio.wait([self.given], timeout=min(seconds, max(0.0, left)))
+        if not done and left <= seconds:
+            hint = "the machine has more to do than it can: ask for less at once"
+            raise Throttled("no turn came in time", code="queue_timeout", hint=hint, retry_after=30)
+        return bool(done)
+
+    @property
+    def place(self) -> tuple[int, bool]:
+        """The slot's number, and whether its cache may be used; once the turn has come."""
+        slot, reuse = self.given.result()
+        return slot.number, reuse
 
 
 class Slots:
@@ -44,7 +68,7 @@ class Slots:
         self._slots = [Slot(number) for number in range(count)]
         self._pool = pool
         self._wait_seconds = wait_seconds
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Turn] = []
         self._running: Counter[str] = Counter()
         self._last: dict[str, int] = {}  # when an owner who waits or is served had the last turn
         self._clock = 0
@@ -59,38 +83,40 @@ class Slots:
         """Requests under way."""
         return sum(slot.busy for slot in self._slots)
 
-    @asynccontextmanager
-    async def take(self, owner: str, tokens: int) -> AsyncIterator[tuple[int, bool]]:
-        """Wait for a slot and for ``tokens`` of the pool (an estimate, cut to the pool).
+    @contextmanager
+    def queue(self, owner: str, tokens: int) -> Iterator[Turn]:
+        """Queue for a slot and for ``tokens`` of the pool (an estimate, cut to the pool); leave the queue, or the slot, at the end.
 
-        Gives the slot's number and whether its cache may be used.
-
-        An empty ``owner`` never shares a cache, not even with itself. Raises Throttled when too many wait already, or
-        when the turn does not come in time.
+        An empty ``owner`` never shares a cache, not even with itself. Raises Throttled when too many wait already.
         """
         if sum(one.owner == owner for one in self._waiting) >= MOST_WAITING:
             raise Throttled(
                 "too many requests are waiting", code="queue_full", hint="send fewer at once", retry_after=5
             )
-        waiting = _Waiting(owner, min(tokens, self._pool), asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
+        loop = asyncio.get_running_loop()
+        turn = Turn(owner, min(tokens, self._pool), loop.create_future(), self, loop.time() + self._wait_seconds)
+        self._waiting.append(turn)
         self._serve()
         try:
-            slot, reuse = await asyncio.wait_for(asyncio.shield(waiting.turn), self._wait_seconds)
-        except BaseException as error:
-            if waiting.turn.done() and not waiting.turn.cancelled():
-                self._release(waiting.turn.result()[0], owner)
-            elif waiting in self._waiting:
-                self._waiting.remove(waiting)
-                self._serve()
-            if isinstance(error, TimeoutError):
-                hint = "the machine has more to do than it can: ask for less at once"
-                raise Throttled("no turn came in time", code="queue_timeout", hint=hint, retry_after=30) from error
-            raise
-        try:
-            yield slot.number, reuse
+            yield turn
         finally:
-            self._release(slot, owner)
+            if turn.given.done():
+                self._release(turn.given.result()[0], owner)
+            else:
+                self._waiting.remove(turn)
+                self._serve()
+
+    def before(self, turn: Turn) -> int:
+        """Return how many come before a turn if nobody else asks: owners take turns, each one's requests come as they were sent."""
+        if turn not in self._waiting:
+            return 0
+        rounds: Counter[str] = Counter(self._running)
+        keys = []
+        for one in self._waiting:
+            keys.append((rounds[one.owner], self._last.get(one.owner, 0)))
+            rounds[one.owner] += 1
+        at = self._waiting.index(turn)
+        return sum(key < keys[at] or (key == keys[at] and number < at) for number, key in enumerate(keys))
 
     def forget(self, owner: str) -> list[int]:
         """Let nobody use the caches of ``owner`` again; return the numbers of all its slots, busy ones too."""
@@ -107,9 +133,9 @@ class Slots:
             if not free or self._reserved() + waiting.tokens > self._pool:
                 return  # nobody overtakes: a long request would wait for ever behind short ones
             self._waiting.remove(waiting)
-            waiting.turn.set_result(self._give(waiting, free))
+            waiting.given.set_result(self._give(waiting, free))
 
-    def _give(self, waiting: _Waiting, free: list[Slot]) -> tuple[Slot, bool]:
+    def _give(self, waiting: Turn, free: list[Slot]) -> tuple[Slot, bool]:
         own = [slot for slot in free if waiting.owner and slot.owner == waiting.owner]
         slot = max(own, key=lambda s: s.used) if own else min(free, key=lambda s: (s.owner is not None, s.used))
         self._clock += 1

@@ -6,7 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,16 +88,16 @@ class SocketEngine:
         if isinstance(prompt, str) and request_.prompt is None and prompt.rstrip().endswith(_THINK):
             yield ChatDelta(_THINK)  # the template has opened the thoughts already; who reads the answer has to know
         try:
-            async with (
-                self._placed(request_, body),
-                request(self._socket_path, "POST", "/completion", body) as response,
-            ):
-                if response.status != 200:
-                    raise self._refused(response.status, await response.whole())
-                async with aclosing(self._deltas(response, request_.top_logprobs or 0)) as deltas:
-                    async for delta in deltas:
-                        pace.take(delta)
-                        yield delta
+            async with aclosing(self._placed(request_, body)) as places:
+                while (before := await anext(places)) is not None:
+                    yield ChatDelta(waiting=before)
+                async with request(self._socket_path, "POST", "/completion", body) as response:
+                    if response.status != 200:
+                        raise self._refused(response.status, await response.whole())
+                    async with aclosing(self._deltas(response, request_.top_logprobs or 0)) as deltas:
+                        async for delta in deltas:
+                            pace.take(delta)
+                            yield delta
         except WorkerGoneError as error:
             raise self._gone() from error
 
@@ -145,13 +145,14 @@ class SocketEngine:
     async def forget(self, cache_key: str) -> None:
         """Drop what is cached for this user. Engines without prompt caches have nothing to drop."""
 
-    def _placed(
+    async def _placed(
         self,
         request_: ChatRequest,  # noqa: ARG002  # a hook: engines with slots need both
         body: dict[str, Any],  # noqa: ARG002
-    ) -> AbstractAsyncContextManager[object]:
-        """Return what is held during a request; it may add to ``body``."""
-        return nullcontext()
+    ) -> AsyncGenerator[int | None, None]:
+        """Yield how many requests come before, every few seconds, and None once a place is held, until it is closed. It may add to
+        ``body``."""
+        yield None
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self._open += 1

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -13,6 +12,7 @@ from pai.core.ports.engine import Capabilities, ChatRequest
 from pai.foundation.refs import ModelRef
 
 _USUAL_ANSWER: Final = 1024  # tokens reserved for an answer without a limit
+_TELL_SECONDS: Final = 3.0
 _BYTES_PER_TOKEN: Final = 3  # a low estimate: reserves rather too much
 
 
@@ -43,19 +43,16 @@ class TextEngine(SocketEngine):
         self._slots.forget(cache_key)
         await self._post("/forget", {"owner": cache_key})
 
-    def _placed(self, request_: ChatRequest, body: dict[str, Any]) -> AbstractAsyncContextManager[object]:
-        return self._in_slot(request_, body)
-
-    @asynccontextmanager
-    async def _in_slot(self, request_: ChatRequest, body: dict[str, Any]) -> AsyncIterator[None]:
+    async def _placed(self, request_: ChatRequest, body: dict[str, Any]) -> AsyncGenerator[int | None, None]:
         prompt = body["prompt"]
         size = len(prompt.encode()) // _BYTES_PER_TOKEN if isinstance(prompt, str) else len(prompt)
         tokens = min(size + (request_.max_tokens or _USUAL_ANSWER), self.capabilities.context_length)
         self.served.add(request_.cache_key)
-        async with self._slots.take(request_.cache_key, tokens) as (number, reuse):
-            body["id_slot"] = number
-            body["cache_prompt"] = reuse
-            yield
+        with self._slots.queue(request_.cache_key, tokens) as turn:
+            while not await turn.comes(_TELL_SECONDS):
+                yield turn.before
+            body["id_slot"], body["cache_prompt"] = turn.place
+            yield None
 
 
 class LlamaEngine(TextEngine):

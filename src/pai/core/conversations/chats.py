@@ -61,7 +61,14 @@ class Ended:
     usage: Usage
 
 
-ChatEvent = Begun | Said | Ended
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The answer's turn has not come; ``before`` requests come first."""
+
+    before: int
+
+
+ChatEvent = Begun | Waiting | Said | Ended
 
 
 @dataclass(slots=True)
@@ -151,6 +158,8 @@ class Conversations:
             async with generation(engine, request) as deltas:
                 async for delta in deltas:
                     _take(answer, delta)
+                    if delta.waiting is not None:
+                        yield Waiting(delta.waiting)
                     if delta.text:
                         yield Said(delta.text)
         except PaiError as error:

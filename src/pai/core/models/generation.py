@@ -29,7 +29,7 @@ async def answered(engine: Engine, request: ChatRequest) -> AsyncGenerator[ChatD
         waiting: list[ChatDelta] | None = [] if request.tools else None
         async with generation(engine, request) as deltas:
             async for delta in apart(deltas) if request.json_schema is None else held(apart(deltas)):
-                if waiting is None:
+                if waiting is None or delta.waiting is not None:
                     yield delta
                     continue
                 waiting.append(delta)
@@ -53,6 +53,8 @@ async def _called(engine: Engine, request: ChatRequest) -> AsyncGenerator[ChatDe
     async with generation(engine, constrained) as deltas:
         async for delta in deltas:
             text += delta.text
+            if delta.waiting is not None:
+                yield delta
             if delta.finish_reason is None:
                 continue
             calls = calls_of(text, request.tools)

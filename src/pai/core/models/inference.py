@@ -98,7 +98,7 @@ class Inference:
             yield ChatDelta()  # see ``start_chat``
             async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
-                    pieces, thoughts = pieces + 1, thoughts + delta.reasoning
+                    pieces, thoughts = pieces + (delta.waiting is None), thoughts + delta.reasoning
                     if delta.usage is not None:
                         usage, outcome, reason = await _with_thoughts(engine, delta.usage, thoughts), Outcome.DONE, ""
                     yield delta if delta.usage is None else dataclasses.replace(delta, usage=usage)

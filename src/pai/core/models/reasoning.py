@@ -16,6 +16,9 @@ async def apart(deltas: AsyncIterator[ChatDelta]) -> AsyncIterator[ChatDelta]:
     """Yield the deltas with thoughts in ``reasoning`` instead of ``text``."""
     held, at_start, thinking = "", True, False
     async for delta in deltas:
+        if delta.waiting is not None:
+            yield delta
+            continue
         held += delta.text
         text = thought = ""
         if at_start:

@@ -150,6 +150,8 @@ class ChatDelta:
     logprobs: tuple[TokenLogprob, ...] = ()
     stop: str = ""
     """With ``finish_reason`` ``stop``: which of the request's stop texts ended it, empty for the model's own end."""
+    waiting: int | None = None
+    """In a piece without anything else, while the turn has not come: how many requests come before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, TokenLogp
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.http.streams import PieceResponse, first_of, together, while_valid
-from pai.entrypoints.openai_api.events import DONE, data
+from pai.entrypoints.openai_api.events import DONE, data, waits
 from pai.entrypoints.openai_api.schemas import ChatCompletion, Message, NamedTool, Sampled
 from pai.foundation.actor import Actor
 from pai.foundation.errors import PaiError
@@ -164,6 +164,15 @@ def _logprob(one: TokenLogprob) -> dict[str, Any]:
     return {**told, "top_logprobs": [{"token": t.token, "logprob": t.logprob, "bytes": list(t.raw)} for t in one.top]}
 
 
+def _said(delta: ChatDelta) -> dict[str, Any]:
+    said = {"content": delta.text} if delta.text or not delta.reasoning else {}
+    return {**said, **({"reasoning_content": delta.reasoning} if delta.reasoning else {})}
+
+
+def _probable(delta: ChatDelta) -> dict[str, Any]:
+    return {"content": [_logprob(one) for one in delta.logprobs], "refusal": None}
+
+
 def usage_of(usages: Any) -> dict[str, Any]:
     """Return the tokens of all choices; a prompt that several share is counted once, as OpenAI does."""
     found = list(usages)
@@ -197,15 +206,11 @@ async def _events(
             yield event(number, {"role": "assistant", "content": "", "refusal": None})
         while piece is not None:
             number, delta = piece
-            if delta.usage is not None:
-                usages.append(delta.usage)
+            if delta.waiting is not None:
+                yield waits(delta.waiting)
+            usages += [delta.usage] if delta.usage is not None else []
             if delta.text or delta.reasoning or delta.logprobs:
-                said = {"content": delta.text} if delta.text or not delta.reasoning else {}
-                thought = {"reasoning_content": delta.reasoning} if delta.reasoning else {}
-                told = (
-                    {"content": [_logprob(one) for one in delta.logprobs], "refusal": None} if body.logprobs else None
-                )
-                yield event(number, {**said, **thought}, None, told)
+                yield event(number, _said(delta), None, _probable(delta) if body.logprobs else None)
             for call in delta.tool_calls:
                 yield event(number, {"tool_calls": [{"index": calls[number], **_call(call)}]})
                 calls[number] += 1

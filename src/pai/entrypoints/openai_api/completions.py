@@ -15,7 +15,7 @@ from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires
 from pai.entrypoints.http.streams import PieceResponse, first_of
 from pai.entrypoints.openai_api.chat import begin, sampling, usage_of
-from pai.entrypoints.openai_api.events import DONE, data
+from pai.entrypoints.openai_api.events import DONE, data, waits
 from pai.entrypoints.openai_api.schemas import Completion
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, PaiError
@@ -136,6 +136,8 @@ async def _events(
         while piece is not None:
             number, delta = piece
             probable = choices[number].take(delta)
+            if delta.waiting is not None:
+                yield waits(delta.waiting)
             if delta.text or delta.finish_reason or probable:
                 yield event(number, delta.text, delta.finish_reason, probable)
             piece = await anext(pieces, None)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from pai.core.conversations.chats import Begun, Ended
+from pai.core.conversations.chats import Begun, Ended, Waiting
 from pai.core.conversations.values import Conversation, Message
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
@@ -92,6 +92,8 @@ async def _events(services: Services, actor: Actor, body: Said) -> AsyncGenerato
                     for told in growing.rest():
                         yield told
                     yield {"type": "done", "finish": finish}
+                case Waiting(before):
+                    yield {"type": "waiting", "before": before}
                 case _:
                     for told in growing.add(event.text):
                         yield told

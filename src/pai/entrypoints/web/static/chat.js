@@ -61,6 +61,9 @@ async function read(text, article, prose, wait) {
       model = event.model;
       chip.textContent = model;
       remember(event.conversation, event.title);
+    } else if (event.type === "waiting") {
+      const others = event.before === 1 ? "1 other answer comes" : `${event.before} other answers come`;
+      wait.children[1].textContent = event.before ? `Waiting: ${others} first` : "Waiting: yours is next";
     } else if (event.type === "blocks") {
       wait.remove();
       setBlocks(prose, event.from, event.blocks);
