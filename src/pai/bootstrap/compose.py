@@ -222,7 +222,7 @@ def services_for(
         batch_work=BatchWork(batches, keys, lines, traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, watched),
+        answering=Answering(storage, access, watched, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
         metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),

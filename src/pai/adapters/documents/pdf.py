@@ -4,6 +4,7 @@ is run."""
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from pai.adapters.documents.gathering import Gathering, clean, reflow
 from pai.adapters.documents.kinds import Kind
 from pai.adapters.documents.limits import Limits
+from pai.adapters.documents.pdf_table import Cell, cells_of, table_at
 from pai.core.knowledge.values import ParsedDocument
 from pai.foundation.errors import Invalid, TooLarge
 
@@ -20,16 +22,18 @@ _TAIL = 2048
 _HEADING_RATIO = 1.15
 _HEADING_LENGTH = 120
 _GAP_RATIO = 1.7
+_TABLE_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a page: type size in points, ``y`` of its first letter above the page's foot."""
+    """A line of a page: type size in points, ``y`` of its first letter above the page's foot, its pieces if gaps part it."""
 
     text: str
     size: float
     y: float
     page: int
+    cells: tuple[Cell, ...] = ()
 
 
 def parse_pdf(data: bytes, limits: Limits) -> ParsedDocument:
@@ -112,7 +116,8 @@ def _lines_of(text_page: Any, count: int, page: int) -> Iterator[_Line]:
             char = min(max(raw.FPDFText_GetCharIndexFromTextIndex(text_page, at), 0), count - 1)
             size = raw.FPDFText_GetFontSize(text_page, char)
             raw.FPDFText_GetCharOrigin(text_page, char, ctypes.byref(x), ctypes.byref(y))
-            yield _Line(clean(part), size if size > 1 else 0.0, y.value, page)
+            cells = cells_of(text_page, part.rstrip(), index, size, count) if len(part) <= _TABLE_LINE else ()
+            yield _Line(clean(part), size if size > 1 else 0.0, y.value, page, cells)
         index += len(part) + 1
 
 
@@ -124,7 +129,20 @@ def _gather(found: Gathering, lines: list[_Line]) -> None:
     larger = sorted({round(line.size, 1) for line in lines if line.size > body * _HEADING_RATIO}, reverse=True)
     width = max((len(line.text) for line in lines if round(line.size, 1) == body), default=0)
     paragraph: list[_Line] = []
-    for line in lines:
+    rows_left = 0
+    for n, line in enumerate(lines):
+        if rows_left:
+            rows_left -= 1
+            continue
+        table = _table(lines, n)
+        if table:
+            if paragraph:
+                found.paragraph(reflow([part.text for part in paragraph], width), page=paragraph[0].page)
+                paragraph = []
+            for row in table[1:]:
+                found.row(table[0], row, page=line.page)
+            rows_left = len(table) - 1
+            continue
         is_heading = bool(body) and line.size > body * _HEADING_RATIO and len(line.text) <= _HEADING_LENGTH
         if paragraph and (is_heading or _breaks(paragraph[-1], line)):
             found.paragraph(reflow([part.text for part in paragraph], width), page=paragraph[0].page)
@@ -135,6 +153,13 @@ def _gather(found: Gathering, lines: list[_Line]) -> None:
             paragraph.append(line)
     if paragraph:
         found.paragraph(reflow([part.text for part in paragraph], width), page=paragraph[0].page)
+
+
+def _table(lines: list[_Line], n: int) -> list[list[str]]:
+    if not lines[n].cells:
+        return []
+    same_page = itertools.takewhile(lambda line: line.page == lines[n].page and line.cells, lines[n:])
+    return table_at([line.cells for line in same_page])
 
 
 def _breaks(before: _Line, line: _Line) -> bool:

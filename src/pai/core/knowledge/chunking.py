@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pai.core.knowledge.sentences import sentences
+from pai.core.knowledge.units import BULLET
 from pai.core.knowledge.values import Block, Chunk, ParsedDocument
 from pai.foundation.errors import Invalid
 from pai.foundation.ids import new_id
@@ -90,7 +91,7 @@ def _passages(parsed: ParsedDocument, title: str, subject_column: str) -> list[_
             continue
         names: Path = tuple(text for _, text in path)
         aliases = [value for column, value in block.cells if _same(column, subject_column)]
-        for piece in _pieces(block.text):
+        for piece in _pieces(BULLET + block.text if block.kind == "list" else block.text):
             line = "\n".join([*waiting, piece])
             current = _room(passages, block, line, starts_section=bool(waiting))
             current.add(line, names)

@@ -1,208 +1,222 @@
-"""Evidence: which sentence of which passage answers a question, and whether the documents hold an answer at all.
+"""Evidence: which sentence, table row or item of a list answers a question, and whether the documents hold an answer at all.
 
-Not the language model decides this. A question is taken apart into names and the words that say what is wanted of
-them. The names have to stand in the document; each wanted word has to stand in the sentence or under its heading, or
-a word near to
-it in meaning (cosine of word embeddings). A sentence whose words are supported well enough may answer; when none is,
-PAI abstains.
+Not the language model decides this. Whom a question names has to be whom the unit is about; each wanted word has to stand in it or
+over it, or a word of the same family or meaning, or one that the embedding holds to be near; and a number, time, person or reason has to
+be there when one is asked for. When no unit is supported well enough, PAI abstains.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pai.core.knowledge.question import Question, answers_kind, is_kind, understand
-from pai.core.knowledge.sentences import sentences
+from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted, dated, holds, measures, months_in
+from pai.core.knowledge.likeness import known_words, likeness
+from pai.core.knowledge.question import Question, is_kind
+from pai.core.knowledge.reading import Document, anchored, named_in
+from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
-from pai.core.knowledge.words import content_list, content_words, numbers, stem
+from pai.core.knowledge.wording import COMPARED, LIGHT, PEOPLE, Order
+from pai.core.knowledge.words import STOP, stem
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
 
-SENTENCES = 48  # embedded per question, at about 3 ms each
-WEIGHED = 10  # candidates whose words are compared by meaning
+UNITS = 48  # embedded per question, at about 3 ms each
+WEIGHED = 12  # units whose words are compared by meaning
 WORDS = 160
-MINIMUM_SUPPORT = 0.56
-MINIMUM_FOCUS = 0.56
-MINIMUM_NAMES = 0.5
-HEADING_LENGTH = 60
+MINIMUM_SUPPORT = 0.6
+MINIMUM_WORD = 0.63  # single words: "lease" and "contract" have 0.62
+ALIKE, MINIMUM_WORD_ALIKE = 0.58, 0.3  # from this cosine of question and unit on, a stray word may be missing
+NEARNESS = 1.5  # of the score
+EXACT = 0.9
+ABOVE, AROUND = 0.95, 0.75  # a word of the heading, of the sentences before, against one of the unit itself
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A sentence that may hold the answer, word for word as it stands in the passage of ``hit``; ``window`` has its
-    neighbours.
+    """A unit that may hold the answer.
 
-    ``support`` (mean over the wanted words, 0 to 1), ``focus`` (the least supported word of the thing wanted) and
-    ``named`` (share of the question's names that the document holds) and ``of_kind`` (it holds a number, a time or a
-    person where one is wanted) decide; ``score`` orders.
-    """
+    ``support`` is the mean over the wanted words (0 to 1), ``weakest`` the least of them. ``anchored`` says that it is about whom the
+    question names, ``of_kind`` that it holds what is wanted, ``topical`` that it is about what the question before was about. ``score``
+    orders."""
 
-    hit: Hit
-    text: str
-    window: str
+    unit: Unit
+    document: Document
     similarity: float
-    named: float
-    support: float
-    focus: float
+    anchored: bool
     of_kind: bool
+    topical: bool
+    support: float
+    weakest: float
     score: float
+
+    @property
+    def text(self) -> str:
+        """The unit, word for word as it stands in its passage."""
+        return self.unit.text
+
+    @property
+    def window(self) -> str:
+        """The unit after the sentence before it, under its heading."""
+        near = " ".join([*self.unit.before[-1:], self.unit.text])
+        return f"{self.unit.section}: {near}" if self.unit.section else near
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
-    hit: Hit
-    text: str
-    window: str
-    words: tuple[str, ...]
-    named: float
-    named_here: float
-    exact: float
-    kind: bool
+class _Words:
+    """The lower-case words that a unit may be supported by, and how far they stand from it: its own, those of its heading,
+    of the sentences before it, of its document's title."""
+
+    own: tuple[str, ...]
+    above: tuple[str, ...]
+    around: tuple[str, ...]
+    title: tuple[str, ...]
 
 
-async def weigh(question: str, hits: Sequence[Hit], openings: Mapping[str, str], embed: Embed) -> list[Span]:
-    """Return candidate sentences, best first. ``openings`` holds each document's name and first passage: what it is
-    about.
-
-    Two calls of ``embed``: one for the sentences, one for single words.
-    """
-    asked = understand(question)
-    candidates = _candidates(asked, hits, openings)
-    if not candidates:
-        return []
-    vectors = [_floats(v) for v in await embed([question, *(_headed(candidate) for candidate in candidates)])]
-    nearness = [_dot(vectors[0], vector) for vector in vectors[1:]]
-    order = sorted(range(len(candidates)), key=lambda n: -_rough(candidates[n], nearness[n]))[:WEIGHED]
-    near = await _near_words(asked, [candidates[n] for n in order], embed)
-    return sorted((_span(asked, candidates[n], nearness[n], near) for n in order), key=lambda span: -span.score)
-
-
-def sufficient(found: Sequence[Span]) -> bool:
-    """Return whether the best sentence answers what was asked, as far as words can tell."""
+async def weigh(asked: Question, hits: Sequence[Hit], documents: Mapping[str, Document], embed: Embed) -> list[Span]:
+    """Return candidate units of the hits, best first. Two calls of ``embed``: one for the units, one for single words."""
+    found = _candidates(asked, hits, documents)
     if not found:
+        return []
+    vectors = [_floats(v) for v in await embed([asked.meant, *(_shown(unit) for unit, _, _ in found)])]
+    nearness = [_dot(vectors[0], vector) for vector in vectors[1:]]
+    order = sorted(range(len(found)), key=lambda n: -(found[n][2] + NEARNESS * nearness[n]))[:WEIGHED]
+    told = [(found[n][0], found[n][1], _words(found[n][0], found[n][1])) for n in order]
+    near = await _near_words(asked, [words for _, _, words in told], embed)
+    spans = [
+        _span(asked, unit, document, words, nearness[n], near)
+        for n, (unit, document, words) in zip(order, told, strict=True)
+    ]
+    return sorted(spans, key=lambda span: -span.score)
+
+
+def sufficient(span: Span) -> bool:
+    """Return whether a unit answers what was asked, as far as words can tell."""
+    if not (span.anchored and span.of_kind and span.topical):
         return False
-    best = found[0]
-    if best.named < MINIMUM_NAMES or not best.of_kind:
+    if span.unit.shape is Shape.HEADER:
+        return span.weakest >= EXACT and span.support > 0 and span.text not in span.document.headings
+    least = MINIMUM_WORD_ALIKE if span.similarity >= ALIKE else MINIMUM_WORD
+    return span.support >= MINIMUM_SUPPORT and span.weakest >= least
+
+
+def _candidates(
+    asked: Question, hits: Sequence[Hit], documents: Mapping[str, Document]
+) -> list[tuple[Unit, Document, float]]:
+    similarity = {hit.chunk.id: hit.similarity for hit in hits}
+    found: list[tuple[Unit, Document, float]] = []
+    for document in documents.values():
+        for unit in document.units:
+            if unit.chunk.id in similarity:
+                rough = _rough(asked, unit, document) + similarity[unit.chunk.id]
+                found.append((unit, document, rough))
+    found.sort(key=lambda one: -one[2])
+    return found[:UNITS]
+
+
+def _rough(asked: Question, unit: Unit, document: Document) -> float:
+    words = _words(unit, document)
+    told = [_by_rule(word, words, unit.shape) for word in asked.predicates]
+    exact = sum(told) / len(told) if told else 0.0
+    return 1.5 * exact + anchored(asked, unit, document)
+
+
+def _of_kind(asked: Question, unit: Unit) -> bool:
+    """Return whether a unit holds the kind of thing that is wanted. What is the most, or the next, a sentence has to say
+    itself; rows are put in order later."""
+    if not holds(asked.wanted, asked.measure, asked.name_stems, unit.text):
         return False
-    return best.support >= MINIMUM_SUPPORT and best.focus >= MINIMUM_FOCUS
+    if asked.order is None or unit.shape is Shape.ROW:
+        return True
+    text = f"{unit.section} {unit.text}"
+    dates = asked.order not in {Order.LEAST, Order.MOST} and dated(unit.text)
+    return dates or bool(COMPARED.search(text))
 
 
-def _candidates(asked: Question, hits: Sequence[Hit], openings: Mapping[str, str]) -> list[_Candidate]:
-    found: list[_Candidate] = []
-    about = {document: content_words(text) for document, text in openings.items()}
-    for hit in hits:
-        about.setdefault(hit.chunk.document_id, set()).update(content_words(f"{hit.chunk.heading} {hit.chunk.text}"))
-    for hit in hits:
-        section = hit.chunk.heading.split(" > ")[-1]
-        parts = sentences(hit.chunk.text)
-        for n, text in enumerate(parts):
-            if _is_heading(text):
-                section = text
-                continue
-            words = tuple(content_list(f"{text} {section}"))
-            own = content_words(text)
-            stems = own | content_words(f"{section} {hit.chunk.heading}")
-            wanted = [stem(word) in stems for word in asked.predicates]
-            window = " ".join(part for part in parts[max(0, n - 1) : n + 2] if part == text or not _is_row(part))
-            found.append(
-                _Candidate(
-                    hit, text, window, words, _share(asked.names, about[hit.chunk.document_id]), _share(asked.names,
-                    own), sum(wanted) / max(1, len(wanted)), answers_kind(asked, text),
-                )
-            )  # fmt: skip
-    found.sort(key=lambda candidate: -(candidate.exact + candidate.named + candidate.hit.similarity))
-    return found[:SENTENCES]
+def _words(unit: Unit, document: Document) -> _Words:
+    around = [word for text in unit.before[-2:] for word in known_words(text)]
+    return _Words(
+        _plain([*known_words(document.full(unit.text)), *months_in(unit.text)]), _plain(known_words(unit.section)),
+        _plain(around), _plain([*document.title_words, *known_words(unit.chunk.heading)]),
+    )  # fmt: skip
 
 
-def _is_heading(line: str) -> bool:
-    return len(line) <= HEADING_LENGTH and line[-1] not in ".!?;:" and ": " not in line
+def _plain(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for word in words if word not in STOP))
 
 
-def _is_row(line: str) -> bool:
-    return line.count(": ") >= 2 and "; " in line
+def _by_rule(word: str, words: _Words, shape: Shape) -> float:
+    own = _best(word, words.own)
+    if shape is Shape.HEADER:
+        return own
+    title = _best(word, words.title)
+    if title:
+        return title  # what the whole document is about tells no sentence from another
+    return max(own, ABOVE * _best(word, words.above), AROUND * _best(word, words.around))
 
 
-def _share(wanted: frozenset[str], held: set[str]) -> float:
-    return len(wanted & held) / len(wanted) if wanted else 1.0
+def _best(word: str, others: Sequence[str]) -> float:
+    return max((likeness(word, other) for other in others), default=0.0)
 
 
-def _headed(candidate: _Candidate) -> str:
-    return f"{candidate.hit.chunk.heading.split(' > ')[-1]}: {candidate.text}"[:1000]
-
-
-def _rough(candidate: _Candidate, nearness: float) -> float:
-    return nearness + candidate.named + 0.3 * candidate.named_here + candidate.exact + 0.3 * candidate.kind
-
-
-async def _near_words(asked: Question, candidates: Sequence[_Candidate], embed: Embed) -> dict[str, dict[str, float]]:
-    """Return, for each wanted word, how near each word of the candidates is to it in meaning."""
-    others: dict[str, None] = {}
-    for candidate in candidates:
-        others |= dict.fromkeys(candidate.words)
-    told = list(others)[:WORDS]
-    if not asked.predicates or not told:
+async def _near_words(asked: Question, told: Sequence[_Words], embed: Embed) -> dict[str, dict[str, float]]:
+    """Return, for each wanted word, how near each word of the units is to it in meaning."""
+    others = list(dict.fromkeys(word for words in told for word in (*words.own, *words.above)))[:WORDS]
+    wanted = [word for word in asked.predicates if word not in DAYS_AND_MONTHS and not any(map(str.isdigit, word))]
+    if not wanted or not others:
         return {}
-    vectors = [_floats(v) for v in await embed([*asked.predicates, *told])]
-    wanted, offered = vectors[: len(asked.predicates)], vectors[len(asked.predicates) :]
+    vectors = [_floats(v) for v in await embed([*wanted, *others])]
     return {
-        word: {other: _dot(vector, theirs) for other, theirs in zip(told, offered, strict=True)}
-        for word, vector in zip(asked.predicates, wanted, strict=True)
+        word: {other: _dot(vector, theirs) for other, theirs in zip(others, vectors[len(wanted) :], strict=True)}
+        for word, vector in zip(wanted, vectors[: len(wanted)], strict=True)
     }
 
 
-def _span(asked: Question, candidate: _Candidate, nearness: float, near: Mapping[str, Mapping[str, float]]) -> Span:
-    stems = {stem(word) for word in candidate.words} | content_words(candidate.hit.chunk.heading)
-    supports: dict[str, float] = {}
+def _span(
+    asked: Question,
+    unit: Unit,
+    document: Document,
+    words: _Words,
+    nearness: float,
+    near: Mapping[str, Mapping[str, float]],
+) -> Span:
+    supports = _supports(asked, unit, words, near)
+    values = list(supports.values())
+    # Without a word to go by, a name in the unit itself has to do ("When does X come?"); a kind alone ("Which medicines ...") does not.
+    here = bool(asked.names) and all(named_in(name, unit.text) for name in asked.names)
+    bare = 0.8 if here and not any(is_kind(word) for word in asked.predicates) else 0.0
+    topics = [_by_rule(topic, words, unit.shape) for topic in asked.topics]
+    mean = sum(values) / len(values) if values else max(topics, default=bare)
+    weakest = min(values, default=mean)
+    if any(supports.get(word, 1.0) < MINIMUM_WORD for word in asked.focus):
+        weakest = 0.0  # the thing wanted is not spoken of
+    about = anchored(asked, unit, document)
+    topical = not topics or any(topics)
+    score = NEARNESS * nearness + about + 1.5 * mean
+    return Span(unit, document, nearness, about, _of_kind(asked, unit), topical, mean, weakest, score)
+
+
+def _supports(asked: Question, unit: Unit, words: _Words, near: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    units = measures(unit.text)
     for word in asked.predicates:
-        if stem(word) in stems:
-            supports[word] = 1.0
-        elif not is_kind(word):
-            supports[word] = max((near.get(word, {}).get(other, 0.0) for other in candidate.words), default=0.0)
-    mean = sum(supports.values()) / len(supports) if supports else (1.0 if asked.names else 0.0)
-    focus = min((supports[word] for word in asked.focus if word in supports), default=1.0)
-    score = nearness + candidate.named + 0.3 * candidate.named_here + 1.5 * mean + 0.3 * focus + 0.3 * candidate.kind
-    return Span(
-        candidate.hit, candidate.text, candidate.window, nearness, candidate.named, mean, focus, candidate.kind, score
-    )
-
-
-def supported(answer: str, question: str, passage: str) -> bool:
-    """Return whether all that an answer says stands in the passage or the question: numbers, names, words with a meaning.
-
-    One foreign word is enough to say no: a small model that garbles a word may have garbled the name of a medicine.
-    """
-    known = f"{passage} {question}"
-    words = content_words(answer)
-    return bool(words) and not words - content_words(known) and not numbers(answer) - numbers(known)
-
-
-def own_words(answer: str, question: str, passage: str) -> bool:
-    """Return whether an answer claims only what the passage says, names of the question apart.
-
-    ``supported`` lets an answer repeat the question; here its verbs count: "signed on 1 April" is not said by "begins on 1 April".
-    """
-    asked = understand(question)
-    held = content_words(passage) | asked.names
-    return all(word in held or is_kind(word) for word in content_words(answer))
-
-
-def support_of(answer: str, question: str, found: Sequence[Span]) -> Span | None:
-    """Return the sentence that holds what the answer adds to the question; None when no passage supports the whole
-    answer."""
-    told = content_words(answer) - content_words(question)
-    best, most = None, 0.0
-    for span in found:
-        if not supported(answer, question, f"{span.hit.chunk.heading} {span.hit.chunk.text}"):
+        value = _by_rule(word, words, unit.shape)
+        if MEASURE_OF.get(stem(word)) in units:
+            value = max(value, EXACT)
+        if stem(word) in PEOPLE and asked.wanted is Wanted.PERSON and _of_kind(asked, unit):
+            value = max(value, EXACT)  # people are told by their names
+        if value == 0.0 and ((is_kind(word) and not asked.several) or stem(word) in LIGHT):
             continue
-        here = told & content_words(span.text)
-        if numbers(answer) - numbers(question) - numbers(span.text):
-            continue  # the figure stands elsewhere in the passage: then that sentence is the source
-        share = len(here) / len(told) if told else 0.0
-        if share >= 0.5 and share + 0.2 * span.score > most:
-            best, most = span, share + 0.2 * span.score
-    return best
+        if unit.shape is not Shape.HEADER:
+            told = near.get(word, {})
+            value = max(value, *(told.get(other, 0.0) for other in (*words.own, *words.above)), 0.0)
+        found[word] = value
+    return found
+
+
+def _shown(unit: Unit) -> str:
+    return f"{unit.section}: {unit.text}"[:1000]
 
 
 def _floats(vector: bytes) -> tuple[float, ...]:

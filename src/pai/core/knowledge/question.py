@@ -1,106 +1,237 @@
-"""What a question asks: names it speaks of, words that say what is wanted of them, and the kind of thing that would
+"""What a question asks: whom it speaks of, the words that say what is wanted of them, and the kind of thing that would
 answer it."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from pai.core.knowledge.words import NUMBER, STOP, WORD, content_list, names, stem
+from pai.core.knowledge.kinds import DAYS_AND_MONTHS, MEASURE_OF, Wanted
+from pai.core.knowledge.likeness import compound, meanings
+from pai.core.knowledge.wording import (
+    AND,
+    ASKS,
+    CODE,
+    COMPARED,
+    FOCUS,
+    GERMAN,
+    HAS_TO,
+    KINDS,
+    LIGHT,
+    NUMBER,
+    ORDERS,
+    PERSON,
+    POINTS,
+    POLAR,
+    POSSESSIVE,
+    QUANTITIES,
+    REASON,
+    SEVERAL,
+    SPAN_OF_TIME,
+    TIME,
+    TITLES,
+    VERB,
+    Order,
+)
+from pai.core.knowledge.words import GERMAN_STOP, STOP, WORD, content_list, stem
 
-
-class Wanted(StrEnum):
-    """The kind of thing that answers. Only kinds that can be seen in a text without understanding it."""
-
-    ANYTHING = "anything"
-    NUMBER = "number"
-    TIME = "time"
-    PERSON = "person"
+Name = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``names`` are stems; ``predicates`` are words as asked; ``focus`` are those of them that name the thing wanted
-    itself ("Which blood group does ...": blood, group); sentences have to speak of it."""
+    """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked; ``focus`` are those of them that
+    name the thing wanted ("Which blood group does ...": blood, group). ``several`` says that a list may be meant. ``topics`` are
+    the words of the question before, when this one only points at it. ``meant`` is what is embedded, ``called`` the words of the
+    names as asked."""
 
     text: str
-    names: frozenset[str]
+    names: tuple[Name, ...]
     predicates: tuple[str, ...]
     focus: frozenset[str]
     wanted: Wanted
+    measure: str = ""
+    several: bool = False
+    order: Order | None = None
+    topics: tuple[str, ...] = ()
+    meant: str = ""
+    called: tuple[str, ...] = ()
+
+    @property
+    def name_stems(self) -> frozenset[str]:
+        """The stems of all names."""
+        return frozenset(stem for name in self.names for stem in name)
 
 
-_NUMBER = re.compile(
-    r"\bhow (?:much|many|often|long|old|high|large|far)\b"
-    r"|\bwhat (?:amount|price|percentage|share|dose)\b",
-    re.IGNORECASE,
-)
-_TIME = re.compile(r"\bwhen\b|\b(?:what|which) (?:date|day|time|year|month)\b", re.IGNORECASE)
-_PERSON = re.compile(r"\bwho(?:m|se)?\b", re.IGNORECASE)
-_FOCUS = re.compile(
-    r"\b(?:what|which)(?: (?:is|was|are|were|does|did))?(?: the| a| an)? (.*?)"
-    r"(?= (?:of|for|in|on|at|from|to|by|with|does|did|do|is|was|are|were|has|have|had|may|must|can|should|will)\b|$)"
-    r"|\bhow many (\S+)",
-    re.IGNORECASE,
-)
-_POSSESSIVE = re.compile(r"['\u2019]s\b")
-# Kinds of thing that a text states without calling them so: "1000 mg" is a dose, "Bergen" a city.
-_KIND_WORDS = """city country date day dosage dose hour kind medicine medication minute month name period person place thing time
- town type week year"""
-_QUANTITY_WORDS = """age amount cost distance dosage dose fee height length load percentage price rate size speed sum
- temperature weight"""
-_QUANTITIES = frozenset(stem(word) for word in _QUANTITY_WORDS.split())
-_KINDS = frozenset(stem(word) for word in _KIND_WORDS.split()) | _QUANTITIES
-_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
-_TIMES = re.compile(
-    rf"\b(?:{_MONTHS})\b|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[:.]\d\d\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:19|20)\d\d\b"
-    r"|\b(?:days?|weeks?|months?|years?|hours?|minutes?|morning|evening|night|daily|weekly|monthly|yearly)\b",
-    re.IGNORECASE,
-)
-_CARDINALS = re.compile(r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", re.IGNORECASE)
-_FREQUENCIES = re.compile(r"\b(?:once|twice|half|every|each|daily|weekly|monthly|yearly|quarterly)\b", re.IGNORECASE)
-_AUXILIARY = re.compile(
-    r"\b(?:is|are|was|were|do|does|did|has|have|had|can|may|must|should|will|would)\b", re.IGNORECASE
-)
+def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
+    """Return what a question asks. ``proper`` holds stems of words that the documents use as names only: a question in
+    small letters is about them too."""
+    plain = POSSESSIVE.sub("", text)
+    german = is_german(plain)
+    named = _names(plain, proper, german)
+    stems = {one for name in named for one in name}
+    predicates = tuple(word for word in _content(plain, german) if stem(word) not in stems and word not in TITLES)
+    duties = not predicates and bool(HAS_TO.search(plain))
+    if duties:
+        predicates = ("task",)
+    asked = _asked(plain)
+    wanted, measure = _kind(plain, predicates, content_list(asked))
+    several = duties or bool(SEVERAL.search(plain))
+    return Question(
+        text,
+        named,
+        predicates,
+        frozenset(word for word in _content(asked, german) if word in predicates and stem(word) not in KINDS | LIGHT),
+        wanted,
+        measure,
+        several and wanted in {Wanted.ANYTHING, Wanted.PERSON},
+        next((order for order, pattern in ORDERS if re.search(pattern, plain, re.IGNORECASE)), None),
+        meant=text,
+        called=tuple(word for word in content_list(plain) if stem(word) in stems),
+    )
 
 
-def understand(text: str) -> Question:
-    """Return what a question asks."""
-    plain = _POSSESSIVE.sub("", text)
-    named = names(plain)
-    predicates = tuple(word for word in content_list(plain) if stem(word) not in named)
-    wanted = Wanted.ANYTHING
-    for kind, pattern in ((Wanted.NUMBER, _NUMBER), (Wanted.TIME, _TIME), (Wanted.PERSON, _PERSON)):
-        if wanted is Wanted.ANYTHING and pattern.search(plain):
-            wanted = kind
-    phrase = _FOCUS.search(plain)
-    if phrase and not _AUXILIARY.search(plain) and phrase.group().lower().startswith("what"):
-        phrase = None  # "What brings on ...": a verb follows, not the thing wanted
-    asked = (phrase.group(1) or phrase.group(2) or "") if phrase else ""
-    if wanted is Wanted.ANYTHING and any(stem(word) in _QUANTITIES for word in content_list(asked)):
-        wanted = Wanted.NUMBER
-    focus = frozenset(word for word in content_list(asked) if word in predicates and stem(word) not in _KINDS)
-    return Question(text, frozenset(named), predicates, focus, wanted)
+def parts(text: str, proper: frozenset[str] = frozenset()) -> list[Question]:
+    """Return the questions that stand in one, in order. One that only points at the one before ("... and why?") is given
+    its names and topics."""
+    pieces = [piece.strip(" ?.;,") for piece in AND.split(text) if piece.strip(" ?.;,")]
+    if len(pieces) < 2 or not ASKS.match(pieces[0]):
+        return [understand(text, proper)]
+    found = [understand(f"{pieces[0]}?", proper)]
+    for piece in pieces[1:]:
+        found.append(_after(found[0], understand(f"{piece}?", proper), piece))
+    return found
+
+
+def _after(first: Question, asked: Question, piece: str) -> Question:
+    points = bool(POINTS.search(piece)) or not asked.predicates
+    if not points:
+        return asked
+    names, called = (asked.names, asked.called) if asked.names else (first.names, first.called)
+    kept = tuple(word for word in first.predicates if not is_kind(word) and stem(word) not in LIGHT)
+    meant = f"{asked.meant} {first.text}"
+    return replace(asked, names=names, called=called, topics=kept, meant=meant)
+
+
+def small_names(question: str, texts: Sequence[str]) -> frozenset[str]:
+    """Return the stems of words that a question writes small and texts write with a capital only, within English
+    sentences: names."""
+    small = {word for word in WORD.findall(question) if word[0].islower() and word not in STOP}
+    found: set[str] = set()
+    for text in texts:
+        told = set(WORD.findall(text))
+        for word in small - told:
+            if (
+                not meanings(word)
+                and re.search(rf"[a-z,] {word.capitalize()}\b", text)
+                and len(GERMAN.findall(text)) * 20 < len(told)
+            ):
+                found.add(word)
+    return frozenset(stem(word) for word in found if not any(word in WORD.findall(text) for text in texts))
+
+
+def is_german(text: str) -> bool:
+    """Return whether a short text reads as German."""
+    hits = len(GERMAN.findall(text))
+    return hits >= 2 or (
+        hits == 1
+        and bool(re.match(r"\W*(?:wer|wen|wem|was|wann|wo|wie|welche|warum|wieso|wogegen)", text, re.IGNORECASE))
+    )
 
 
 def is_kind(word: str) -> bool:
     """Return whether a word only says what kind of thing is wanted."""
-    return stem(word) in _KINDS
+    return stem(word) in KINDS
 
 
-def answers_kind(question: Question, sentence: str) -> bool:
-    """Return whether a sentence holds something of the kind that is wanted, apart from what the question itself
-    says."""
-    if question.wanted is Wanted.NUMBER:
-        if NUMBER.search(sentence) or _CARDINALS.search(sentence):
-            return True
-        return bool(_FREQUENCIES.search(sentence)) and " many " not in f" {question.text.lower()} "
-    if question.wanted is Wanted.TIME:
-        return bool(_TIMES.search(sentence))
-    if question.wanted is Wanted.PERSON:
-        capitals = {
-            stem(word.lower()) for word in WORD.findall(sentence)[1:] if word[0].isupper() and word.lower() not in STOP
-        }
-        return bool(capitals - question.names)
-    return True
+def is_polar(text: str) -> bool:
+    """Return whether yes or no is asked for."""
+    return bool(POLAR.match(text))
+
+
+def _kind(plain: str, predicates: tuple[str, ...], asked: Sequence[str]) -> tuple[Wanted, str]:
+    """Return what would answer, and the measure of a number. ``asked`` are the words of the thing wanted."""
+    called = next((MEASURE_OF[stem(word)] for word in predicates if stem(word) in MEASURE_OF), "")
+    if called == "phone":
+        return Wanted.NUMBER, called
+    if match := NUMBER.search(plain):
+        word = match.group().lower().split()[-1]
+        spans = SPAN_OF_TIME.match(plain, match.end())
+        return Wanted.NUMBER, "duration" if spans and word in {"many", "viele", "vielen"} else _measure(word, called)
+    for kind, pattern in ((Wanted.TIME, TIME), (Wanted.PERSON, PERSON), (Wanted.REASON, REASON)):
+        if pattern.search(plain):
+            return kind, ""
+    if any(stem(word) in QUANTITIES for word in asked):
+        return Wanted.NUMBER, next((MEASURE_OF[stem(word)] for word in asked if stem(word) in MEASURE_OF), "")
+    return Wanted.ANYTHING, ""
+
+
+def _measure(word: str, called: str) -> str:
+    """Return the measure that "how <word>" asks for."""
+    if word in {"many", "viele", "vielen"}:
+        return ""
+    if word in {"often", "oft"}:
+        return "often"
+    if word in {"long", "lange"}:
+        return "duration"
+    return MEASURE_OF.get(stem(word), called)
+
+
+def _asked(plain: str) -> str:
+    phrase = FOCUS.search(plain)
+    if phrase and not VERB.search(plain) and phrase.group().lower().startswith("what"):
+        return ""  # "What brings on ...": a verb follows, not the thing wanted
+    return (phrase.group(1) or phrase.group(2) or "") if phrase else ""
+
+
+def _content(text: str, german: bool) -> list[str]:
+    found: dict[str, str] = {}
+    for word in content_list(COMPARED.sub(" ", text)):
+        if not (german and word in GERMAN_STOP):
+            for part in (compound(word) if german else ()) or (word,):
+                found.setdefault(stem(part), part)
+    return list(found.values())
+
+
+def _names(text: str, proper: frozenset[str], german: bool) -> tuple[Name, ...]:
+    """Words with a capital that do not begin the question, those that follow each other as one name. In German every noun
+    has a capital, so there a name has two words or follows a title."""
+    words = [(m.group(), m.start(), m.end()) for m in WORD.finditer(text)]
+    found: list[list[str]] = []
+    last = -2
+    titled = False
+    for n, (word, at, _) in enumerate(words):
+        lower = word.lower()
+        if lower in TITLES:
+            titled = True
+            continue
+        small = stem(lower) in proper and lower not in STOP
+        if (_is_name(text, words, n) or small) and lower not in DAYS_AND_MONTHS and len(word) > 1:
+            joined = n == last + 1 and "," not in text[words[n - 1][2] : at]
+            if joined and found:
+                found[-1].append(stem(lower))
+            elif not german or titled or small or _is_pair(words, n):
+                found.append([stem(lower)])
+            else:
+                titled = False
+                continue
+            last = n
+        titled = False
+    return tuple(tuple(name) for name in found)
+
+
+def _is_name(text: str, words: list[tuple[str, int, int]], n: int) -> bool:
+    word, at, _ = words[n]
+    if not word[0].isupper() or word.lower() in STOP or CODE.search(word):
+        return False
+    titled = n > 0 and words[n - 1][0].lower() in TITLES  # "Mr. Brandt": that stop ends no sentence
+    begins = not titled and bool(re.search(r"(?:^|[.!?:]\s|\n)\W*$", text[:at]))
+    return not begins or _is_pair(words, n)
+
+
+def _is_pair(words: list[tuple[str, int, int]], n: int) -> bool:
+    if n + 1 >= len(words) or words[n + 1][1] - words[n][2] > 2:
+        return False
+    both = words[n][0], words[n + 1][0]
+    return all(word[0].isupper() and word.lower() not in STOP | GERMAN_STOP | TITLES for word in both)

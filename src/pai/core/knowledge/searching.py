@@ -9,6 +9,7 @@ from typing import Final
 from pai.core.knowledge.access import Access, ref_of
 from pai.core.knowledge.events import QuestionAsked
 from pai.core.knowledge.ports import KnowledgeUnit
+from pai.core.knowledge.question import understand
 from pai.core.knowledge.retrieval import retrieve
 from pai.core.knowledge.values import Collection, Hit
 from pai.core.policy.values import Permission
@@ -57,7 +58,7 @@ class Searching:
             blocked = {document.id for document in unit.collections.documents(collection.id) if document.restricted}
             hits = [
                 hit
-                for hit in retrieve(store, text, vector, limit + len(blocked))
+                for hit in retrieve(store, understand(text), vector, limit + len(blocked))
                 if hit.chunk.document_id not in blocked and hit.similarity >= minimum
             ][:limit]
             documents = sorted({hit.chunk.document_id for hit in hits})

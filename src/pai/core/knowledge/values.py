@@ -110,13 +110,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer over documents. ``abstained`` means that the documents do not hold it, and ``sources`` is empty."""
+    """An answer over documents. ``abstained`` means that no answer was found, and ``sources`` is empty. ``nearest`` are
+    quotes near to what was not found: they show that there may be an answer after all."""
 
     text: str
     abstained: bool
     sources: tuple[Source, ...]
     model: str
     receipt: str | None = None
+    nearest: tuple[Source, ...] = ()
 
 
 class JobState(StrEnum):

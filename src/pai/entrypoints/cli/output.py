@@ -49,3 +49,12 @@ def show_error(error: PaiError, *, as_json: bool) -> None:
         # One line, whatever a file is called.
         sys.stderr.write("".join(c if c.isprintable() else " " for c in line) + "\n")
     sys.stderr.flush()
+
+
+def answer_text(value: dict[str, Any]) -> str:
+    """Return an answer with its sources as text, then the passages nearest to what was not found."""
+    told = [(f"[{one['n']}]", one) for one in value["sources"]] + [
+        ("nearest passage:", one) for one in value["nearest"]
+    ]
+    quotes = [f'  {mark} {one["document"]}, page {one["page"]}: "{one["quote"]}"' for mark, one in told]
+    return "\n".join([value["answer"], *quotes])

@@ -7,7 +7,7 @@ from typing import Any
 from pai.core.audit.values import RecordedEvent, Verification
 from pai.core.identity.values import ApiKey, Session, User
 from pai.core.knowledge.ingest import JobReport
-from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job
+from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job, Source
 from pai.core.models.values import Measurement, Model
 from pai.foundation.time import to_text
 
@@ -62,24 +62,18 @@ def report(value: JobReport) -> dict[str, Any]:
 
 def answer(value: Answer) -> dict[str, Any]:
     """An answer."""
-    sources = [
-        {
-            "n": s.n,
-            "document": s.document,
-            "document_id": s.document_id,
-            "chunk_id": s.chunk_id,
-            "page": s.page,
-            "quote": s.quote,
-        }
-        for s in value.sources
-    ]
     return {
-        "answer": value.text,
-        "abstained": value.abstained,
-        "sources": sources,
-        "model": value.model,
-        "receipt": value.receipt,
-    }
+        "answer": value.text, "abstained": value.abstained, "sources": [source(one) for one in value.sources],
+        "nearest": [source(one) for one in value.nearest], "model": value.model, "receipt": value.receipt,
+    }  # fmt: skip
+
+
+def source(value: Source) -> dict[str, Any]:
+    """A quote and where it stands."""
+    return {
+        "n": value.n, "document": value.document, "document_id": value.document_id, "chunk_id": value.chunk_id, "page": value.page,
+        "quote": value.quote,
+    }  # fmt: skip
 
 
 def event(value: RecordedEvent) -> dict[str, Any]:

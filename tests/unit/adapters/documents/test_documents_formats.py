@@ -164,3 +164,18 @@ def test_samples_are_read_and_hold_the_answers_to_their_questions() -> None:
             for question in questions["answerable"]:
                 found = re.search("|".join(question["accept"]), texts[question["document"]], re.IGNORECASE)
                 assert found, question
+
+
+def test_a_table_of_a_pdf_is_read_as_rows() -> None:
+    from reportlab.lib.styles import getSampleStyleSheet
+    from reportlab.platypus import Paragraph, SimpleDocTemplate, Table
+
+    style = getSampleStyleSheet()["Normal"]
+    rows = [("Medicine", "Dose", "When"), ("Furosemide", "40 mg", "in the morning"), ("Metformin", "", "with dinner")]
+    text = "Words that run on over the whole line of a page, as a paragraph of a letter does, are no table at all. " * 3
+    out = io.BytesIO()
+    SimpleDocTemplate(out).build([Paragraph(text, style), Table([list(row) for row in rows]), Paragraph(text, style)])
+    blocks = parsed("a.pdf", out.getvalue()).blocks
+    assert [block.kind for block in blocks] == ["paragraph", "row", "row", "paragraph"]
+    assert blocks[1].text == "Medicine: Furosemide; Dose: 40 mg; When: in the morning"
+    assert blocks[2].cells == (("Medicine", "Metformin"), ("When", "with dinner"))

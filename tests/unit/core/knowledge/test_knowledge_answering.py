@@ -8,8 +8,9 @@ import pytest
 from fakes.knowledge_memory import Disk, MemoryOriginals, OpenKeystore, OwnerPolicy, StillClock, Unit, Work
 from fakes.word_engines import OneEngine, WordEngine
 from pai.core.knowledge.access import Access
-from pai.core.knowledge.answering import ABSTAINED, Answering, Considered, Finished, TextDelta
+from pai.core.knowledge.answering import Answering, Considered, Finished, TextDelta
 from pai.core.knowledge.collections import Collections
+from pai.core.knowledge.composing import ABSTAINED, CAUTION
 from pai.core.knowledge.ingest import Ingest, Upload, plain_name
 from pai.core.knowledge.values import Block, ItemState, JobState, ParsedDocument
 from pai.foundation.actor import Actor, ActorKind, Role
@@ -44,7 +45,7 @@ class House:
         engines = OneEngine(self.engine)
         self.collections = Collections(work, access, self.originals, StillClock())  # type: ignore[arg-type]
         self.ingest = Ingest(work, access, self.originals, LineParser(), engines, self.disk, StillClock())  # type: ignore[arg-type]
-        self.answering = Answering(work, access, engines)  # type: ignore[arg-type]
+        self.answering = Answering(work, access, engines, StillClock())  # type: ignore[arg-type]
 
     async def take_in(self, *uploads: Upload) -> str:
         if not self.unit.collections.held:
@@ -138,18 +139,11 @@ async def test_a_draft_that_its_source_does_not_support_is_replaced_by_the_sourc
     assert answer.text == "The blue cabinet is delivered on 14 March 2031. [1]"
 
 
-async def test_words_of_the_question_are_not_put_into_the_mouth_of_the_source() -> None:
-    house = House("The blue cabinet is painted on 14 March 2031.")
-    await house.take_in(Upload("a.txt", [TEXT]))
-    answer = await house.answering.ask(OWNER, "notes", "When is the blue cabinet delivered or painted?")
-    assert answer.text == "The blue cabinet is delivered on 14 March 2031. [1]"
-
-
 async def test_what_is_not_there_is_not_answered_and_the_model_not_asked() -> None:
     house = House("42")
     await house.take_in(Upload("a.txt", [TEXT]))
     answer = await house.answering.ask(OWNER, "notes", "What is the salary of the janitor?")
-    assert (answer.text, answer.abstained, answer.sources) == (ABSTAINED, True, ())
+    assert (answer.text, answer.abstained, answer.sources) == (f"{ABSTAINED} {CAUTION}", True, ())
     assert not house.engine.prompts
 
 

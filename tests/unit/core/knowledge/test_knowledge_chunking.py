@@ -61,6 +61,11 @@ def test_rows_keep_columns_and_subjects() -> None:
     assert all(f"Patient: {s};" in c.text for c in found for s in c.subjects)
 
 
+def test_items_of_a_list_keep_their_marks() -> None:
+    (only,) = chunk(parsed(Block("heading", "Duties", level=1), Block("list", "wash"), Block("list", "iron")), "doc")
+    assert only.text == "Duties\n- wash\n- iron"
+
+
 def test_a_missing_subject_column_is_refused() -> None:
     with pytest.raises(Invalid) as caught:
         chunk(parsed(row(Name="a", Sum="1")), "doc", subject_column="Patient")

@@ -17,7 +17,7 @@ import click
 from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import count, note, say, utf8
+from pai.entrypoints.cli.output import answer_text, count, note, say, utf8
 from pai.foundation.errors import PaiError, Usage
 
 OPEN_STATES = ("queued", "running")
@@ -341,14 +341,6 @@ def ask(context: Context, name: str, question: str, purpose: str | None, json_: 
             "POST", f"/pai/v1/collections/{path_of(name)}/ask", json={"question": question, "purpose": purpose}
         )
     show(context, value, answer_text(value))
-
-
-def answer_text(value: dict[str, Any]) -> str:
-    """Return an answer with its sources as text."""
-    lines = [value["answer"]] + [
-        f'  [{s["n"]}] {s["document"]}, page {s["page"]}: "{s["quote"]}"' for s in value["sources"]
-    ]
-    return "\n".join(lines)
 
 
 @click.command()

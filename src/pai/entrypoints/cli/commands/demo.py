@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from pai.entrypoints.cli.client import Client, connect
-from pai.entrypoints.cli.commands.content import answer_text, files_in, path_of, take
+from pai.entrypoints.cli.commands.content import files_in, path_of, take
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import count, note, say
+from pai.entrypoints.cli.output import answer_text, count, note, say
 
 
 @click.command()

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pai.core.knowledge.answering import Considered, Finished, TextDelta
 from pai.core.knowledge.values import Answer
 from pai.core.policy.values import Permission
+from pai.entrypoints.http import shapes
 from pai.entrypoints.http.routing import guarded, requires
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.web.browser import shell
@@ -67,16 +68,5 @@ async def _events(services: Services, actor: Actor, body: Question) -> AsyncGene
 
 def _finished(answer: Answer) -> Event:
     # The whole answer once more: what is shown in the end is what was checked and recorded.
-    sources = [
-        {
-            "n": one.n,
-            "document": one.document,
-            "document_id": one.document_id,
-            "chunk_id": one.chunk_id,
-            "page": one.page,
-        }
-        | {"quote": one.quote}
-        for one in answer.sources
-    ]
     blocks = [] if answer.abstained else trees(answer.text, citations=True)
-    return {"type": "done", "abstained": answer.abstained, "blocks": blocks, "sources": sources, "model": answer.model}
+    return {"type": "done", "blocks": blocks, **shapes.answer(answer)}

@@ -97,8 +97,8 @@ function reset(question) {
   panel.hidden = true;
   $("asked").textContent = question;
   $("prose").replaceChildren();
-  $("sources").replaceChildren();
-  for (const name of ["absent", "sources-part", "by"]) $(name).hidden = true;
+  for (const name of ["sources", "nearest"]) $(name).replaceChildren();
+  for (const name of ["absent", "sources-part", "nearest-part", "by"]) $(name).hidden = true;
   page.querySelector("[data-answer] .banner")?.remove();
   $("answer").hidden = false;
 }
@@ -117,14 +117,17 @@ function take(event) {
 }
 
 function finish(event) {
-  sources = event.sources;
+  const nearest = event.nearest.map((source, at) => ({ ...source, n: event.sources.length + at + 1 }));
+  sources = [...event.sources, ...nearest];
   setBlocks($("prose"), 0, event.blocks, cite);
   $("absent").hidden = !event.abstained;
-  $("sources").replaceChildren(...sources.map(listed));
-  $("sources-part").hidden = sources.length === 0;
+  $("sources").replaceChildren(...event.sources.map(listed));
+  $("sources-part").hidden = event.sources.length === 0;
+  $("nearest").replaceChildren(...nearest.map(listed));
+  $("nearest-part").hidden = nearest.length === 0;
   $("by").textContent = `AI generated · ${event.model} · each quote was checked word for word in its document`;
   $("by").hidden = event.abstained;
-  $("live").textContent = event.abstained ? "Not in your documents." : `Answer: ${$("prose").textContent}. Sources: ${sources.length}.`;
+  $("live").textContent = event.abstained ? `${event.answer} Nearest passages: ${nearest.length}.` : `Answer: ${$("prose").textContent}. Sources: ${event.sources.length}.`;
 }
 
 async function ask(collection, question) {
