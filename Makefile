@@ -63,7 +63,7 @@ check: $(VENV)/test.stamp
 	@$(BIN)/mypy -p pai
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m pai.bootstrap.reference --check
-	@$(BIN)/python -m pytest -m "not slow and not model and not browser and not namespace"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not model and not browser and not namespace"
 
 docs: $(VENV)/default.stamp
 	@$(BIN)/python -m pai.bootstrap.reference

@@ -47,6 +47,7 @@ def commands_named() -> list[tuple[str, str]]:
     return sorted(found)
 
 
+@pytest.mark.slow
 def test_the_reference_says_what_the_code_does() -> None:
     told = subprocess.run(
         [sys.executable, "-m", "pai.bootstrap.reference", "--check"],
@@ -58,6 +59,7 @@ def test_the_reference_says_what_the_code_does() -> None:
     assert told.returncode == 0, told.stderr
 
 
+@pytest.mark.slow
 def test_drift_of_the_reference_is_noticed(tmp_path: Path) -> None:
     call = [sys.executable, "-m", "pai.bootstrap.reference", "--folder", str(tmp_path)]
     assert subprocess.run(call, cwd=ROOT, check=False).returncode == 0

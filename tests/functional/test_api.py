@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import time
@@ -60,8 +61,22 @@ def made(http: httpx.Client, keys: dict[str, str]) -> dict[str, str]:
     response = http.post("/v1/responses", json=asked, headers=owner).json()["id"]
     kept = {"data": {"purpose": "user_data"}, "files": {"file": ("f.txt", b"a secret of the archive")}}
     file = http.post("/v1/files", headers=owner, **kept).json()["id"]  # type: ignore[arg-type]
+    line = {
+        "custom_id": "a",
+        "method": "POST",
+        "url": "/v1/embeddings",
+        "body": {"model": "default-embedding", "input": "a"},
+    }
+    lines = {"files": {"file": ("b.jsonl", json.dumps(line).encode())}, "data": {"purpose": "batch"}}
+    batch = http.post(
+        "/v1/batches", headers=owner,
+        json={
+            "input_file_id": http.post("/v1/files", headers=owner, **lines).json()["id"],  # type: ignore[arg-type]
+            "endpoint": "/v1/embeddings", "completion_window": "24h",
+        },
+    ).json()["id"]  # fmt: skip
     return {
-        "collection": collection["id"], "document": told["accepted"][0]["document"], "job": job["id"], "key": key,
+        "batch": batch, "collection": collection["id"], "document": told["accepted"][0]["document"], "job": job["id"], "key": key,
         "response": response, "file": file,
     }  # fmt: skip
 

@@ -147,6 +147,7 @@ def routes_with_bodies(web: httpx.Client) -> list[tuple[str, str, dict[str, Any]
     return found
 
 
+@pytest.mark.slow
 def test_wrong_types_in_every_field_of_every_route_are_400(web: httpx.Client, collection: str) -> None:
     routes = routes_with_bodies(web)
     assert len(routes) >= 6
@@ -387,6 +388,7 @@ def test_bytes_that_are_no_http_do_not_stop_the_server(served: Installation, web
     assert web.get("/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_wrong_address_key_or_authority_gets_a_sentence(served: Installation, key: str, tmp_path: Path) -> None:
     no_ca = tmp_path / "ca.pem"
     no_ca.write_text("not a certificate\n")

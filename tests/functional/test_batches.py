@@ -177,6 +177,7 @@ def test_a_file_with_wrong_lines_is_refused_whole_and_says_which(sdk: openai.Ope
     assert [one.code for one in empty.errors.data or []] == ["empty_file"]
 
 
+@pytest.mark.slow
 def test_a_batch_has_fifty_thousand_requests_at_most(sdk: openai.OpenAI) -> None:
     lines = [line(f"n{n}", {}) for n in range(50_001)]
     batch = submit(sdk, lines)
@@ -259,6 +260,7 @@ def test_a_key_that_ends_ends_its_batches(served: Installation, sdk: openai.Open
     assert [one.message for one in done.errors.data or []] == ["the key that it was submitted with has ended"]
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_after_a_crash_and_asks_nothing_twice(fresh: Installation) -> None:
     fresh.start()
     names = [f"q{n}" for n in range(40)]

@@ -46,6 +46,7 @@ def test_an_open_passphrase_file_is_refused(tmp_path: Path) -> None:
     assert "chmod 600" in told.err
 
 
+@pytest.mark.slow
 def test_wrong_passphrase_busy_port_and_second_server_each_get_a_sentence(fresh: Installation, tmp_path: Path) -> None:
     wrong = secret_file(tmp_path / "wrong", PASSPHRASE + "x")
     told = fresh.run("serve", "--passphrase-file", str(wrong))
@@ -60,6 +61,7 @@ def test_wrong_passphrase_busy_port_and_second_server_each_get_a_sentence(fresh:
     assert fresh.stop() == 0
 
 
+@pytest.mark.slow
 def test_init_again_changes_nothing_and_a_missing_model_is_told(fresh: Installation, tmp_path: Path) -> None:
     again = fresh.init()
     assert again["recovery_code"] is None
@@ -83,6 +85,7 @@ def test_host_commands_without_a_server(fresh: Installation) -> None:
     assert "pai serve" in told.err
 
 
+@pytest.mark.slow
 def test_only_the_owner_can_make_a_content_key(fresh: Installation) -> None:
     file = secret_file(fresh.folder / "pw", "quiet lantern under the bridge")
     fresh.ok("user", "add", "member@pai.test", "--password-file", str(file))
@@ -135,6 +138,7 @@ def test_the_main_job_with_bad_files_between(served: Installation, corpus: Path)
     assert len(touched[0]["subjects"]) == 2
 
 
+@pytest.mark.slow
 def test_kill_of_the_gateway_during_ingest_leaves_whole_documents(fresh: Installation, tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
@@ -214,6 +218,7 @@ def test_the_log_names_people_and_leaves_collections_their_ids(served: Installat
     assert "named by its owner" not in line
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_nothing_behind_unless_it_is_kept(served: Installation) -> None:
     key = {"PAI_API_KEY": served.key()}
     gone, kept = served.ok("demo", **key), served.ok("demo", "--keep", **key)
@@ -224,6 +229,7 @@ def test_the_demo_leaves_nothing_behind_unless_it_is_kept(served: Installation) 
     served.ok("collection", "delete", kept["collection"], "--yes", **key)
 
 
+@pytest.mark.slow
 def test_doctor_begins_with_a_verdict(fresh: Installation) -> None:
     told = fresh.ok("doctor")
     assert [group["name"] for group in told["groups"]] == ["protection", "keys", "models", "disk", "port", "memory"]

@@ -185,6 +185,7 @@ def test_every_route_with_a_body_is_walked(description: Description) -> None:
     assert set(description.routes) == set(GOOD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GOOD)
 def test_every_field_takes_every_value(wire: Wire, description: Description, collection: str, path: str) -> None:
     method, schema = description.routes[path]

@@ -188,6 +188,7 @@ def test_answers_that_break_off_end_with_an_error_in_their_dialect(pai: Installa
     answers(pai, key)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_during_ingestion_costs_no_document(pai: Installation, key: str, tmp_path: Path) -> None:
     """Parsers and embedders die at random while files come in: each file is in whole, or told with its reason."""
     as_key = {"PAI_API_KEY": key}
@@ -248,6 +249,7 @@ def alive(process: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_takes_all_with_it_and_its_stale_socket_is_no_hindrance(
     pai: Installation, key: str
 ) -> None:
@@ -268,6 +270,7 @@ def test_a_killed_supervisor_takes_all_with_it_and_its_stale_socket_is_no_hindra
     answers(pai, key)
 
 
+@pytest.mark.slow
 def test_without_its_keystore_pai_is_sealed_and_says_so(pai: Installation, key: str) -> None:
     kill(pai, "pai.bootstrap.keystore")
     with web(pai, key) as client:
@@ -360,6 +363,7 @@ def test_sigterm_during_ingestion_loses_no_document(pai: Installation, key: str,
     assert pai.ok("audit", "verify")["ok"]
 
 
+@pytest.mark.slow
 def test_what_a_crash_left_of_deleted_collections_and_uploads_is_removed_at_the_start(
     pai: Installation, key: str, tmp_path: Path
 ) -> None:
@@ -495,6 +499,7 @@ def read_only(tmp_path: Path) -> Iterator[Installation]:
             path.chmod(0o700)
 
 
+@pytest.mark.slow
 def test_a_read_only_home_is_told_by_every_command_that_needs_it(read_only: Installation) -> None:
     for command in (
         ("serve",), ("user", "list"), ("audit", "verify"),

@@ -43,6 +43,7 @@ def give_passphrase(terminal: Terminal) -> None:
         terminal.type(PASSPHRASE)
 
 
+@pytest.mark.slow
 def test_each_answer_is_checked_when_it_is_given_and_the_passphrase_is_asked_for_once(empty: Installation) -> None:
     with at_terminal(empty, "init", "--ask", "--serve", "--models", "echo") as terminal:
         terminal.expect("E-mail address of the first administrator: ")
@@ -103,6 +104,7 @@ def test_the_third_bad_answer_ends_it_with_nothing_made(empty: Installation) -> 
         assert "Traceback" not in terminal.shown
 
 
+@pytest.mark.slow
 def test_what_can_be_checked_is_checked_before_the_root_key_is_made(empty: Installation) -> None:
     files = ("--password-file", str(empty.password_file), "--passphrase-file", str(empty.passphrase_file))
     for args, told in (
@@ -132,6 +134,7 @@ def interrupted(pai: Installation) -> None:
     assert not (pai.home / "initialised").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_set_up_asks_for_the_passphrase_that_there_is(empty: Installation) -> None:
     interrupted(empty)
     with at_terminal(empty, "init", "--ask", "--admin", ADMIN, "--models", "echo") as terminal:
@@ -152,6 +155,7 @@ def test_an_interrupted_set_up_asks_for_the_passphrase_that_there_is(empty: Inst
     assert empty.stop() == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_set_up_can_be_begun_anew_with_another_passphrase(empty: Installation) -> None:
     interrupted(empty)
     wrong = secret_file(empty.folder / "wrong", "another passphrase than then")
@@ -174,6 +178,7 @@ def test_an_interrupted_set_up_can_be_begun_anew_with_another_passphrase(empty: 
     assert empty.ok("audit", "verify", PAI_PASSPHRASE_FILE=str(wrong))["ok"]
 
 
+@pytest.mark.slow
 def test_a_mistyped_passphrase_is_asked_for_again_three_times_in_all(fresh: Installation) -> None:
     with at_terminal(fresh, "serve") as terminal:
         terminal.expect("Passphrase: ")

@@ -277,6 +277,7 @@ def test_roles_without_chat_are_led_to_a_page_of_theirs(served: Installation) ->
     client.close()
 
 
+@pytest.mark.slow
 def test_a_reset_login_closes_content_until_the_recovery_code_is_given(
     served: Installation, owner: BrowserClient
 ) -> None:
@@ -339,6 +340,7 @@ def other_code(served: Installation) -> str:
     return str(served.ok("user", "add", "other@pai.test", "--password-file", str(file))["recovery_code"])
 
 
+@pytest.mark.slow
 def test_init_without_a_password_prints_a_link_that_works_once(tmp_path: Any) -> None:
     fresh = Installation(tmp_path / "pai")
     made = fresh.ok(

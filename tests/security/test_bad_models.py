@@ -62,6 +62,7 @@ def test_messages_do_not_repeat_what_the_file_holds() -> None:
     assert "secret-word" not in error.message + error.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", ["tensors", "pairs", "tokens"])
 def test_the_largest_counts_cost_no_more(count: str) -> None:
     """Files at the very limits, every item as small as it can be."""

@@ -314,10 +314,15 @@ def test_guessing_is_slowed_and_the_owner_is_not_locked_out(served: Installation
     thief = BrowserClient(served, "127.0.0.21")
     for _ in range(5):
         assert thief.log_in("victim@pai.test", "a guess that is not right").status_code == 401
-    slowed = thief.log_in("victim@pai.test", PASSWORD)
-    assert slowed.status_code == 429
-    wait = int(slowed.headers["retry-after"])
-    assert 1 <= wait <= 3
+    for _ in range(5):  # pauses double: on the slowest machine one is longer than a log-in takes
+        slowed = thief.log_in("victim@pai.test", "a guess that is not right")
+        if slowed.status_code == 429 and (wait := int(slowed.headers["retry-after"])) > 1:
+            break
+        time.sleep(1)
+    else:
+        raise AssertionError("guessing was never slowed")
+    assert wait <= 32
+    assert thief.log_in("victim@pai.test", PASSWORD).status_code == 429
     assert "Too many attempts" in slowed.text
     assert_safe(slowed)
     elsewhere = BrowserClient(served, "127.0.0.22")
@@ -403,6 +408,7 @@ def end_by(how: str, served: Installation, browser: BrowserClient, other: Browse
             served.ok("user", "disable", "ended@pai.test")
 
 
+@pytest.mark.slow
 def test_an_end_is_an_end_at_once_and_on_open_streams(served: Installation) -> None:
     add(served, "ended@pai.test")
     for how in ("logout", "own list", "session kill ID", "session kill --email", "user disable"):

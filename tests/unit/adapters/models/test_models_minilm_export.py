@@ -95,6 +95,7 @@ def bert(
     return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True))
 
 
+@pytest.mark.slow
 def test_the_export_computes_bert_and_gives_the_same_bytes_twice(tmp_path: Path) -> None:
     import onnxruntime
 
