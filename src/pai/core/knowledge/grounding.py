@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pai.core.knowledge.evidence import Span
 from pai.core.knowledge.question import is_kind, understand
+from pai.core.knowledge.wording import TITLES
 from pai.core.knowledge.words import content_words, numbers
 
 
@@ -23,9 +25,16 @@ def own_words(answer: str, question: str, passage: str) -> bool:
     """Return whether an answer claims only what the passage says, names of the question apart.
 
     ``supported`` lets an answer repeat the question; here its verbs count: "signed on 1 April" is not said by "begins on 1 April".
+    So do titles: who asks about a Mr Weber is not told that what the letter says of a Ms Weber is his.
     """
     held = content_words(passage) | understand(question).name_stems
+    if _titles(answer) - _titles(passage):
+        return False
     return all(word in held or is_kind(word) for word in content_words(answer))
+
+
+def _titles(text: str) -> frozenset[str]:
+    return TITLES & set(re.findall(r"[^\W\d_]+", text.lower()))
 
 
 def support_of(answer: str, question: str, found: Sequence[Span]) -> Span | None:

@@ -160,6 +160,13 @@ def test_words_of_the_question_are_not_put_into_the_mouth_of_the_source() -> Non
     assert not own_words("It was signed on 1 April.", question, "The contract begins on 1 April.")
 
 
+def test_titles_of_the_question_are_not_given_to_whom_the_source_speaks_of() -> None:
+    passage = "Ms Okafor is allergic to penicillin."
+    assert own_words("Ms Okafor is allergic to penicillin.", "What is Okafor allergic to?", passage)
+    assert own_words("She is allergic to penicillin.", "What is Mr Okafor allergic to?", passage)
+    assert not own_words("Mr Okafor is allergic to penicillin.", "What is Mr Okafor allergic to?", passage)
+
+
 async def test_the_source_of_a_figure_is_the_sentence_with_the_figure() -> None:
     (part,) = await find("What dose of metformin does Okafor take?", LETTER)
     support = support_of("Okafor takes 1000 mg metformin.", part.asked.text, part.spans)
