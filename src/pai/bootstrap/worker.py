@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,28 @@ def _openvino(given: Given) -> Prepared:
     return SandboxProfile(readable=runtime_paths(), memory=memory), run
 
 
+def _transformers(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        # PyTorch wants folders for what it might compile as it is imported. These are there, and nothing can be written to them.
+        tempfile.tempdir = os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(given.run)
+        from pai.adapters.models.formats import language_config, safetensors
+        from pai.adapters.workers.transformers.routes import TorchFiles, torch_routes
+
+        weights, config, *others = given.fds
+        tokenizer, chat = (_whole(fd) for fd in others)
+        tensors = safetensors.read(weights).tensors
+        files = TorchFiles(weights, tensors, language_config.read(config), tokenizer, chat)
+        serve(listener, torch_routes(files, given.options))
+
+    listener = listen()
+    # Mapped weights, those that are computed in more bits than the file has, the cache, libraries, and threads' arenas.
+    memory = 5 * os.fstat(given.fds[0]).st_size + given.options["pool"] * (1 << 18) + 8 * _GB
+    return SandboxProfile(readable=runtime_paths(), memory=memory), run
+
+
 def _converter(given: Given) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.service import listen, serve
@@ -200,6 +223,7 @@ def _model_check(given: Given) -> Prepared:
 _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "llama": _llama,
     "openvino": _openvino,
+    "transformers": _transformers,
     "converter": _converter,
     "onnx-embedding": _onnx_embedding,
     "echo": _echo,

@@ -16,6 +16,10 @@ from pai.foundation.errors import Unsupported
 _NUMBERS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
 _CONTROL, _USER_DEFINED = 3, 4
+ENDS: Final = frozenset(
+    {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "</s>", "<end_of_turn>"}
+)
+"""Marks that end an answer wherever they are special tokens: makers often name only one of theirs."""
 _LETTERS: Final = r"[^\r\n\p{L}\p{N}]?\p{L}+"
 _ENDINGS: Final = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _REST: Final = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -92,9 +96,8 @@ def chat_of(told: Mapping[str, Any]) -> dict[str, Any]:
         raise Unsupported("the model has no chat template", code="unsupported_conversion", hint="it runs on llama.cpp")
     tokens = told["tokenizer.ggml.tokens"]
     ids = {name: told.get(f"tokenizer.ggml.{name}_token_id") for name in ("bos", "eos", "eot", "padding")}
-    known = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "</s>", "<end_of_turn>"}
     kinds = told["tokenizer.ggml.token_type"]
-    ends = {ids["eos"], ids["eot"]} | {n for n, token in enumerate(tokens) if token in known and kinds[n] == _CONTROL}
+    ends = {ids["eos"], ids["eot"]} | {n for n, token in enumerate(tokens) if token in ENDS and kinds[n] == _CONTROL}
     words = {f"{name}_token": tokens[ids[name]] if ids[name] is not None else "" for name in ("bos", "eos")}
     return {
         "template": template, "end_tokens": sorted(token for token in ends if token is not None), "words": words,

@@ -27,8 +27,9 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of this installation. ``task`` is ``chat`` or ``embedding``; ``engine`` is ``llama.cpp``, ``onnxruntime`` or
-    ``echo``; ``signature`` is Ed25519 by this installation's model key over the canonical manifest (see ``manifest``)."""
+    """A model of this installation. ``task`` is ``chat`` or ``embedding``; ``engine`` is ``llama.cpp``, ``openvino``,
+    ``transformers``, ``onnxruntime`` or ``echo``; ``signature`` is Ed25519 by this installation's model key over the
+    canonical manifest (see ``manifest``)."""
 
     name: str
     task: str
