@@ -18,12 +18,13 @@ import engine_models
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.workers.launcher import LocalLauncher
 from pai.adapters.workers.model_check_client import ModelCheck
+from pai.adapters.workers.paged.vocabulary import Vocabulary
 from pai.bootstrap.telemetry import child_environment
 from pai.core.models.generation import answered
 from pai.core.models.values import Model
 from pai.core.ports.engine import Capability, ChatDelta, ChatMessage, ChatRequest, Engine, Tool, ToolCall
 from pai.foundation.errors import Invalid, Unavailable
-from tiny_families import FAMILIES
+from tiny_families import FAMILIES, MORE, generated
 from tiny_models import letters
 
 OPTIONS = {"context_length": 512, "parallel": 2, "threads": 2}
@@ -194,6 +195,29 @@ async def test_prompts_as_they_are_and_what_each_token_is_worth(make: Callable[[
         assert "".join(one.token for one in told).startswith(told[0].token)
         for one in told:  # greedy: what was said is the likeliest
             assert one.top[0].logprob == pytest.approx(one.logprob, abs=0.05)
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("family", [*FAMILIES, *MORE])
+async def test_the_likeliest_tokens_are_those_of_the_library(family: str, tmp_path: Path) -> None:
+    the = "and the one and the two and the three and the one and the"
+    # The longest is longer than the sliding windows of these models, and read in pieces beside the others.
+    texts = ("one two three and the", "the", the, the * 20)
+    async with running(engine_models.tiny_torch(family), tmp_path) as engine:
+        vocabulary = Vocabulary((tmp_path / "brought" / "tokenizer.json").read_bytes())
+        prompts = [vocabulary.encode(text) for text in texts]
+        wanted = [
+            [vocabulary.tokens[token] if token < len(vocabulary.tokens) else b"" for token in said]
+            for said in (generated(tmp_path / "brought", prompt, 12) for prompt in prompts)
+        ]
+        assert len({token for tokens in wanted for token in tokens}) > 4  # the noise depends on what was said
+
+        async def told(prompt: list[int]) -> list[bytes]:
+            request = ChatRequest(prompt=tuple(prompt), max_tokens=12, temperature=0.0, top_logprobs=0)
+            return [one.raw async for delta in engine.chat(request) for one in delta.logprobs]
+
+        assert [await told(prompt) for prompt in prompts] == wanted
+        assert await asyncio.gather(*map(told, prompts)) == wanted
 
 
 @pytest.mark.parametrize("make", TINY)

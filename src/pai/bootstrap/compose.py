@@ -13,6 +13,7 @@ from pai.adapters.cryptography.model_signatures import ModelSigner
 from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.adapters.engines.conversion import WorkerConverter
+from pai.adapters.engines.intake import FolderIntake
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
@@ -40,6 +41,7 @@ from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
 from pai.core.models.advice import estimate
 from pai.core.models.conversion import Conversions
+from pai.core.models.importing import Imports
 from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
@@ -130,6 +132,12 @@ def conversions_for(base: Base, launcher: Launcher | None, engines: EngineRegist
     return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, engines)
 
 
+def imports_for(base: Base, launcher: Launcher | None) -> Imports:
+    """Return the use cases on models that come as files; without a launcher no header can be read, and nothing is taken."""
+    intake = FolderIntake(base.home.staging, base.home.models, ModelCheck(launcher))
+    return Imports(base.storage, base.policy, intake, ModelSigner(base.keystore).sign, base.clock)
+
+
 def services_for(
     settings: Settings,
     base: Base,
@@ -165,6 +173,7 @@ def services_for(
         conversations=Conversations(storage, base.keystore, base.policy, engines, base.clock),
         keys=ApiKeys(storage, base.keystore, base.policy, base.clock),
         conversions=conversions_for(base, launcher, engines),
+        imports=imports_for(base, launcher),
         inference=inference,
         measuring=Measuring(storage, base.policy, engines, time.monotonic),
         moderation=Moderation(storage, base.policy, engines),

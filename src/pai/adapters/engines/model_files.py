@@ -35,6 +35,16 @@ _EXTRAS: Final = {"transformers": ("torch", "transformers")}
 """Engines that are not in the default install, and the packages that they need. An extra has the name of its engine."""
 
 
+def files_of(engine: str) -> tuple[str, ...]:
+    """Return the names of the files that an engine's worker takes, the weights first."""
+    return _TAKES[engine]
+
+
+def header_of(engine: str) -> tuple[str, tuple[str, ...]]:
+    """Return the format of an engine's models, and the files of it that are read before they are loaded."""
+    return _HEADERS[engine]
+
+
 def check_installed(model: Model) -> None:
     """Raise Unsupported when the engine of a model is an extra that is not installed; nothing is imported for that."""
     if all(importlib.util.find_spec(name) for name in _EXTRAS.get(model.engine, ())):

@@ -25,6 +25,9 @@ PLAIN_TEMPLATE: Final = (
 )
 """How turns are written for a model that came without a chat template."""
 
+_NO_TEMPLATE: Final = (
+    "It came without a chat template: turns are written as plain text, and it may go on for both sides."
+)
 _TAKEN: Final = FILES[:3]
 _LONGEST_TOKENIZER: Final = 64 << 20
 _LONGEST_TEMPLATE: Final = 1 << 20
@@ -95,11 +98,12 @@ def chat_of(
         raise Invalid(
             "nothing says which token ends an answer", code="bad_model_file", hint="give config.json an eos_token_id"
         )
-    template, gaps = _template(source, told), ()
-    return {
+    template = _template(source, told)
+    chat = {
         "template": template or PLAIN_TEMPLATE, "end_tokens": sorted(ends), "words": words,
         "architecture": config["model_type"],
-    }, gaps if template else ("It came without a chat template: turns are written as plain text, and it may go on for both sides.",)  # fmt: skip
+    }  # fmt: skip
+    return chat, () if template else (_NO_TEMPLATE,)
 
 
 def _template(source: Path, told: Mapping[str, Any]) -> str:

@@ -26,6 +26,15 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What lies in a model's folder once it was checked and hashed: its files, the format, the engine that runs it."""
+
+    files: tuple[ModelFile, ...]
+    format: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model of this installation. ``task`` is ``chat`` or ``embedding``; ``engine`` is ``llama.cpp``, ``openvino``,
     ``transformers``, ``onnxruntime`` or ``echo``; ``signature`` is Ed25519 by this installation's model key over the

@@ -12,6 +12,8 @@ from pai.core.audit.values import EventFilter
 from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
 from pai.core.models.conversion import CONTROL
+from pai.core.models.importing import NOT_STATED
+from pai.core.models.values import ModelRecord
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
@@ -166,6 +168,17 @@ async def models_show(services: Services, arguments: Arguments) -> Any:
     raise NotFound(f"the model {arguments['name']!r} is not here", hint="see `pai models list`")
 
 
+async def models_import(services: Services, arguments: Arguments) -> Any:
+    """Take a model whose files a host command has laid ready."""
+    origin, licence, data, gaps = (
+        str(arguments.get(name) or NOT_STATED) for name in ("origin", "licence", "training_data", "known_gaps")
+    )
+    record = ModelRecord(origin, licence, data, gaps)
+    context = int(arguments["context_length"])
+    taken = await services.imports.take(OPERATOR, str(arguments["staged"]), str(arguments["name"]), context, record)
+    return shapes.model(taken)
+
+
 async def models_convert(services: Services, arguments: Arguments) -> Any:
     """Make a model into the format that this machine reads fastest."""
     measure, activate = bool(arguments.get("measure", True)), bool(arguments.get("activate", True))
@@ -252,6 +265,7 @@ COMMANDS: dict[str, Command] = {
     "key.revoke": key_revoke,
     "models.list": models_list,
     "models.show": models_show,
+    "models.import": models_import,
     "models.convert": models_convert,
     "models.activate": models_activate,
     "models.measure": models_measure,

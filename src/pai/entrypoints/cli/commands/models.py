@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,6 +40,40 @@ def models_show(context: Context, name: str, json_: bool) -> None:
     """Show a model with its record."""
     value = call(context, "models.show", name=name)
     show(context, value, "\n".join(f"{label}: {text}" for label, text in value.items()))
+
+
+@models.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--name", required=True, help="What the model is to be called here.")
+@click.option("--licence", default="", help="Its licence, as its makers state it.")
+@click.option("--origin", default="", help="Where it comes from. Default: the name of the folder.")
+@click.option("--training-data", default="", help="What its makers state about the data it was trained on.")
+@click.option("--known-gaps", default="", help="What it is known to be bad at.")
+@as_json
+@click.pass_obj
+def models_import(
+    context: Context,
+    folder: Path,
+    name: str,
+    licence: str,
+    origin: str,
+    training_data: str,
+    known_gaps: str,
+    json_: bool,
+) -> None:
+    """Take a chat model from a folder: model.safetensors, config.json, tokenizer.json and the JSON files beside them.
+
+    Code and pickled weights in the folder are never read. The files are copied, checked, hashed and signed by this
+    installation. It runs on PyTorch, an extra (`make transformers`). Nothing uses it until an alias means it.
+    Example: pai models import ./SmolLM2-360M --name smollm2 --licence Apache-2.0 && pai models activate smollm2
+    """
+    with context.staged_model(context.settings(), folder) as (staged, known):
+        told = " ".join(part for part in (known_gaps, *known.gaps) if part)
+        value = ask_server(
+            context, "models.import", staged=staged, name=name, licence=licence, origin=origin or f"the folder {folder.name}",
+            training_data=training_data, known_gaps=told, context_length=known.context_length,
+        )  # fmt: skip
+    show(context, value, f"{value['name']} is here; `pai models activate {value['name']}` makes it the default")
 
 
 @models.command("convert")
