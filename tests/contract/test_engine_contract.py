@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
+import signal
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -359,7 +361,10 @@ async def test_what_was_typed_is_not_in_the_workers_memory_afterwards(
         folder = launcher.workers[0].socket_path.parent
         answer = engine.chat(ChatRequest((ChatMessage("user", secret * size),), max_tokens=60, cache_key="alice"))
         await anext(aiter(answer))
+        worker = int(_process_of(folder).name)
+        os.kill(worker, signal.SIGSTOP)  # tiny models have said all before a large process is searched
         assert _in_memory(folder, secret) > 0  # the search finds it while it is there
+        os.kill(worker, signal.SIGCONT)
         async for _ in answer:
             pass
         await registry.forget("alice")

@@ -59,7 +59,8 @@ def read(fd: int) -> dict[str, Any]:
     if not 2 <= size <= _LONGEST:
         raise bad(f"the configuration is empty or longer than {_LONGEST >> 20} MB")
     found = parsed(os.pread(fd, size, 0))
-    if found.get("model_type") not in FAMILIES:
+    family = found.get("model_type")
+    if not isinstance(family, str) or family not in FAMILIES:
         raise bad(f"the family of this model is not run here, only {', '.join(sorted(FAMILIES))}")
     for names, most in ((_LAYERS, _MOST_LAYERS), (_WIDTHS, _WIDEST)):
         for name in names:
