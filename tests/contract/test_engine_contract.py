@@ -111,7 +111,8 @@ async def test_chat(make: Callable[[Path], Model], tmp_path: Path) -> None:
         assert first not in stopped
         assert last.finish_reason == "stop"
 
-        schema = {"type": "object", "properties": {"city": {"enum": ["Paris"]}}, "required": ["city"]}
+        city = {"properties": {"city": {"enum": ["Paris"]}}, "required": ["city"], "additionalProperties": False}
+        schema = {"type": "object", **city}
         text, _ = await whole(engine, asking("The capital of France, as JSON", json_schema=schema, max_tokens=40))
         assert json.loads(text)["city"] == "Paris"
         assert await engine.count_tokens("one two three") in {
