@@ -141,7 +141,6 @@ def configured() -> dict[str, tuple[str, Made]]:
     return {
         "code-of-its-own": (UNSAFE, config({**good, "auto_map": remote})),
         "code-in-an-inner-part": (UNSAFE, config({**good, "rope_scaling": {"auto_map": remote}})),
-        "trust-asked-for": (UNSAFE, config({**good, "trust_remote_code": True})),
         "pipelines-of-its-own": (UNSAFE, config({**good, "custom_pipelines": {"x": {"impl": "a.B"}}})),
         "loader-of-quantised-weights": (UNSAFE, config({**good, "quantization_config": {"quant_method": "awq"}})),
         "family-unknown": (BAD, config({**good, "model_type": "mamba"})),

@@ -23,9 +23,7 @@ _LONGEST: Final = 1 << 20
 _MOST_VALUES: Final = 20_000
 _DEEPEST: Final = 6
 _LARGEST: Final = 1e31  # what some tokenisers write for no limit is 1e30
-_CODE: Final = frozenset(
-    {"auto_map", "custom_pipelines", "custom_generate", "trust_remote_code", "quantization_config", "model_path"}
-)
+_CODE: Final = frozenset({"auto_map", "custom_pipelines", "custom_generate", "quantization_config", "model_path"})
 """Keys that lead to code, or to a loader with rules of its own."""
 _LAYERS: Final = ("num_hidden_layers", "n_layer", "n_layers")
 _WIDTHS: Final = (

@@ -1,7 +1,7 @@
 """A language model as Transformers computes it, with its keys and values in blocks that this process hands out.
 
 Only the definitions of layers are taken from that library. Weights are views on a mapping of the safetensors file, at the places
-that PAI's own reader has checked; nothing is looked up by name, fetched or unpickled, and no code comes with a model.
+that PAI's own reader has checked; nothing is looked up by name, fetched or unpickled; code that comes with a model has no way in.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class TorchModel:
         kept = {one.dtype for one in weights.values()} <= {torch.bfloat16}
         model, told = MODEL_FOR_CAUSAL_LM_MAPPING[type(made)].from_pretrained(
             None, config=made, state_dict=weights, dtype=torch.bfloat16 if kept else torch.float32,
-            local_files_only=True, trust_remote_code=False, output_loading_info=True,
+            local_files_only=True, output_loading_info=True,
         )  # fmt: skip
         if told["missing_keys"] or told["mismatched_keys"]:
             raise RuntimeError("the weights are not those of the configuration")
