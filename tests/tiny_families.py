@@ -43,8 +43,8 @@ MORE: dict[str, dict[str, Any]] = {
 """What else is run, and forms of the same families."""
 
 
-def generated(home: Path, prompt: list[int], count: int) -> list[int]:
-    """Return what the library itself says next, always the likeliest token."""
+def generated(home: Path, prompt: list[int], count: int, forbidden: list[int] | None = None) -> list[int]:
+    """Return what the library itself says next, always the likeliest token that is not forbidden."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import torch
@@ -56,7 +56,12 @@ def generated(home: Path, prompt: list[int], count: int) -> list[int]:
         ).eval()
         given = torch.tensor([prompt])
         said = model.generate(
-            given, attention_mask=torch.ones_like(given), do_sample=False, max_new_tokens=count, pad_token_id=0
+            given,
+            attention_mask=torch.ones_like(given),
+            do_sample=False,
+            max_new_tokens=count,
+            pad_token_id=0,
+            suppress_tokens=forbidden,
         )
     found: list[int] = said[0, len(prompt) :].tolist()
     return found

@@ -44,6 +44,14 @@ def test_a_folder_becomes_a_model_that_answers(tmp_path: Path) -> None:
         names = [event["name"] for event in pai.ok("audit", "tail", "--limit", "20")["events"]]
         assert {"models:model:import", "models:model:activate"} <= {*names}
 
+        told = pai.ok("models", "convert", "tiny-qwen", "--to", "gguf", "--quantisation", "F16", timeout=240)
+        model = told["model"]
+        assert (model["name"], model["engine"], model["licence"]) == ("tiny-qwen-f16", "llama.cpp", "none")
+        assert "Made into GGUF (F16) here, from " in model["origin"]
+        assert told["before"]["answer_rate"] > 0 < told["after"]["answer_rate"]
+        assert told["before"]["right"] == told["after"]["right"] == 0  # noise knows nothing, before and after
+        assert pai.run("models", "convert", "tiny-qwen", "--to", "openvino").code == 1
+
         config = tmp_path / "brought" / "config.json"
         config.write_text(json.dumps({**json.loads(config.read_text()), "auto_map": {"AutoModel": "modeling_own.M"}}))
         refused = pai.run("models", "import", str(tmp_path / "brought"), "--name", "other")

@@ -46,7 +46,7 @@ from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
-from pai.core.models.values import Model, ModelFile
+from pai.core.models.values import Form, Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.oversight import Oversight
 from pai.core.ports.engine import Capabilities, Capability, Engine
@@ -91,7 +91,7 @@ class NoEngines:
 class NoConverter:
     """Host commands without a server convert no models."""
 
-    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:  # noqa: ARG002
+    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:  # noqa: ARG002
         """Always raises Unavailable."""
         raise Unavailable(f"{model.name} cannot be converted now", code="not_serving", hint="start `pai serve` first")
 

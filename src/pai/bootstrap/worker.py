@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -156,6 +157,26 @@ def _converter(given: Given) -> Prepared:
     return profile, run
 
 
+def _gguf_converter(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        from pai.adapters.models.gguf_conversion import FILE, convert_safetensors
+        from pai.adapters.workers.converter import converter_routes
+
+        weights, config, *others = given.fds
+        tokenizer, chat = (_whole(fd) for fd in others)
+        kind = given.options["file_type"]
+        work = partial(convert_safetensors, weights, config, tokenizer, chat, given.run, kind)
+        serve(listener, converter_routes(work, (FILE,)))
+
+    listener = listen()
+    memory = 3 * os.fstat(given.fds[0]).st_size + 4 * _GB
+    profile = SandboxProfile(readable=runtime_paths(), writable=(given.run,), memory=memory, cpu_seconds=3600)
+    return profile, run
+
+
 def _whole(fd: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
         file.seek(0)  # whoever hashed the file has moved the offset that descriptors share
@@ -225,6 +246,7 @@ _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "openvino": _openvino,
     "transformers": _transformers,
     "converter": _converter,
+    "gguf-converter": _gguf_converter,
     "onnx-embedding": _onnx_embedding,
     "echo": _echo,
     "parser": _parser,

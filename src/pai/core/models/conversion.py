@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pai.core.models.events import ModelActivated, ModelConverted
 from pai.core.models.generation import generation
 from pai.core.models.ports import Converter, ModelsUnit
-from pai.core.models.values import Model
+from pai.core.models.values import Form, Model
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
@@ -102,29 +102,36 @@ class Conversions:
     clock: Clock
     engines: Engines
 
-    async def convert(self, actor: Actor, name: str, *, measure: bool = True, activate: bool = True) -> Converted:
-        """Make a chat model into OpenVINO's format; with ``activate`` its aliases move to the new one, unless it was measured to
-        answer more control questions wrongly, or questions to documents more slowly.
+    async def convert(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        to: str = "",
+        quantisation: str = "",
+        measure: bool = True,
+        activate: bool = True,
+    ) -> Converted:
+        """Make a chat model into another format, by default GGUF into OpenVINO's and safetensors into GGUF; with ``activate`` its
+        aliases move to the new one, unless it was measured to answer more control questions wrongly, or questions to documents
+        more slowly.
 
         Raises NotFound, Denied, Unsupported (the model stays as it is), Unavailable.
         """
         source = await self._known(actor, name)
-        if source.engine != "llama.cpp" or source.task != "chat":
-            raise Unsupported(
-                f"{source.name} is not a GGUF chat model", code="unsupported_conversion", hint="see `pai models list`"
-            )
-        target = f"{source.name}-openvino"
+        form, suffix = _form(source, to, quantisation)
+        target = f"{source.name}-{suffix}"
         made = await self.work.read(lambda unit: unit.models.get(target))
         if made is None:
             made = dataclasses.replace(
-                source, name=target, engine="openvino", format="openvino-ir", aliases=(), signature=b"",
-                files=await self.converter.convert(source, target), imported_at=self.clock.now(),
+                source, name=target, engine=form.engine, format=form.format, aliases=(), signature=b"",
+                files=await self.converter.convert(source, target, form), imported_at=self.clock.now(),
                 record=dataclasses.replace(
-                    source.record, origin=f"{source.record.origin}. Made into OpenVINO's format here, from {source.sha256}"
+                    source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}"
                 ),
             )  # fmt: skip
             await self._keep(actor, source, made)
-        before = await measured(self.engines, source.name) if measure else None
+        before = await self._before(source) if measure else None
         after = await measured(self.engines, target) if measure else None
         worse = (
             before is not None
@@ -151,6 +158,13 @@ class Conversions:
         await self.work.run(write)
         return await self._known(actor, name)
 
+    async def _before(self, source: Model) -> Measured | None:
+        """Measure a model that may need an engine that is not installed: then nothing is known of it."""
+        try:
+            return await measured(self.engines, source.name)
+        except Unsupported:
+            return None
+
     async def _known(self, actor: Actor, name: str) -> Model:
         self.policy.decide(actor, Permission.MODELS_MANAGE, ResourceRef("model", name))
         model = await self.work.read(lambda unit: unit.models.get(name))
@@ -175,6 +189,26 @@ class Conversions:
             unit.audit.record(actor, event)
 
         await self.work.run(write)
+
+
+def _form(source: Model, to: str, quantisation: str) -> tuple[Form, str]:
+    """Return what a model is made into, and how the new name ends. Raises Unsupported."""
+    wanted = to or ("gguf" if source.engine == "transformers" else "openvino")
+    if source.task == "chat":
+        match source.engine, wanted, quantisation:
+            case "llama.cpp", "openvino", "":
+                return Form("openvino-ir", "openvino"), "openvino"
+            case "transformers", "gguf", "" | "F16" | "Q8_0":
+                kind = quantisation or "Q8_0"
+                return Form("gguf", "llama.cpp", kind), kind.lower()
+    raise Unsupported(
+        f"{source.name} cannot be made into {wanted} {quantisation}".rstrip(), code="unsupported_conversion",
+        hint="GGUF chat models become openvino, safetensors become gguf (F16 or Q8_0)",
+    )  # fmt: skip
+
+
+def _told(form: Form) -> str:
+    return f"GGUF ({form.quantisation})" if form.format == "gguf" else "OpenVINO's format"
 
 
 def _ref(model: Model) -> ResourceRef:

@@ -26,6 +26,15 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What a model is made into: the format, the engine that runs it, and how its weights are rounded (empty: as the engine likes)."""
+
+    format: str
+    engine: str
+    quantisation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What lies in a model's folder once it was checked and hashed: its files, the format, the engine that runs it."""
 

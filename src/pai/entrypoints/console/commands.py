@@ -180,9 +180,12 @@ async def models_import(services: Services, arguments: Arguments) -> Any:
 
 
 async def models_convert(services: Services, arguments: Arguments) -> Any:
-    """Make a model into the format that this machine reads fastest."""
+    """Make a model into another format."""
     measure, activate = bool(arguments.get("measure", True)), bool(arguments.get("activate", True))
-    told = await services.conversions.convert(OPERATOR, str(arguments["name"]), measure=measure, activate=activate)
+    told = await services.conversions.convert(
+        OPERATOR, str(arguments["name"]), to=str(arguments.get("to") or ""),
+        quantisation=str(arguments.get("quantisation") or ""), measure=measure, activate=activate,
+    )  # fmt: skip
     before, after = (asdict(one) if one is not None else None for one in (told.before, told.after))
     return {"model": shapes.model(told.model), "before": before, "after": after, "questions": len(CONTROL)}
 
