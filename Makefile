@@ -8,12 +8,14 @@ HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start test check docs bench soak interop lock uninstall
+.PHONY: start transformers test test-extras check docs bench soak interop lock uninstall
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make start      install, initialise and serve (the first run fetches a model)"
 	@echo "make test       everything the tests need, then all tests"
+	@echo "make transformers  the engine on PyTorch, an extra: models as safetensors, of eight families and their kin"
+	@echo "make test-extras   its tests: installs it, then some minutes"
 	@echo "make check      quick and read-only: format, lint, types, import contracts, reference, fast tests"
 	@echo "make docs       write docs/reference from the code"
 	@echo "make bench      speed and size against bare engines; answers over the samples (about 20 minutes)"
@@ -39,6 +41,16 @@ $(VENV)/test.stamp: requirements/test.txt $(VENV)/default.stamp
 	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/test.txt
 	@touch $@
 
+$(VENV)/transformers.stamp: requirements/transformers.txt $(VENV)/default.stamp
+	@echo "installing PyTorch and Transformers (1 GB on disk) ..."
+	@began=$$(date +%s); $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/transformers.txt || { \
+	  echo "The build of PyTorch without graphics processors is not in the ordinary registry: set PIP_FIND_LINKS or" >&2; \
+	  echo "PIP_EXTRA_INDEX_URL to where its makers offer it, or to a folder that holds the wheel." >&2; exit 1; }; \
+	 echo "the extra is in: $$(( $$(date +%s) - began )) s"
+	@touch $@
+
+transformers: $(VENV)/transformers.stamp
+
 start: $(VENV)/default.stamp
 	@echo "PAI: home $(HOME_OF_PAI)"
 	@case "$(MODELS)" in echo|none) ;; *) $(BIN)/python -m pai.bootstrap.fetch --models $(MODELS) --cache .cache/models --home "$(HOME_OF_PAI)" ;; esac
@@ -57,13 +69,16 @@ test: $(VENV)/test.stamp debian
 	@$(BIN)/python -m pai.bootstrap.fetch --models small --cache .cache/models
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-extras: $(VENV)/test.stamp $(VENV)/transformers.stamp
+	@$(BIN)/python -m pytest -m extra $(PYTEST_ARGS)
+
 check: $(VENV)/test.stamp
 	@$(BIN)/ruff format --check -q src tests
 	@$(BIN)/ruff check -q src tests
 	@$(BIN)/mypy -p pai
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m pai.bootstrap.reference --check
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not model and not browser and not namespace"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not model and not browser and not namespace and not extra"
 
 docs: $(VENV)/default.stamp
 	@$(BIN)/python -m pai.bootstrap.reference

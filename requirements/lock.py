@@ -1,7 +1,8 @@
 """Writes the lock files: exact versions with SHA-256, no addresses. Run with the Python of an empty environment: ``make lock``.
 
 The downloader that ``tokenizers`` names as a dependency is left out on purpose (docs/decisions/0002): PAI loads no model by network.
-So is OpenVINO's package of usage data (docs/decisions/0011).
+So is OpenVINO's package of usage data (docs/decisions/0011). The extra ``transformers`` gets a lock of its own, beside the default one:
+its library imports that downloader, which stays offline and behind walls there (docs/decisions/0017).
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ LEFT_OUT = {
     "huggingface-hub", "hf-xet", "tqdm", "fsspec", "filelock", "pyyaml", "typer", "typer-slim", "shellingham", "httpx2", "httpcore2",
     "truststore", "openvino-telemetry",
 }  # fmt: skip
+
+EXTRA_NEEDS = {"huggingface-hub", "tqdm", "fsspec", "filelock", "pyyaml", "httpx2", "httpcore2", "truststore"}
+"""What the extra's library imports as it is loaded, though nothing is looked up."""
+NOT_IMPORTED = {"markdown-it-py", "mdurl", "pygments", "rich", "annotated-doc"}
+"""What only its command line needs."""
+CPU = "torch==2.13.0+cpu"
+"""The build without graphics processors: the ordinary one brings several GB of libraries for them."""
 
 
 def resolve(requirements: list[str]) -> dict[str, tuple[str, str, set[str]]]:
@@ -40,6 +48,12 @@ def main() -> None:
         lines = [f"{package}=={told[0]} --hash=sha256:{told[1]}" for package, told in found if package not in keep]
         (HERE / f"{name}.txt").write_text("\n".join(lines) + "\n")
         print(f"{name}: {len(lines)} packages")  # noqa: T201
+    pinned = {line.split("==")[0]: line.split(" ")[0] for line in (HERE / "default.txt").read_text().splitlines()}
+    found = sorted(resolve([*pinned.values(), *project["optional-dependencies"]["transformers"], CPU]).items())
+    keep = LEFT_OUT - EXTRA_NEEDS | {*pinned} | NOT_IMPORTED
+    lines = [f"{package}=={told[0]} --hash=sha256:{told[1]}" for package, told in found if package not in keep]
+    (HERE / "transformers.txt").write_text("\n".join(lines) + "\n")
+    print(f"transformers: {len(lines)} packages")  # noqa: T201
 
 
 if __name__ == "__main__":

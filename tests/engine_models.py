@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pai.adapters.models.model_folder import FILES as TORCH_FILES
+from pai.adapters.models.model_folder import prepare
 from pai.adapters.models.openvino_conversion import FILES, convert_gguf
 from pai.core.models.values import Model, ModelFile, ModelRecord
+from tiny_families import tiny_folder
 from tiny_models import tiny_gguf
 
 RECORD = ModelRecord("tests", "none", "none", "made for tests")
@@ -86,6 +90,18 @@ def tiny_openvino(folder: Path) -> Model:
     home.mkdir()
     convert_gguf(os.open(folder / source.name / "model.gguf", os.O_RDONLY), home, 1)
     return model_of(folder, "tiny-chat-openvino", "chat", "openvino", FILES, 1024, None)
+
+
+def tiny_torch(family: str) -> Callable[[Path], Model]:
+    """A tiny model of a family on PyTorch, imported as `pai models import` does it."""
+
+    def make(folder: Path) -> Model:
+        tiny_folder(folder.parent / "brought", family)
+        name = f"tiny-{family}"
+        prepare(folder.parent / "brought", folder / name)
+        return model_of(folder, name, "chat", "transformers", TORCH_FILES, 1024, None)
+
+    return make
 
 
 def _real(folder: Path, name: str, files: tuple[str, ...]) -> None:

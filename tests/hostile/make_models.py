@@ -8,6 +8,7 @@ CVE-2022-25882 and CVE-2024-27318 (weights outside the model's folder). Names wi
 
 from __future__ import annotations
 
+import json
 import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -124,6 +125,38 @@ def gguf() -> dict[str, tuple[str, Made]]:
         "cut-in-the-metadata.gguf": (CUT, lambda: gguf_file()[:500]),
         "cut-in-the-weights.gguf": (CUT, lambda: gguf_file()[:-8192]),
         "program.gguf": (BAD, lambda: b"\x7fELF" + bytes(100)),
+    }  # fmt: skip
+
+
+def configured() -> dict[str, tuple[str, Made]]:
+    """Safetensors of a language model, beside which a configuration asks for more than numbers."""
+
+    def config(told: Any) -> Made:
+        text = told if isinstance(told, bytes) else json.dumps(told).encode()
+        weights = safetensors_file({"a": entry("F32", (8,), 0, 32)}, bytes(32))
+        return lambda: {"model.safetensors": weights, "config.json": text}
+
+    good = {"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64}
+    remote = {"AutoModelForCausalLM": "someone/repository--modeling.Model"}
+    return {
+        "code-of-its-own": (UNSAFE, config({**good, "auto_map": remote})),
+        "code-in-an-inner-part": (UNSAFE, config({**good, "rope_scaling": {"auto_map": remote}})),
+        "pipelines-of-its-own": (UNSAFE, config({**good, "custom_pipelines": {"x": {"impl": "a.B"}}})),
+        "loader-of-quantised-weights": (UNSAFE, config({**good, "quantization_config": {"quant_method": "awq"}})),
+        "family-unknown": (BAD, config({**good, "model_type": "mamba"})),
+        "family-is-a-list": (BAD, config({**good, "model_type": ["llama"]})),
+        "family-missing": (BAD, config({"num_hidden_layers": 2})),
+        "layers-without-end": (BAD, config({**good, "num_hidden_layers": 1 << 40})),
+        "width-negative": (BAD, config({**good, "hidden_size": -1})),
+        "width-is-a-text": (BAD, config({**good, "hidden_size": "64"})),
+        "number-is-nan": (BAD, config(b'{"model_type":"llama","rms_norm_eps":NaN}')),
+        "number-without-end": (BAD, config(b'{"model_type":"llama","rope_theta":1e400}')),
+        "key-twice": (BAD, config(b'{"model_type":"llama","model_type":"mamba"}')),
+        "nested-deep": (BAD, config(b'{"model_type":"llama","a":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+        "a-list": (BAD, config([good])),
+        "not-json": (BAD, config(b"\x80\x04\x95cbuiltins\neval")),
+        "of-2-mb": (BAD, config(b'{"model_type":"llama"' + b" " * (2 << 20) + b"}")),
+        "weights-cut": (CUT, lambda: {**config(good)(), "model.safetensors": b"\x02"}),  # type: ignore[dict-item]
     }  # fmt: skip
 
 
@@ -363,7 +396,7 @@ def corpus() -> dict[str, tuple[str, str, Callable[[], Mapping[str, bytes]]]]:
 
     rooms = {
         "gguf": gguf(),
-        "safetensors": safetensors(),
+        "safetensors": {**safetensors(), **configured()},
         "onnx": onnx(),
         "openvino": openvino(),
         "ctranslate2": ctranslate2(),

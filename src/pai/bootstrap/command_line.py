@@ -19,7 +19,7 @@ def context() -> Context:
     return Context(
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
         console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
-        machine=_machine, candidates=_candidates,
+        machine=_machine, candidates=_candidates, staged_model=_staged_model,
     )  # fmt: skip
 
 
@@ -74,6 +74,12 @@ def _candidates(settings: Settings) -> tuple[Candidate, ...]:
     from pai.bootstrap.advice import candidates_of
 
     return candidates_of(settings, _cache())
+
+
+def _staged_model(settings: Settings, folder: Path) -> Any:
+    from pai.bootstrap.staging import staged_model
+
+    return staged_model(settings, folder)
 
 
 def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:

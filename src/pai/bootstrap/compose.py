@@ -13,6 +13,7 @@ from pai.adapters.cryptography.model_signatures import ModelSigner
 from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.adapters.engines.conversion import WorkerConverter
+from pai.adapters.engines.intake import FolderIntake
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
@@ -43,12 +44,13 @@ from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
 from pai.core.models.advice import estimate
 from pai.core.models.conversion import Conversions
+from pai.core.models.importing import Imports
 from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.models.traffic import Traffic, WatchedEngines
-from pai.core.models.values import Model, ModelFile
+from pai.core.models.values import Form, Model, ModelFile
 from pai.core.operations.custody import Custody
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
@@ -109,7 +111,7 @@ class NoScales:
 class NoConverter:
     """Host commands without a server convert no models."""
 
-    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:  # noqa: ARG002
+    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:  # noqa: ARG002
         """Always raises Unavailable."""
         raise Unavailable(f"{model.name} cannot be converted now", code="not_serving", hint="start `pai serve` first")
 
@@ -165,6 +167,12 @@ def conversions_for(base: Base, launcher: Launcher | None, measuring: Measuring)
     return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, measuring)
 
 
+def imports_for(base: Base, launcher: Launcher | None) -> Imports:
+    """Return the use cases on models that come as files; without a launcher no header can be read, and nothing is taken."""
+    intake = FolderIntake(base.home.staging, base.home.models, ModelCheck(launcher))
+    return Imports(base.storage, base.policy, intake, ModelSigner(base.keystore).sign, base.clock)
+
+
 def services_for(
     settings: Settings,
     base: Base,
@@ -210,6 +218,7 @@ def services_for(
         conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
         keys=keys,
         conversions=conversions_for(base, launcher, measuring),
+        imports=imports_for(base, launcher),
         inference=inference,
         measuring=measuring,
         moderation=Moderation(storage, base.policy, watched),

@@ -9,8 +9,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -115,6 +117,28 @@ def _openvino(given: Given) -> Prepared:
     return SandboxProfile(readable=runtime_paths(), memory=memory), run
 
 
+def _transformers(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        # PyTorch wants folders for what it might compile as it is imported. These are there, and nothing can be written to them.
+        tempfile.tempdir = os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(given.run)
+        from pai.adapters.models.formats import language_config, safetensors
+        from pai.adapters.workers.transformers.routes import TorchFiles, torch_routes
+
+        weights, config, *others = given.fds
+        tokenizer, chat = (_whole(fd) for fd in others)
+        tensors = safetensors.read(weights).tensors
+        files = TorchFiles(weights, tensors, language_config.read(config), tokenizer, chat)
+        serve(listener, torch_routes(files, given.options))
+
+    listener = listen()
+    # Mapped weights, those that are computed in more bits than the file has, the cache, libraries, and threads' arenas.
+    memory = 5 * os.fstat(given.fds[0]).st_size + given.options["pool"] * (1 << 18) + 8 * _GB
+    return SandboxProfile(readable=runtime_paths(), memory=memory), run
+
+
 def _converter(given: Given) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.service import listen, serve
@@ -129,6 +153,26 @@ def _converter(given: Given) -> Prepared:
 
     listener = listen()
     memory = 8 * os.fstat(given.fds[0]).st_size + 8 * _GB
+    profile = SandboxProfile(readable=runtime_paths(), writable=(given.run,), memory=memory, cpu_seconds=3600)
+    return profile, run
+
+
+def _gguf_converter(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        from pai.adapters.models.gguf_conversion import FILE, convert_safetensors
+        from pai.adapters.workers.converter import converter_routes
+
+        weights, config, *others = given.fds
+        tokenizer, chat = (_whole(fd) for fd in others)
+        kind = given.options["file_type"]
+        work = partial(convert_safetensors, weights, config, tokenizer, chat, given.run, kind)
+        serve(listener, converter_routes(work, (FILE,)))
+
+    listener = listen()
+    memory = 3 * os.fstat(given.fds[0]).st_size + 4 * _GB
     profile = SandboxProfile(readable=runtime_paths(), writable=(given.run,), memory=memory, cpu_seconds=3600)
     return profile, run
 
@@ -200,7 +244,9 @@ def _model_check(given: Given) -> Prepared:
 _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "llama": _llama,
     "openvino": _openvino,
+    "transformers": _transformers,
     "converter": _converter,
+    "gguf-converter": _gguf_converter,
     "onnx-embedding": _onnx_embedding,
     "echo": _echo,
     "parser": _parser,

@@ -12,12 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from pai.adapters.engines.connection import WorkerGoneError, request
-from pai.adapters.engines.model_files import open_file, sha256_of_fd
+from pai.adapters.engines.model_files import opened, ordered, sha256_of_fd
 from pai.adapters.engines.registry import WorkerLauncher
-from pai.core.models.values import Model, ModelFile
+from pai.core.models.values import Form, Model, ModelFile
 from pai.foundation.errors import Corrupt, Unavailable, Unsupported
 
 _DISK_FACTOR: Final = 3  # a copy for the library, what it writes, and some room
+_FILE_TYPES: Final = {"F16": 1, "Q8_0": 7}
+"""Kinds of quantisation that are written as GGUF, and its numbers for them."""
 _MEMORY_FACTOR: Final = 3.5
 
 
@@ -32,19 +34,18 @@ class WorkerConverter:
         self._verify = verify
         self._memory = memory
 
-    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:
+    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:
         """Return the files of the converted model, which lie in the folder named ``target``. Raises Unsupported, Unavailable, Corrupt."""
+        kind, options = _worker_of(model, form)
         self._check_room(model)
         self._verify(model)
-        fd = open_file(self._folder, model.name, model.files[0].path)
-        try:
-            if await asyncio.to_thread(sha256_of_fd, fd) != model.sha256:
-                raise Corrupt(
-                    f"{model.name} is not the file that was signed", code="model_changed", hint="import it again"
-                )
-            worker = await self._launcher.start("converter", [fd], {"threads": 0})
-        finally:
-            os.close(fd)
+        with opened(self._folder, model) as fds:
+            for fd, file in zip(fds, model.files, strict=True):
+                if await asyncio.to_thread(sha256_of_fd, fd) != file.sha256:
+                    raise Corrupt(
+                        f"{model.name} is not the file that was signed", code="model_changed", hint="import it again"
+                    )
+            worker = await self._launcher.start(kind, ordered(model, fds), options)
         try:
             names = await _converted(worker.socket_path)
             return await asyncio.to_thread(self._take, worker.socket_path.parent, names, self._folder / target)
@@ -80,6 +81,19 @@ class WorkerConverter:
         return tuple(files)
 
 
+def _worker_of(model: Model, form: Form) -> tuple[str, dict[str, int]]:
+    """Return the kind of worker that makes a model into this form, and its options. Raises Unsupported when none does."""
+    match model.engine, form.engine:
+        case "llama.cpp", "openvino":
+            return "converter", {"threads": 0}
+        case "transformers", "llama.cpp" if form.quantisation in _FILE_TYPES:
+            return "gguf-converter", {"file_type": _FILE_TYPES[form.quantisation]}
+    raise Unsupported(
+        f"{model.name} cannot be made into {form.format} {form.quantisation}".rstrip(), code="unsupported_conversion",
+        hint="see `pai models convert --help`",
+    )  # fmt: skip
+
+
 async def _converted(socket_path: Path) -> list[str]:
     try:
         async with request(socket_path, "POST", "/convert", {}) as response:
@@ -90,5 +104,7 @@ async def _converted(socket_path: Path) -> list[str]:
         ) from error
     if response.status != 200:
         problem = told["error"]
-        raise Unsupported(str(problem["message"])[:300], code="unsupported_conversion", hint="it runs on llama.cpp")
+        raise Unsupported(
+            str(problem["message"])[:300], code="unsupported_conversion", hint="it goes on running as it is"
+        )
     return [str(name) for name in told["files"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib.util
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
 from pai.core.models.values import Model
-from pai.foundation.errors import Corrupt, Invalid, Unavailable
+from pai.foundation.errors import Corrupt, Invalid, Unavailable, Unsupported
 
 _TAKES: Final = {
     "llama.cpp": ("model.gguf",),
     "openvino": ("openvino_model.bin", "openvino_model.xml", "tokenizer.json", "chat.json"),
     "onnxruntime": ("model.onnx", "tokenizer.json"),
+    "transformers": ("model.safetensors", "config.json", "tokenizer.json", "chat.json"),
     "echo": (),
 }
 """Files that an engine's worker takes, by name and in this order."""
@@ -24,8 +26,34 @@ _HEADERS: Final = {
     "llama.cpp": ("gguf", ("model.gguf",)),
     "openvino": ("openvino", ("openvino_model.xml", "openvino_model.bin")),
     "onnxruntime": ("onnx", ("model.onnx", "tokenizer.json")),
+    "transformers": ("safetensors", ("model.safetensors", "config.json")),
 }
 """What each engine's own loader parses: the format, and the files of it, the one with the header first."""
+
+
+_EXTRAS: Final = {"transformers": ("torch", "transformers")}
+"""Engines that are not in the default install, and the packages that they need. An extra has the name of its engine."""
+
+
+def files_of(engine: str) -> tuple[str, ...]:
+    """Return the names of the files that an engine's worker takes, the weights first."""
+    return _TAKES[engine]
+
+
+def header_of(engine: str) -> tuple[str, tuple[str, ...]]:
+    """Return the format of an engine's models, and the files of it that are read before they are loaded."""
+    return _HEADERS[engine]
+
+
+def check_installed(model: Model) -> None:
+    """Raise Unsupported when the engine of a model is an extra that is not installed; nothing is imported for that."""
+    if all(importlib.util.find_spec(name) for name in _EXTRAS.get(model.engine, ())):
+        return
+    raise Unsupported(
+        f"{model.name} runs on {model.engine}, which is not installed",
+        code="extra_missing",
+        hint=f"install it, such as by `make {model.engine}` or `pip install 'personal-ai[{model.engine}]'`, and start PAI again",
+    )
 
 
 class HeaderCheck(Protocol):
@@ -51,6 +79,7 @@ class Examiner:
         """
         if model.engine not in _TAKES:
             raise Unavailable(f"there is no engine {model.engine!r} here", code="no_such_engine")
+        check_installed(model)
         self._verify(model)
         key = tuple(file.sha256 for file in model.files)
         due = model.engine in _HEADERS and key not in self._read

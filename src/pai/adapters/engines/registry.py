@@ -28,8 +28,12 @@ _STABLE_SECONDS: Final = 60.0
 _LONGEST_PAUSE: Final = 30.0
 _EMBEDDING_THREADS: Final = 2
 _PARALLEL: Final = 8
-_KINDS: Final = {"llama.cpp": "llama", "openvino": "openvino", "onnxruntime": "onnx-embedding", "echo": "echo"}
-_TEXT_ENGINES: Final[Mapping[str, type[TextEngine]]] = {"llama": LlamaEngine, "openvino": TextEngine}
+_KINDS: Final = {
+    "llama.cpp": "llama", "openvino": "openvino", "transformers": "transformers", "onnxruntime": "onnx-embedding", "echo": "echo",
+}  # fmt: skip
+_TEXT_ENGINES: Final[Mapping[str, type[TextEngine]]] = {
+    "llama": LlamaEngine, "openvino": TextEngine, "transformers": TextEngine,
+}  # fmt: skip
 
 
 class Worker(Protocol):
@@ -298,7 +302,7 @@ class EngineRegistry:
     def _options_of(self, kind: str, model: Model) -> dict[str, int]:
         context = self._context(model)
         match kind:
-            case "llama" | "openvino":
+            case "llama" | "openvino" | "transformers":
                 threads = self._options.get("threads", 0)
                 parallel = self._options.get("parallel", _PARALLEL)
                 pool = shared_context(context, parallel)

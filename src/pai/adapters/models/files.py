@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from pai.foundation.errors import Corrupt, Unavailable
 
@@ -65,7 +66,13 @@ def _renamed(source: Path, target: Path, sha256: str) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as reader, target.open("wb") as writer:
+    with source.open("rb") as reader:
+        copy_of(reader, target)
+
+
+def copy_of(reader: BinaryIO, target: Path) -> None:
+    """Write an open file to ``target``, by reflink where the disk can, and wait until it is on the disk."""
+    with target.open("wb") as writer:
         os.fchmod(writer.fileno(), 0o600)
         try:
             fcntl.ioctl(writer.fileno(), FICLONE, reader.fileno())

@@ -41,6 +41,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def staging(self) -> Path:
+        """Where host commands lay ready what the server is to take."""
+        return self.root / "tmp"
+
+    @property
     def control_socket(self) -> Path:
         """Where host commands reach a running server."""
         return self.root / "run" / "control.sock"

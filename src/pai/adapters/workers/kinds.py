@@ -57,7 +57,13 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             nice=0,
             options=_TEXT,
         ),
+        "transformers": WorkerKind(
+            descriptors=4,
+            nice=0,
+            options=_TEXT,
+        ),
         "converter": WorkerKind(descriptors=1, nice=10, options={"threads": Range(0, 256, 0)}),
+        "gguf-converter": WorkerKind(descriptors=4, nice=10, options={"file_type": Range(1, 7, 7)}),
         "echo": WorkerKind(descriptors=0, nice=0, options={"context_length": Range(16, 1 << 20, 8192)}),
         "parser": WorkerKind(
             descriptors=1,

@@ -37,7 +37,9 @@ _NOT_PLAIN: Final = frozenset(
     {"mamba", "mamba2", "rwkv6", "rwkv7", "jamba", "deepseek2", "falcon-h1", "granitehybrid", "plamo2"}
 )
 """Architectures that keep a state, or a compressed cache, where others keep keys and values."""
-_FACTORS: Final[Mapping[str, tuple[float, int]]] = {"openvino": (2.4, 500 * MB), "echo": (0.0, 150 * MB)}
+_FACTORS: Final[Mapping[str, tuple[float, int]]] = {
+    "openvino": (2.4, 500 * MB), "transformers": (2.1, 600 * MB), "echo": (0.0, 150 * MB),
+}  # fmt: skip
 _BYTES_PER_TOKEN: Final = 1 << 15
 """Keys and values of one token, for models of up to some billions of weights."""
 _GRAPHICS_PROGRAM: Final = 600 * MB

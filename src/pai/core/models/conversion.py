@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pai.core.models.events import ModelActivated, ModelConverted
 from pai.core.models.measuring import Measuring
 from pai.core.models.ports import Converter, ModelsUnit
-from pai.core.models.values import Measurement, Model
+from pai.core.models.values import Form, Measurement, Model
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
@@ -39,29 +39,36 @@ class Conversions:
     clock: Clock
     measuring: Measuring
 
-    async def convert(self, actor: Actor, name: str, *, measure: bool = True, activate: bool = True) -> Converted:
-        """Make a chat model into OpenVINO's format; with ``activate`` its aliases move to the new one, unless it was measured to
-        answer more control questions wrongly, or questions to documents more slowly.
+    async def convert(
+        self,
+        actor: Actor,
+        name: str,
+        *,
+        to: str = "",
+        quantisation: str = "",
+        measure: bool = True,
+        activate: bool = True,
+    ) -> Converted:
+        """Make a chat model into another format, by default GGUF into OpenVINO's and safetensors into GGUF; with ``activate`` its
+        aliases move to the new one, unless it was measured to answer more control questions wrongly, or questions to documents
+        more slowly.
 
         Raises NotFound, Denied, Unsupported (the model stays as it is), Unavailable.
         """
         source = await self._known(actor, name)
-        if source.engine != "llama.cpp" or source.task != "chat":
-            raise Unsupported(
-                f"{source.name} is not a GGUF chat model", code="unsupported_conversion", hint="see `pai models list`"
-            )
-        target = f"{source.name}-openvino"
+        form, suffix = _form(source, to, quantisation)
+        target = f"{source.name}-{suffix}"
         made = await self.work.read(lambda unit: unit.models.get(target))
         if made is None:
             made = dataclasses.replace(
-                source, name=target, engine="openvino", format="openvino-ir", aliases=(), signature=b"",
-                files=await self.converter.convert(source, target), imported_at=self.clock.now(),
+                source, name=target, engine=form.engine, format=form.format, aliases=(), signature=b"",
+                files=await self.converter.convert(source, target, form), imported_at=self.clock.now(),
                 record=dataclasses.replace(
-                    source.record, origin=f"{source.record.origin}. Made into OpenVINO's format here, from {source.sha256}"
+                    source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}"
                 ),
             )  # fmt: skip
             await self._keep(actor, source, made)
-        before = await self.measuring.measure(actor, source.name, control=True) if measure else None
+        before = await self._before(actor, source) if measure else None
         after = await self.measuring.measure(actor, target, control=True) if measure else None
         worse = before is not None and after is not None and _worse(before, after)
         if activate and not worse:
@@ -83,6 +90,13 @@ class Conversions:
 
         await self.work.run(write)
         return await self._known(actor, name)
+
+    async def _before(self, actor: Actor, source: Model) -> Measurement | None:
+        """Measure a model that may need an engine that is not installed: then nothing is known of it."""
+        try:
+            return await self.measuring.measure(actor, source.name, control=True)
+        except Unsupported:
+            return None
 
     async def _known(self, actor: Actor, name: str) -> Model:
         self.policy.decide(actor, Permission.MODELS_MANAGE, ResourceRef("model", name))
@@ -112,6 +126,26 @@ class Conversions:
 
 def _worse(before: Measurement, after: Measurement) -> bool:
     return (after.right or 0) < (before.right or 0) or after.question_seconds > before.question_seconds
+
+
+def _form(source: Model, to: str, quantisation: str) -> tuple[Form, str]:
+    """Return what a model is made into, and how the new name ends. Raises Unsupported."""
+    wanted = to or ("gguf" if source.engine == "transformers" else "openvino")
+    if source.task == "chat":
+        match source.engine, wanted, quantisation:
+            case "llama.cpp", "openvino", "":
+                return Form("openvino-ir", "openvino"), "openvino"
+            case "transformers", "gguf", "" | "F16" | "Q8_0":
+                kind = quantisation or "Q8_0"
+                return Form("gguf", "llama.cpp", kind), kind.lower()
+    raise Unsupported(
+        f"{source.name} cannot be made into {wanted} {quantisation}".rstrip(), code="unsupported_conversion",
+        hint="GGUF chat models become openvino, safetensors become gguf (F16 or Q8_0)",
+    )  # fmt: skip
+
+
+def _told(form: Form) -> str:
+    return f"GGUF ({form.quantisation})" if form.format == "gguf" else "OpenVINO's format"
 
 
 def _ref(model: Model) -> ResourceRef:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pai.core.audit.ports import AuditTrail
-from pai.core.models.values import Measurement, Model, ModelFile
+from pai.core.models.values import Form, Measurement, Model, ModelFile, Taken
 
 
 class ModelRepository(Protocol):
@@ -24,8 +24,17 @@ class ModelRepository(Protocol):
 class Converter(Protocol):
     """Makes models into another format."""
 
-    async def convert(self, model: Model, target: str) -> tuple[ModelFile, ...]:
+    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:
         """Return the files of the converted model, kept under the name ``target``. Raises Unsupported, Unavailable or Corrupt."""
+        ...
+
+
+class Intake(Protocol):
+    """Takes the files of models that an operator brought and laid ready."""
+
+    async def take(self, staged: str, name: str) -> Taken:
+        """Check and hash what lies in the staging folder ``staged``, and keep it under ``name``, which no model has.
+        Raises Invalid for files that are malformed or unsafe, Unavailable."""
         ...
 
 

@@ -26,9 +26,28 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What a model is made into: the format, the engine that runs it, and how its weights are rounded (empty: as the engine likes)."""
+
+    format: str
+    engine: str
+    quantisation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What lies in a model's folder once it was checked and hashed: its files, the format, the engine that runs it."""
+
+    files: tuple[ModelFile, ...]
+    format: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A model of this installation. ``task`` is ``chat`` or ``embedding``; ``engine`` is ``llama.cpp``, ``onnxruntime`` or
-    ``echo``; ``signature`` is Ed25519 by this installation's model key over the canonical manifest (see ``manifest``)."""
+    """A model of this installation. ``task`` is ``chat`` or ``embedding``; ``engine`` is ``llama.cpp``, ``openvino``,
+    ``transformers``, ``onnxruntime`` or ``echo``; ``signature`` is Ed25519 by this installation's model key over the
+    canonical manifest (see ``manifest``)."""
 
     name: str
     task: str

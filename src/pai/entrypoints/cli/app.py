@@ -27,7 +27,7 @@ COMMANDS = {
         "people",
         "The one root key of the installation, and its recovery code: status, confirm-recovery, renew-recovery.",
     ),
-    "models": ("models", "Models: list, show, convert, activate, advise."),
+    "models": ("models", "Models: list, show, import, convert, activate, advise."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),

@@ -10,6 +10,8 @@ from pai import __version__
 from pai.core.audit.values import EventFilter
 from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
+from pai.core.models.importing import NOT_STATED
+from pai.core.models.values import ModelRecord
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
@@ -162,10 +164,24 @@ async def models_show(services: Services, arguments: Arguments) -> Any:
     return {**shapes.model(model), "why": why, "measured": shapes.measurement(found) if found else None}
 
 
+async def models_import(services: Services, arguments: Arguments) -> Any:
+    """Take a model whose files a host command has laid ready."""
+    origin, licence, data, gaps = (
+        str(arguments.get(name) or NOT_STATED) for name in ("origin", "licence", "training_data", "known_gaps")
+    )
+    record = ModelRecord(origin, licence, data, gaps)
+    context = int(arguments["context_length"])
+    taken = await services.imports.take(OPERATOR, str(arguments["staged"]), str(arguments["name"]), context, record)
+    return shapes.model(taken)
+
+
 async def models_convert(services: Services, arguments: Arguments) -> Any:
-    """Make a model into the format that this machine reads fastest."""
+    """Make a model into another format."""
     measure, activate = bool(arguments.get("measure", True)), bool(arguments.get("activate", True))
-    told = await services.conversions.convert(OPERATOR, str(arguments["name"]), measure=measure, activate=activate)
+    told = await services.conversions.convert(
+        OPERATOR, str(arguments["name"]), to=str(arguments.get("to") or ""),
+        quantisation=str(arguments.get("quantisation") or ""), measure=measure, activate=activate,
+    )  # fmt: skip
     before, after = (shapes.measurement(one) if one is not None else None for one in (told.before, told.after))
     return {"model": shapes.model(told.model), "before": before, "after": after}
 
@@ -243,6 +259,7 @@ COMMANDS: dict[str, Command] = {
     "key.revoke": key_revoke,
     "models.list": models_list,
     "models.show": models_show,
+    "models.import": models_import,
     "models.convert": models_convert,
     "models.activate": models_activate,
     "models.measure": models_measure,

@@ -20,6 +20,7 @@ from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
 from pai.core.models.conversion import Conversions
+from pai.core.models.importing import Imports
 from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
@@ -38,6 +39,7 @@ class Services:
     keys: ApiKeys
     inference: Inference
     conversions: Conversions
+    imports: Imports
     measuring: Measuring
     collections: Collections
     ingest: Ingest

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from pai.adapters.models.formats import ctranslate2, gguf, onnx, openvino_ir, safetensors
+from pai.adapters.models.formats import ctranslate2, gguf, language_config, onnx, openvino_ir, safetensors
 from pai.adapters.models.formats.headers import Header
 from pai.adapters.models.formats.reader import file_size
 from pai.adapters.models.formats.refusals import truncated
 from pai.foundation.errors import Invalid
+
+CONFIG: Final = "config.json"
+"""What says which family of language models the weights of a safetensors file are of; looked at when it comes along."""
 
 Files = Mapping[str, int]
 """The files of one model: name in the model's folder -> open descriptor; the first is the one that is read."""
@@ -18,6 +21,14 @@ Files = Mapping[str, int]
 
 def _alone(read: Callable[[int], Header]) -> Callable[[Files], Header]:
     return lambda files: read(next(iter(files.values())))
+
+
+def _safetensors(files: Files) -> Header:
+    (_, weights), *others = files.items()
+    for name, fd in others:
+        if name == CONFIG:
+            language_config.read(fd)
+    return safetensors.read(weights)
 
 
 def _onnx(files: Files) -> Header:
@@ -37,7 +48,7 @@ def _openvino(files: Files) -> Header:
 FORMATS: Final[Mapping[str, Callable[[Files], Header]]] = MappingProxyType(
     {
         "gguf": _alone(gguf.read),
-        "safetensors": _alone(safetensors.read),
+        "safetensors": _safetensors,
         "onnx": _onnx,
         "openvino": _openvino,
         "ctranslate2": _alone(ctranslate2.read),

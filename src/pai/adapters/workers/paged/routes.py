@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pai.adapters.workers.paged.batching import Answer, Batching, Chosen
 from pai.adapters.workers.paged.blocks import Blocks
@@ -37,9 +37,29 @@ def paged_routes(files: PagedFiles, options: Mapping[str, int]) -> Routes:
 
     Raises RuntimeError, ValueError or KeyError for files that are no such model.
     """
-    chat = json.loads(files.chat)
     vocabulary = Vocabulary(files.tokenizer)
     model = PagedModel(files.weights, files.graph, tokens=options["pool"], threads=options["threads"])
+    return text_routes(vocabulary, model, files.chat, options)
+
+
+class Computing(Protocol):
+    """A model whose cache lies in blocks. ``vocabulary`` is how many logits a row has."""
+
+    vocabulary: int
+    blocks: int
+
+    def step(self, parts: Sequence[Part]) -> Any: ...
+    def wipe(self, block: int) -> None: ...
+
+
+def text_routes(vocabulary: Vocabulary, model: Computing, settled: bytes, options: Mapping[str, int]) -> Routes:
+    """Return the routes over a model. ``settled`` is its ``chat.json``: template, the tokens that end an answer, words of templates.
+
+    Raises ValueError or KeyError when tokeniser, chat and model do not belong together.
+    """
+    chat = json.loads(settled)
+    if len(vocabulary.tokens) > model.vocabulary:
+        raise ValueError("the tokeniser has more tokens than the model")
     ends = frozenset(int(token) for token in chat["end_tokens"])
     engine = _Engine(
         vocabulary,
@@ -115,7 +135,7 @@ class _Engine:
 
     def _prompt(self, given: Any) -> list[int]:
         if isinstance(given, str):
-            prompt = self._vocabulary.encode(given)
+            prompt = self._vocabulary.prompt(given)
         else:
             prompt = [int(token) for token in given]
             if any(not 0 <= token < len(self._vocabulary.tokens) for token in prompt):

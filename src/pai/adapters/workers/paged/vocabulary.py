@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+_BYTE: Final = re.compile("<0x([0-9A-F]{2})>")
 
 
 @cache
@@ -16,8 +20,29 @@ def _bytes_of_letters() -> dict[str, int]:
     return {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(others)}
 
 
+def _written(decoder: Any) -> Callable[[str], bytes]:
+    """Return how a token's text becomes bytes, from how the tokeniser itself decodes."""
+    told = json.loads(decoder.__getstate__()) if decoder is not None else {}
+    kinds = {told.get("type"), *(one.get("type") for one in told.get("decoders", ()))}
+    if "ByteLevel" in kinds:
+        letters = _bytes_of_letters()
+        return lambda text: bytes(letters.get(letter, 63) for letter in text)
+    if kinds & {"ByteFallback", "Metaspace"}:
+        return _bytes_of_piece
+    raise ValueError("this kind of tokeniser is not known")
+
+
+def _bytes_of_piece(text: str) -> bytes:
+    byte = _BYTE.fullmatch(text)
+    return bytes([int(byte[1], 16)]) if byte else text.replace("\u2581", " ").encode()
+
+
 class Vocabulary:
-    """A byte-level BPE tokeniser with its special tokens, from the bytes of a ``tokenizer.json``."""
+    """A tokeniser that covers all bytes, with its special tokens, from the bytes of a ``tokenizer.json``.
+
+    Two kinds are known: letters that stand for bytes (GPT-2), and texts with bytes as ``<0x0A>`` for what has no token (Llama 2).
+    Raises ValueError for others.
+    """
 
     def __init__(self, data: bytes) -> None:
         from tokenizers import Tokenizer
@@ -29,15 +54,21 @@ class Vocabulary:
         added = self._tokenizer.get_added_tokens_decoder()
         self.special = frozenset(token for token, told in added.items() if told.special)
         self._plain = {token: told.content.encode() for token, told in added.items()}
-        letters = _bytes_of_letters()
+        written = _written(self._tokenizer.decoder)
         self.tokens: list[bytes] = []
         for token in range(self._tokenizer.get_vocab_size()):
-            text = self._tokenizer.id_to_token(token) or ""
-            self.tokens.append(self._plain.get(token) or bytes(letters.get(letter, 63) for letter in text))
+            self.tokens.append(self._plain.get(token) or written(self._tokenizer.id_to_token(token) or ""))
+        start = list(self._tokenizer.encode("").ids)
+        self._start = start if len(start) == 1 else []
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text; the marks of turns in it become their tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def prompt(self, text: str) -> list[int]:
+        """Return the ids of a whole prompt: behind the token that its makers begin every text with, if there is one."""
+        found = self.encode(text)
+        return found if found[:1] == self._start else [*self._start, *found]
 
     def bytes_of(self, token: int) -> bytes:
         """Return what a token adds to the text; nothing for the marks of turns."""

@@ -1,0 +1,51 @@
+"""Files of a model that an operator laid ready: headers read behind walls, hashed, moved to where models lie."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from pai.adapters.engines.model_files import HeaderCheck, files_of, header_of, open_file, sha256_of_fd
+from pai.core.models.values import ModelFile, Taken
+from pai.foundation.errors import Invalid
+
+STAGED: Final = "model-"
+"""How names of staging folders begin, in the home's folder for what is under way."""
+_ENGINE: Final = "transformers"
+
+
+class FolderIntake:
+    """Implements ``core.models.ports.Intake``. ``staging`` is the home's own folder, on the same disk as ``models``."""
+
+    def __init__(self, staging: Path, models: Path, check: HeaderCheck) -> None:
+        self._staging = staging
+        self._models = models
+        self._check = check
+
+    async def take(self, staged: str, name: str) -> Taken:
+        """Check, hash and move. Raises Invalid, Corrupt or Unavailable; nothing is kept then."""
+        if not staged.startswith(STAGED):
+            raise Invalid("no model lies ready there", code="no_model_here", hint="use `pai models import FOLDER`")
+        wanted = files_of(_ENGINE)
+        format_, read = header_of(_ENGINE)
+        with ExitStack() as stack:
+            fds = {}
+            for path in wanted:
+                fds[path] = open_file(self._staging, staged, path)
+                stack.callback(os.close, fds[path])
+            await self._check.check(format_, {path: fds[path] for path in read})
+            files = [
+                ModelFile(path, await asyncio.to_thread(sha256_of_fd, fd), os.fstat(fd).st_size)
+                for path, fd in fds.items()
+            ]
+            await asyncio.to_thread(self._move, staged, name)
+        return Taken(tuple(files), format_, _ENGINE)
+
+    def _move(self, staged: str, name: str) -> None:
+        # No registered model has the name: what lies there is left from an import that was cut off.
+        shutil.rmtree(self._models / name, ignore_errors=True)
+        (self._staging / staged).rename(self._models / name)

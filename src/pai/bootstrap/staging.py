@@ -1,0 +1,40 @@
+"""A model's files, laid ready in the home by the command that an operator runs: the server itself reaches nothing outside it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pai.adapters.engines.intake import STAGED
+from pai.adapters.models.model_folder import Prepared, prepare
+from pai.adapters.system.home import Home
+from pai.foundation.errors import Unavailable, Usage
+from pai.settings import Settings
+
+
+@contextmanager
+def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepared]]:
+    """Give the name of a staging folder with a copy of the model, and what is known of it; what is not taken is removed.
+
+    Raises Unsupported or Invalid for a folder that holds no model of ours, Usage without an installation, Unavailable when the
+    disk has too little room.
+    """
+    home = Home(settings.home)
+    if not home.initialised.exists():
+        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    name = STAGED + secrets.token_hex(8)
+    needed = sum(path.stat().st_size for path in folder.glob("*.safetensors")) >> 20
+    free = (shutil.disk_usage(home.root).free >> 20) - settings.storage.free_disk_floor_mb
+    if needed > free:
+        raise Unavailable(
+            f"the model takes {needed} MB, and {max(0, free)} MB of the disk may be used", code="disk_full",
+            hint="free some space",
+        )  # fmt: skip
+    target = home.staging / name
+    try:
+        yield name, prepare(folder, target)
+    finally:
+        shutil.rmtree(target, ignore_errors=True)

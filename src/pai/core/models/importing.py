@@ -1,0 +1,75 @@
+"""Models that an operator brings: checked, hashed, signed and registered with what is known of their origin."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pai.core.models.events import ModelImported
+from pai.core.models.ports import Intake, ModelsUnit
+from pai.core.models.values import Model, ModelRecord
+from pai.core.policy.ports import Policy
+from pai.core.policy.values import Permission
+from pai.core.ports.clock import Clock
+from pai.core.ports.work import Work
+from pai.foundation.actor import Actor
+from pai.foundation.errors import Conflict, Invalid
+from pai.foundation.refs import ModelRef, ResourceRef
+
+NOT_STATED: Final = "not stated"
+"""What a record says where its source and the operator say nothing."""
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+_SHORTEST, _LONGEST = 256, 1 << 20
+_LONGEST_TEXT: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """Use cases on models that come as files. ``sign`` signs what was just checked with this installation's model key."""
+
+    work: Work[ModelsUnit]
+    policy: Policy
+    intake: Intake
+    sign: Callable[[Model], bytes]
+    clock: Clock
+
+    async def take(self, actor: Actor, staged: str, name: str, context_length: int, record: ModelRecord) -> Model:
+        """Take a chat model whose files lie in the staging folder ``staged``. No alias points at it yet.
+
+        Raises Denied, Invalid (name, record or a file), Conflict when the name is taken, Unavailable.
+        """
+        self.policy.decide(actor, Permission.MODELS_MANAGE, ResourceRef("model", name))
+        if not _NAME.fullmatch(name) or name.startswith("default"):
+            raise Invalid(
+                f"{name[:100]!r} is no name for a model", code="bad_model_name",
+                hint="small letters, digits, dots, hyphens and underscores; not beginning with default",
+            )  # fmt: skip
+        if (
+            max(len(record.origin), len(record.licence), len(record.training_data), len(record.known_gaps))
+            > _LONGEST_TEXT
+        ):
+            raise Invalid(
+                "a text of the record is too long", code="bad_model_record", hint=f"{_LONGEST_TEXT} characters"
+            )
+        if await self.work.read(lambda unit: unit.models.get(name)) is not None:
+            raise Conflict(f"there is a model {name!r} already", code="model_exists", hint="choose another name")
+        taken = await self.intake.take(staged, name)
+        made = Model(
+            name, "chat", taken.engine, taken.format, taken.files, max(_SHORTEST, min(context_length, _LONGEST)), None,
+            record, b"", self.clock.now(),
+        )  # fmt: skip
+        signed = dataclasses.replace(made, signature=self.sign(made))
+        event = ModelImported(
+            resource=ResourceRef("model", name), model=ModelRef(name, made.sha256), licence=record.licence
+        )
+
+        def write(unit: ModelsUnit) -> None:
+            unit.models.add(signed)
+            unit.audit.record(actor, event)
+
+        await self.work.run(write)
+        return signed
