@@ -313,7 +313,7 @@ async def test_a_call_is_held_to_definitions_too(make: Callable[[Path], Model], 
         (told,) = [delta async for delta in answered(engine, request)]
     for call in told.tool_calls:
         assert call.name == "clock" or json.loads(call.arguments)["city"] in {"Oslo", "Lima"}
-    assert told.tool_calls
+    assert told.tool_calls or told.finish_reason == "length"  # noise may list calls without end
 
 
 @pytest.mark.parametrize("make", TINY)
