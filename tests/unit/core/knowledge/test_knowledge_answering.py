@@ -219,3 +219,22 @@ async def test_originals_that_a_crash_left_go_at_the_first_upload_after_it() -> 
     house.originals.blobs[collection, blob + "x"] = b"left"
     await ingest.submit(OWNER, "notes", [Upload("d.txt", [b"The fourth one."])])
     assert (collection, blob + "x") in house.originals.blobs, "it is looked for once, since only a crash makes such"
+
+
+class OrphanedParser:
+    """Its supervisor was killed a moment ago."""
+
+    async def parse(self, data: Iterable[bytes], *, name: str, size: int) -> ParsedDocument:
+        raise Unavailable("the supervisor is gone", code="no_supervisor")
+
+
+async def test_a_job_outlives_the_moments_between_the_supervisors_end_and_the_servers() -> None:
+    house = House()
+    orphaned = dataclasses.replace(house.ingest, parser=OrphanedParser())
+    await house.collections.create(OWNER, "notes", Label.CONFIDENTIAL, "general")
+    job = await house.ingest.submit(OWNER, "notes", [Upload("a.txt", [TEXT])])
+    with pytest.raises(Unavailable):
+        await orphaned._work_off(job)
+    assert (await house.ingest.report(OWNER, job.id)).job.state in (JobState.QUEUED, JobState.RUNNING)
+    await house.ingest._work_off(job)
+    assert (await house.ingest.report(OWNER, job.id)).job.state is JobState.DONE
