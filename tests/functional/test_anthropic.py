@@ -219,6 +219,9 @@ def test_models_in_anthropics_shape(sdk: anthropic.Anthropic, http: httpx.Client
     assert [model.id for model in sdk.models.list(limit=1)] == names  # the SDK turns the pages
     model = sdk.models.retrieve("default")
     assert (model.type, model.display_name) == ("model", "default (echo)")
+    assert model.capabilities is not None
+    assert (model.max_tokens, model.capabilities.structured_outputs.supported) == (model.max_input_tokens, True)
+    assert not model.capabilities.batch.supported
     first = sdk.models.list(limit=2)
     assert (first.has_more, first.first_id, first.last_id) == (True, names[0], names[1])
     before = sdk.models.list(limit=1, before_id=names[2])

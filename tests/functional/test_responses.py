@@ -152,7 +152,10 @@ def test_a_schema_binds(sdk: openai.OpenAI) -> None:
         "additionalProperties": False,
     }
     text: Any = {"format": {"type": "json_schema", "name": "number", "schema": schema, "strict": True}}
-    assert json.loads(sdk.responses.create(model="default", input="x", text=text).output_text) == {"n": 0}
+    told = sdk.responses.create(model="default", input="x", text=text)
+    assert json.loads(told.output_text) == {"n": 0}
+    assert told.text is not None
+    assert told.text.to_dict()["format"] == {**text["format"], "description": None}
     loose: Any = {"format": {"type": "json_object"}}
     assert json.loads(sdk.responses.create(model="default", input="x", text=loose).output_text) == {}
 

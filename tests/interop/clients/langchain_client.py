@@ -1,4 +1,4 @@
-"""LangChain's OpenAI integration: chats, streams, bound tools, structured answers, embeddings."""
+"""LangChain's OpenAI integration: chats, streams, bound tools, structured answers, logprobs, responses, embeddings."""
 
 import os
 
@@ -37,7 +37,21 @@ class City(BaseModel):
 
 assert isinstance(model.with_structured_output(City, method="json_schema").invoke("Paris"), City)
 assert isinstance(model.with_structured_output(City, method="function_calling").invoke("Paris"), City)
+told = model.bind(logprobs=True, top_logprobs=1).invoke("Say one word.")
+assert told.response_metadata["logprobs"]["content"]
+# The same class over /v1/responses: kept there, gone on with by id, streamed, with a tool and a structured answer.
+kept = ChatOpenAI(model="default", max_tokens=100, use_responses_api=True, store=True, **place)
+first = kept.invoke("Say one word.")
+assert first.text
+assert kept.invoke("And another.", previous_response_id=first.response_metadata["id"]).text
+assert "".join(chunk.text for chunk in kept.stream("Say one word."))
+called = kept.bind_tools([get_weather], tool_choice="any").invoke(asked)
+result = ToolMessage("rain", tool_call_id=called.tool_calls[0]["id"])
+assert kept.invoke([*asked, called, result]).text
+assert isinstance(kept.with_structured_output(City, method="json_schema").invoke("Paris"), City)
 # LangChain sends token ids of OpenAI's own tokeniser unless told not to.
 embedder = OpenAIEmbeddings(model="default-embedding", check_embedding_ctx_length=False, **place)
 assert len(embedder.embed_documents(["a", "b"])) == 2
-print("chats, streams, tools, structured answers, embeddings")
+shorter = OpenAIEmbeddings(model="default-embedding", check_embedding_ctx_length=False, dimensions=64, **place)
+assert len(shorter.embed_query("when does the ferry leave")) == 64
+print("chats, streams, tools, structured answers, logprobs, responses, embeddings")

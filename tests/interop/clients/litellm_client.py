@@ -1,5 +1,6 @@
-"""LiteLLM by all three dialects: OpenAI's, Anthropic's and Ollama's."""
+"""LiteLLM by all three dialects, OpenAI's, Anthropic's and Ollama's; and what it has besides of OpenAI's."""
 
+import json
 import os
 
 import litellm
@@ -41,4 +42,25 @@ for name, place in places.items():
         pass  # of Ollama's errors it knows no kinds
 embedded = litellm.embedding(model="openai/default-embedding", input=["a", "b"], api_base=f"{url}/v1", api_key=key)
 assert len(embedded.data) == 2
-print("chats, streams, tools and errors by three dialects, embeddings")
+allowed = {"dimensions": 64, "allowed_openai_params": ["dimensions"]}  # it knows OpenAI's own names of models only
+shorter = litellm.embedding(model="openai/default-embedding", input="a b", api_base=f"{url}/v1", api_key=key, **allowed)
+assert len(shorter.data[0]["embedding"]) == 64
+place = places["openai/default"]
+city = {"name": "city", "schema": {**parameters, "additionalProperties": False}, "strict": True}
+form = {"type": "json_schema", "json_schema": city}
+told = litellm.completion(model="openai/default", messages=asked, response_format=form, logprobs=True, **place)
+assert set(json.loads(told.choices[0].message.content)) == {"city"}
+assert told.choices[0].logprobs.content
+place = {"model": "openai/default", "api_base": f"{url}/v1", "api_key": key}
+first = litellm.responses(input="Say one word.", store=True, **place)
+assert first.output[0].content[0].text
+kinds = [event.type for event in litellm.responses(input="Say one word.", stream=True, **place)]
+assert kinds[-1] == "response.completed"
+scored = litellm.moderation(input="a letter", model="omni-moderation-latest", api_base=f"{url}/v1", api_key=key)
+assert len(scored.results) == 1
+ordered = litellm.rerank(
+    model="jina_ai/default-reranker", query="when does the ferry leave", api_base=f"{url}/v1/rerank", api_key=key,
+    documents=["the cat sat", "the ferry leaves at noon"],
+)  # fmt: skip
+assert ordered.results[0]["index"] == 1
+print("chats, streams, tools, errors by three dialects; embeddings, schemas, logprobs, responses, moderations, rerank")

@@ -143,7 +143,7 @@ class FileSearchRanking(Open):
     """Options of ranking."""
 
     ranker: Literal["auto", "default-2024-11-15"] = "auto"
-    score_threshold: Annotated[Number, Field(ge=0, le=1)] | None = None
+    score_threshold: Annotated[Number, Field(ge=0, le=1)] | None = 0.0
 
 
 class FileSearchSpec(Body):

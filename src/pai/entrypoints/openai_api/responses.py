@@ -194,4 +194,6 @@ def _settings(body: CreateResponse) -> dict[str, Any]:
     text = body.text.model_dump(mode="json", by_alias=True, exclude_none=True)
     if body.text.format.type != "json_schema":
         text["format"] = {"type": body.text.format.type}
+    else:
+        text["format"] = {"description": None, "strict": False, **text["format"]}  # Open Responses wants both said
     return {**told, "text": text, "background": False, "service_tier": "default"}
