@@ -3,7 +3,7 @@
     python benchmarks/chat_speed.py [--engine openvino|llama] [--models starter|small] [--pairs 7] [--tokens 48] [--users 1,4,8]
 
 Both servers are up all the time, and only one of them is asked at a time: the same prompts, one side right after the other, the
-order changing from pair to pair. PAI is asked over TLS with a key, the bare engine over plain HTTP on loopback.
+order changing from pair to pair. PAI is asked over TLS with a key, the bare engine over plain HTTP on loopback or a Unix socket.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def native(client: httpx.AsyncClient, prompt: str, tokens: int) -> Said:
     began, first, count = time.monotonic(), 0.0, 0
     messages = {"messages": [{"role": "user", "content": prompt}]}
     text = (await client.post("/apply-template", json=messages)).json()["prompt"]
-    body = {"prompt": text, "n_predict": tokens, "temperature": 0, "stream": True, "owner": "", "cache_prompt": False}
+    body = {"prompt": text, "n_predict": tokens, "temperature": 0, "stream": True, "owner": "bench"}
     async for told in lines(client, "/completion", body):
         if not first and told.get("content"):
             first = time.monotonic() - began
@@ -111,14 +111,16 @@ async def compare(
     }  # fmt: skip
 
 
-async def measure(arguments: argparse.Namespace, pai: Installation, bare_port: int) -> dict[str, Any]:
+async def measure(arguments: argparse.Namespace, pai: Installation, place: str) -> dict[str, Any]:
     key = {"authorization": f"Bearer {pai.key('inference')}"}
+    transport = httpx.AsyncHTTPTransport(uds=place) if arguments.engine == "openvino" else None
+    address = "http://bare" if transport else f"http://127.0.0.1:{place}"
     trusted = ssl.create_default_context(cafile=str(pai.ca))
     async with (
         httpx.AsyncClient(base_url=pai.url, verify=trusted, headers=key, timeout=600, trust_env=False) as ours,
         # Connections that the bare engine keeps alive were seen to drop; a new one on loopback costs it a fifth of a millisecond.
         httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{bare_port}", timeout=600, trust_env=False, headers={"connection": "close"}
+            base_url=address, timeout=600, trust_env=False, headers={"connection": "close"}, transport=transport
         ) as bare,
     ):
         sides = {"pai": (chat, ours), "bare": (native if arguments.engine == "openvino" else chat, bare)}
@@ -148,14 +150,14 @@ def main() -> None:
 
 
 def against(arguments: argparse.Namespace, pai: Installation, name: str) -> dict[str, Any]:
-    port = free_port()
+    place = str(pai.home.parent / "bare.sock") if arguments.engine == "openvino" else str(free_port())
     script, model = Path(__file__).with_name("bare_engine.py"), pai.home / "models" / name
-    command = [sys.executable, str(script), arguments.engine, str(model), str(port)]
+    command = [sys.executable, str(script), arguments.engine, str(model), place]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bare:
         try:
             assert bare.stdout is not None
             bare.stdout.readline()
-            return asyncio.run(measure(arguments, pai, port))
+            return asyncio.run(measure(arguments, pai, place))
         finally:
             bare.kill()
 
