@@ -2,8 +2,8 @@
 
 A GGUF file's 6-bit weights (Q6_K) come out of the converter as bytes in groups of 16 with a zero point each. The CPU plug-in
 quantises what it multiplies them with in groups of 32: half as many weights at once, and a subtraction for each. Signed bytes in groups
-of 32 hold the same numbers to within half a step of 1/127 of the largest in a group, take a tenth less room, and were measured to write
-1.4 times as many tokens a second for one user and 1.6 times for eight (docs/decisions/0012).
+of 32 hold the same numbers to within half a step of 1/127 of the largest in a group, take a tenth less room, and a step of the
+model took 0.7 of the time for one answer and 0.6 for eight (docs/decisions/0012).
 """
 
 from __future__ import annotations
