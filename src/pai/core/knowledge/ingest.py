@@ -32,8 +32,7 @@ GRANT = timedelta(hours=24)
 EMBED_BATCH = 32
 MAX_FILES = 10_000
 PASSING = frozenset({"worker_died", "worker_not_started", "engine_failed", "load_timeout", "no_memory"})
-GOING = "no_supervisor"
-"""The supervisor was killed and this process is about to end, too: the job goes on at the next start."""
+GOING = "no_supervisor"  # it was killed, and this process is about to end: the job goes on at the next start
 ATTEMPTS = 4
 """How often a file is tried whose workers died: waiting 1, 2 and 4 seconds, after which an engine has been started anew."""
 PAUSE = 10.0
@@ -240,11 +239,9 @@ class Ingest:
                     return
             done = await self.work.run(lambda unit: self._finish(unit, job))
             await asyncio.to_thread(self._drop, job.collection_id, done)
-        except Sealed:
-            raise  # nothing is wrong with the job: it goes on once PAI is unsealed
         except PaiError as error:
-            if error.code == GOING:
-                raise
+            if isinstance(error, Sealed) or error.code == GOING:
+                raise  # nothing is wrong with the job: it goes on once PAI is unsealed, or started again
             # One job that cannot go on (grant expired, collection gone, disk full) must not stop the others.
             await self._give_up(job, error.message)
         except Exception:

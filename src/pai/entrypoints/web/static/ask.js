@@ -125,7 +125,7 @@ function finish(event) {
   $("sources-part").hidden = event.sources.length === 0;
   $("nearest").replaceChildren(...nearest.map(listed));
   $("nearest-part").hidden = nearest.length === 0;
-  $("by").textContent = `AI generated · ${event.model} · each quote was checked word for word in its document`;
+  $("by").textContent = `AI generated · ${event.model} · each quote stands in its document word for word; whether it answers the question, and wholly, is for you to check`;
   $("by").hidden = event.abstained;
   $("live").textContent = event.abstained ? `${event.answer} Nearest passages: ${nearest.length}.` : `Answer: ${$("prose").textContent}. Sources: ${event.sources.length}.`;
 }
