@@ -23,12 +23,13 @@ from chat_speed import WORDS
 from figures import keep, middle, ratios
 
 from pai.adapters.engines.conversion import WorkerConverter
+from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.system.processors import available_memory
 from pai.adapters.workers.launcher import LocalLauncher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
-from pai.core.models.values import Model, ModelFile, ModelRecord
+from pai.core.models.values import Form, Model, ModelFile, ModelRecord
 from pai.core.ports.engine import ChatMessage, ChatRequest, Engine
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache" / "models"
@@ -90,7 +91,9 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
         if not (CACHE / target / "chat.json").exists():
             (folder / SOURCE).mkdir()
             os.link(CACHE / SOURCE / "model.gguf", folder / SOURCE / "model.gguf")
-            await WorkerConverter(launcher, folder, lambda _: None, available_memory).convert(source, target)
+            examiner = Examiner(lambda _: None, ModelCheck(launcher))
+            converter = WorkerConverter(launcher, folder, examiner, available_memory)
+            await converter.convert(source, target, Form("openvino-ir", "openvino"))
             (folder / target).rename(CACHE / target)
         models = {m.name: m for m in (source, model(target, "openvino", listed(CACHE / target)))}
 

@@ -9,6 +9,7 @@ import pytest
 
 import engine_models
 from pai.adapters.engines.conversion import WorkerConverter
+from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.workers.launcher import LocalLauncher
 from pai.adapters.workers.model_check_client import ModelCheck
@@ -27,7 +28,9 @@ OPTIONS = {"context_length": 512, "parallel": 1, "threads": 2}
 async def test_a_converted_model_says_the_same(family: str, tmp_path: Path) -> None:
     source = engine_models.tiny_torch(family)(tmp_path / "models")
     launcher = LocalLauncher(tmp_path / "w", child_environment())
-    converter = WorkerConverter(launcher, tmp_path / "models", lambda _: None, lambda: 1 << 40)
+    converter = WorkerConverter(
+        launcher, tmp_path / "models", Examiner(lambda _: None, ModelCheck(launcher)), lambda: 1 << 40
+    )
     made: dict[str, Model] = {}
 
     async def find(name: str) -> Model | None:
@@ -64,7 +67,9 @@ async def test_a_converted_model_says_the_same(family: str, tmp_path: Path) -> N
 async def test_what_llama_cpp_would_compute_differently_is_refused(family: str, tmp_path: Path) -> None:
     source = engine_models.tiny_torch(family)(tmp_path / "models")
     launcher = LocalLauncher(tmp_path / "w", child_environment())
-    converter = WorkerConverter(launcher, tmp_path / "models", lambda _: None, lambda: 1 << 40)
+    converter = WorkerConverter(
+        launcher, tmp_path / "models", Examiner(lambda _: None, ModelCheck(launcher)), lambda: 1 << 40
+    )
     try:
         with pytest.raises(Unsupported):
             await converter.convert(source, "made", Form("gguf", "llama.cpp", "F16"))

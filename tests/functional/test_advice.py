@@ -49,6 +49,14 @@ def test_speed_is_measured_and_recorded(served: Installation) -> None:
     assert served.run("models", "advise", "--measure", "--model", "nobody", "--json").code == 1
 
 
+def test_an_alias_means_a_model_of_its_own_kind(served: Installation) -> None:
+    for name, alias in (("echo", "default-embedding"), ("echo-embedding", "default"), ("echo", "other")):
+        told = served.run("models", "activate", name, "--alias", alias, "--json")
+        assert (told.code, '"bad_alias"' in told.err) == (1, True)
+    assert "default" in served.ok("models", "activate", "echo")["aliases"]
+    assert served.ok("models", "show", "default-embedding")["name"] == "echo-embedding"
+
+
 def test_the_doctor_tells_the_machine_too(served: Installation) -> None:
     told = served.ok("doctor")
     assert told["measured"]

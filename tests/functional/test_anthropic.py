@@ -142,7 +142,7 @@ def test_thoughts_are_shown_to_whom_asks_for_them(sdk: anthropic.Anthropic) -> N
     assert ask(sdk, messages=again).content[0].to_dict()["text"] == "Echo: one two three"
 
 
-def test_a_tool_is_used_and_its_result_taken(sdk: anthropic.Anthropic) -> None:
+def test_a_tool_is_used_and_its_result_taken(sdk: anthropic.Anthropic, served: Installation) -> None:
     asked: list[Any] = [{"role": "user", "content": [{"type": "text", "text": "call get_weather"}]}]
     message = ask(sdk, messages=asked, tools=[WEATHER, CLOCK])
     assert message.stop_reason == "tool_use"
@@ -160,6 +160,8 @@ def test_a_tool_is_used_and_its_result_taken(sdk: anthropic.Anthropic) -> None:
     assert after.content[0].to_dict()["text"] == "Echo: and now"
     # The error is counted as one more word: "Error: rain".
     assert sdk.messages.count_tokens(model="default", messages=history).input_tokens == 2 + 2 + 2
+    names = [event["name"] for event in served.ok("audit", "tail", "--limit", "3")["events"]]
+    assert "models:prompt:count" in names
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pai.adapters.cryptography.originals import SealedOriginals
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.intake import FolderIntake
+from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
@@ -161,9 +162,8 @@ def measuring_for(base: Base, engines: EngineRegistry | NoEngines) -> Measuring:
 def conversions_for(base: Base, launcher: Launcher | None, measuring: Measuring) -> Conversions:
     """Return the use cases on formats of models; without a launcher they convert nothing."""
     signer = ModelSigner(base.keystore)
-    converter = (
-        WorkerConverter(launcher, base.home.models, signer.verify, available_memory) if launcher else NoConverter()
-    )
+    examiner = Examiner(signer.verify, ModelCheck(launcher))
+    converter = WorkerConverter(launcher, base.home.models, examiner, available_memory) if launcher else NoConverter()
     return Conversions(base.storage, base.policy, converter, signer.sign, base.clock, measuring)
 
 
@@ -171,6 +171,20 @@ def imports_for(base: Base, launcher: Launcher | None) -> Imports:
     """Return the use cases on models that come as files; without a launcher no header can be read, and nothing is taken."""
     intake = FolderIntake(base.home.staging, base.home.models, ModelCheck(launcher))
     return Imports(base.storage, base.policy, intake, ModelSigner(base.keystore).sign, base.clock)
+
+
+def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngines) -> Sessions:
+    return Sessions(
+        base.storage, base.keystore, base.policy, base.clock, caches=engines,
+        idle=timedelta(minutes=settings.sessions.idle_minutes),
+        absolute=timedelta(minutes=settings.sessions.absolute_minutes),
+    )  # fmt: skip
+
+
+def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Lines:
+    inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
+    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock)
+    return Lines(inference, responses)
 
 
 def services_for(
@@ -200,17 +214,8 @@ def services_for(
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
     batches = Batches(storage, own, base.policy, files)
     keys = ApiKeys(storage, base.keystore, base.policy, base.clock)
-    quiet = Inference(storage, base.policy, engines)
-    lines = Lines(
-        quiet,
-        Responses(storage, base.keystore, base.policy, quiet, Searching(storage, access, engines), base.clock),
-    )
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
-    sessions = Sessions(
-        storage, base.keystore, base.policy, base.clock, caches=engines,
-        idle=timedelta(minutes=settings.sessions.idle_minutes),
-        absolute=timedelta(minutes=settings.sessions.absolute_minutes),
-    )  # fmt: skip
+    sessions = _sessions(settings, base, engines)
     return Services(
         accounts=accounts,
         sessions=sessions,
@@ -228,7 +233,7 @@ def services_for(
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, lines, traffic),
+        batch_work=BatchWork(batches, keys, _lines(base, access, engines), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),

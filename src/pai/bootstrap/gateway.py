@@ -20,7 +20,9 @@ import msgspec
 from pai.foundation.errors import PaiError
 
 if TYPE_CHECKING:
+    from pai.adapters.engines.registry import EngineRegistry
     from pai.bootstrap.compose import Base
+    from pai.entrypoints.http.services import Services
 
 DRAIN_SECONDS = 9
 CLOSE_SECONDS = 1
@@ -67,7 +69,7 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     from pai.adapters.workers.launcher import Launcher
     from pai.bootstrap.application import application
     from pai.bootstrap.compose import engines_for, open_base, services_for
-    from pai.core.operations.events import Started, Stopped
+    from pai.core.operations.events import Started
     from pai.entrypoints.console.app import console_app
     from pai.foundation.actor import SYSTEM
 
@@ -97,15 +99,7 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     ]
     sockets = [socket.socket(fileno=start.listener_fd), socket.socket(fileno=start.control_fd)]
     tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
-    rounds = [
-        asyncio.create_task(_lasting(services.ingest.run_forever)),
-        asyncio.create_task(_lasting(services.batch_work.run_forever)),
-        asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
-        asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
-        asyncio.create_task(
-            _every(SWEEP_SECONDS, lambda: engines.unload_idle(settings.models.idle_minutes * 60 or math.inf))
-        ),
-    ]
+    rounds = _rounds(settings, base, services, engines)
 
     def drain() -> None:
         for server in servers:
@@ -131,12 +125,32 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         # Answers that the drain cut short still have their end to write down.
         if cut := [task for server in servers for task in server.server_state.tasks]:
             await asyncio.wait(cut, timeout=CLOSE_SECONDS)
-        try:
-            await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
-        except PaiError as error:
-            # Sealed, or no room: the log cannot tell of this stop, so the terminal does.
-            print(f"the stop is not in the audit log: {error.message} ({error.hint})", file=sys.stderr, flush=True)
+        await _record_stop(base)
         await asyncio.to_thread(base.storage.close)
+
+
+def _rounds(settings: Any, base: Base, services: Services, engines: EngineRegistry) -> list[asyncio.Task[None]]:
+    """Begin what goes on beside requests."""
+    return [
+        asyncio.create_task(_lasting(services.ingest.run_forever)),
+        asyncio.create_task(_lasting(services.batch_work.run_forever)),
+        asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
+        asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
+        asyncio.create_task(
+            _every(SWEEP_SECONDS, lambda: engines.unload_idle(settings.models.idle_minutes * 60 or math.inf))
+        ),
+    ]
+
+
+async def _record_stop(base: Base) -> None:
+    from pai.core.operations.events import Stopped
+    from pai.foundation.actor import SYSTEM
+
+    try:
+        await base.storage.run(lambda unit: (unit.audit.record(SYSTEM, Stopped()), unit.audit.checkpoint()))
+    except PaiError as error:
+        # Sealed, or no room: the log cannot tell of this stop, so the terminal does.
+        print(f"the stop is not in the audit log: {error.message} ({error.hint})", file=sys.stderr, flush=True)
 
 
 def _tidy(base: Base) -> None:

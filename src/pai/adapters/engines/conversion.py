@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from pai.adapters.engines.connection import WorkerGoneError, request
-from pai.adapters.engines.model_files import opened, ordered, sha256_of_fd
+from pai.adapters.engines.model_files import Examiner, opened, ordered, sha256_of_fd
 from pai.adapters.engines.registry import WorkerLauncher
 from pai.core.models.values import Form, Model, ModelFile
 from pai.foundation.errors import Corrupt, Unavailable, Unsupported
@@ -26,25 +26,19 @@ _MEMORY_FACTOR: Final = 3.5
 class WorkerConverter:
     """Implements ``core.models.ports.Converter``. ``folder`` holds a folder per model; ``memory`` returns the bytes that are free."""
 
-    def __init__(
-        self, launcher: WorkerLauncher, folder: Path, verify: Callable[[Model], None], memory: Callable[[], int]
-    ) -> None:
+    def __init__(self, launcher: WorkerLauncher, folder: Path, examiner: Examiner, memory: Callable[[], int]) -> None:
         self._launcher = launcher
         self._folder = folder
-        self._verify = verify
+        self._examiner = examiner
         self._memory = memory
 
     async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:
         """Return the files of the converted model, which lie in the folder named ``target``. Raises Unsupported, Unavailable, Corrupt."""
         kind, options = _worker_of(model, form)
         self._check_room(model)
-        self._verify(model)
         with opened(self._folder, model) as fds:
-            for fd, file in zip(fds, model.files, strict=True):
-                if await asyncio.to_thread(sha256_of_fd, fd) != file.sha256:
-                    raise Corrupt(
-                        f"{model.name} is not the file that was signed", code="model_changed", hint="import it again"
-                    )
+            # The converter's libraries parse the file as an engine's loader does: it is looked at before, as for that.
+            await self._examiner.examine(model, fds)
             worker = await self._launcher.start(kind, ordered(model, fds), options)
         try:
             names = await _converted(worker.socket_path)

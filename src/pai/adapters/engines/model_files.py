@@ -79,7 +79,6 @@ class Examiner:
         """
         if model.engine not in _TAKES:
             raise Unavailable(f"there is no engine {model.engine!r} here", code="no_such_engine")
-        check_installed(model)
         self._verify(model)
         key = tuple(file.sha256 for file in model.files)
         due = model.engine in _HEADERS and key not in self._read

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pai.adapters.engines.model_files import Examiner, HeaderCheck, opened, ordered
+from pai.adapters.engines.model_files import Examiner, HeaderCheck, check_installed, opened, ordered
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.adapters.engines.text_engine import LlamaEngine, TextEngine
 from pai.core.models.values import Model, shared_context
@@ -202,6 +202,7 @@ class EngineRegistry:
                 code="worker_died",
                 hint="the machine may be short of memory: see `pai doctor`",
             )
+        check_installed(model)
         async with self._room:
             with opened(self._folder, model) as fds:
                 header = await self._examiner.examine(model, fds)

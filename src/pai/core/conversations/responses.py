@@ -74,7 +74,7 @@ ResponseEvent = Begun | Step | Ended
 
 @dataclass(frozen=True, slots=True)
 class _Earlier:
-    """What was said before, and what opens the file that the response is kept in."""
+    """What was said before, and what governs it."""
 
     items: tuple[Item, ...] = ()
     label: Label = LABEL

@@ -175,6 +175,9 @@ class BatchWork:
         """End the job of a batch that cannot be opened here; its owner can still, and what was answered is theirs."""
 
         def write(unit: BatchesUnit) -> None:
+            present = unit.collections.job(job.id)
+            if present is None or present.state not in OPEN_STATES:
+                return  # cancelled while its request was under way: that was its end
             unit.wraps.remove_key_wraps(batch_context(job.id), recipient_of(job.id))
             now = self.batches.own.clock.now()
             unit.collections.update_job(dataclasses.replace(job, state=JobState.FAILED, updated_at=now, error=reason))

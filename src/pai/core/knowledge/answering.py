@@ -16,6 +16,7 @@ from pai.core.knowledge.ports import CollectionStore, KnowledgeUnit
 from pai.core.knowledge.question import Question, parts, small_names
 from pai.core.knowledge.reading import Document, document_of
 from pai.core.knowledge.retrieval import retrieve
+from pai.core.knowledge.searching import subjects_of
 from pai.core.knowledge.values import Answer, Collection, Hit, Source
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
@@ -23,7 +24,6 @@ from pai.core.ports.engine import Capability, ChatMessage, ChatRequest, Engine, 
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, Unsupported
-from pai.foundation.refs import SubjectRef
 
 PASSAGES = 6
 SHOWN = 3  # windows that the model reads
@@ -145,16 +145,12 @@ class Answering:
         asked, hits = find_passages(store, question, vectors, blocked)
         chunks = [hit.chunk for found in hits for hit in found]
         documents = sorted({chunk.document_id for chunk in chunks})
-        links = [
-            *unit.subjects.links_of("chunk", list(dict.fromkeys(chunk.id for chunk in chunks))),
-            *(link for link in unit.subjects.links_of("document", documents) if link.origin.value != "column"),
-        ]
+        subjects = subjects_of(unit, list(dict.fromkeys(chunk.id for chunk in chunks)), documents)
         unit.audit.record(
             actor,
             QuestionAsked(
                 resource=ref_of(collection), label=collection.label, purpose=purpose or collection.purpose,
-                subjects=tuple(SubjectRef(subject) for subject in sorted({link.subject_id for link in links})),
-                documents=tuple(documents),
+                subjects=subjects, documents=tuple(documents),
             ),
         )  # fmt: skip
         names = {document: store.name(document) for document in documents}

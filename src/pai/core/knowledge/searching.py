@@ -64,7 +64,7 @@ class Searching:
             documents = sorted({hit.chunk.document_id for hit in hits})
             event = QuestionAsked(
                 resource=ref_of(collection), label=collection.label, purpose=purpose or collection.purpose,
-                subjects=_subjects(unit, hits, documents), documents=tuple(documents),
+                subjects=subjects_of(unit, [hit.chunk.id for hit in hits], documents), documents=tuple(documents),
             )  # fmt: skip
             unit.audit.record(actor, event)
             names = {document: store.name(document) for document in documents}
@@ -73,9 +73,10 @@ class Searching:
         return await self.work.run(look)
 
 
-def _subjects(unit: KnowledgeUnit, hits: Sequence[Hit], documents: Sequence[str]) -> tuple[SubjectRef, ...]:
+def subjects_of(unit: KnowledgeUnit, chunks: Sequence[str], documents: Sequence[str]) -> tuple[SubjectRef, ...]:
+    """Return the data subjects of passages and of the documents that they stand in, columns of other rows apart."""
     links = [
-        *unit.subjects.links_of("chunk", [hit.chunk.id for hit in hits]),
+        *unit.subjects.links_of("chunk", chunks),
         *(link for link in unit.subjects.links_of("document", documents) if link.origin.value != "column"),
     ]
     return tuple(SubjectRef(subject) for subject in sorted({link.subject_id for link in links}))

@@ -18,6 +18,8 @@ from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, Unsupported
 from pai.foundation.refs import ModelRef, ResourceRef
 
+_EMBEDDING = "default-embedding"
+
 
 @dataclass(frozen=True, slots=True)
 class Converted:
@@ -80,6 +82,13 @@ class Conversions:
         model = await self._known(actor, name)
         if unknown := [alias for alias in aliases if not alias.startswith("default")]:
             raise Unsupported(f"{unknown[0][:100]!r} is no alias", code="bad_alias", hint="such as default")
+        if wrong := [alias for alias in aliases if (alias == _EMBEDDING) is not (model.task == "embedding")]:
+            # Vectors of another model, or none at all, would be compared with those that collections hold.
+            raise Unsupported(
+                f"{model.name} is for {model.task}, and {wrong[0]} is not",
+                code="bad_alias",
+                hint="see `pai models list`",
+            )
 
         def write(unit: ModelsUnit) -> None:
             for alias in aliases:

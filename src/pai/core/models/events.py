@@ -61,6 +61,14 @@ class TextsEmbedded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptCounted(Event):
+    """The tokens of a prompt were counted for a client; written before the model's worker sees it."""
+
+    name: ClassVar[str] = "models:prompt:count"
+    messages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextsModerated(Event):
     """Texts were scored for a client; written before they are. What they scored is not recorded: it tells of content."""
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from pai.core.audit.values import Outcome
-from pai.core.models.events import ChatEnded, ChatStarted, TextsEmbedded
+from pai.core.models.events import ChatEnded, ChatStarted, PromptCounted, TextsEmbedded
 from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.schemas import checked_schema
@@ -117,6 +117,9 @@ class Inference:
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
         _check(request)
         engine = await self.engines.get(name, request.needs)
+        resource = ResourceRef("model", engine.model.name)
+        event = PromptCounted(resource=resource, model=engine.model, messages=len(request.messages))
+        await self.work.run(lambda unit: unit.audit.record(actor, event))
         return engine, await engine.count_prompt(request)
 
     async def embed(

@@ -97,7 +97,8 @@ class Measuring:
         async with generation(engine, _request(text, tokens)) as deltas:
             async for delta in deltas:
                 answer += delta.text
-                first = first or self.seconds() - began
+                if delta.waiting is None:
+                    first = first or self.seconds() - began
                 usage = delta.usage or usage
         if usage is None:
             raise Unavailable("the engine counted no tokens", code="not_measured")

@@ -10,12 +10,14 @@ import pytest
 
 import engine_models
 from model_files import gguf_file
+from pai.adapters.engines.conversion import WorkerConverter
+from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.workers.launcher import LocalLauncher, RunningWorker
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.bootstrap.telemetry import child_environment
-from pai.core.models.values import Model, ModelFile
+from pai.core.models.values import Form, Model, ModelFile
 from pai.core.ports.engine import Capability, ChatMessage, ChatRequest
 from pai.core.ports.metrics import DEATHS, EVICTIONS, LOADS
 from pai.foundation.errors import Corrupt, NotFound, Unavailable, Unsupported
@@ -152,6 +154,28 @@ async def test_a_bad_header_reaches_no_engine(tmp_path: Path, engine: str, files
     assert started == ["model-check"]
     await register.registry.close()
     launcher.close()
+
+
+async def test_a_bad_header_reaches_no_converter(tmp_path: Path) -> None:
+    launcher = LocalLauncher(tmp_path / "w", child_environment())
+    folder = tmp_path / "models"
+    (folder / "bad").mkdir(parents=True)
+    (folder / "bad" / "model.gguf").write_bytes(gguf_file()[:600])
+    model = engine_models.model_of(folder, "bad", "chat", "llama.cpp", ("model.gguf",), 512, None)
+    converter = WorkerConverter(launcher, folder, Examiner(lambda _: None, ModelCheck(launcher)), lambda: 1 << 40)
+    started = []
+    start = launcher.start
+
+    async def told(kind: str, *rest: Any) -> RunningWorker:
+        started.append(kind)
+        return await start(kind, *rest)
+
+    launcher.start = told  # type: ignore[method-assign]
+    with pytest.raises(Corrupt) as caught:
+        await converter.convert(model, "made", Form("openvino-ir", "openvino"))
+    launcher.close()
+    assert (caught.value.code, started) == ("truncated_model_file", ["model-check"])
+    assert not (folder / "made").exists()
 
 
 async def test_a_file_no_engine_can_load_is_told_and_not_tried_without_end(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pai.core.files.batch_work import BatchWork
 from pai.core.files.batches import Batches, recipient_of
 from pai.core.files.files import Files
 from pai.core.files.values import Batch, BatchState, Use, batch_context
+from pai.core.knowledge.values import JobState
 from pai.core.models.traffic import Traffic
 from pai.foundation.actor import OPERATOR, Actor, Scope
 from pai.foundation.errors import Conflict, Denied, NotFound, Unauthenticated, Unavailable
@@ -294,6 +295,22 @@ async def test_it_waits_for_people_and_stops_when_told(room: Room, monkeypatch: 
     await asyncio.gather(loop, return_exceptions=True)
     assert (found.done, room.answers.asked) == (1, ["one", "held"])
     assert {one["error"]["code"] for one in (await room.read(ada, found.error_id)).values()} == {"batch_cancelled"}
+
+
+async def test_one_that_is_cancelled_as_its_turn_comes_ends_once(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await room.member()
+    batch = await room.submit(ada, "one")
+    behalf = room.people.keys.behalf
+
+    async def late(_: object, key_id: str) -> Actor | None:
+        await room.batches.cancel(ada, batch.id)
+        return await behalf(key_id)
+
+    monkeypatch.setattr(type(room.people.keys), "behalf", late)
+    await room.steps()
+    job = await room.people.storage.read(lambda unit: unit.collections.job(batch.id))
+    assert job.state is JobState.CANCELLED
+    assert (await room.batches.get(ada, batch.id)).state is BatchState.CANCELLED
 
 
 async def test_nobody_is_waited_for_longer_than_patience_lasts() -> None:

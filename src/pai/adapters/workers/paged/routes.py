@@ -69,7 +69,7 @@ def text_routes(vocabulary: Vocabulary, model: Computing, settled: bytes, option
         options["context_length"],
     )
     # The first step lays the weights out for this processor; nobody should wait for it.
-    model.step([Part([0] * 8, 0, [0], wanted=True)])
+    model.step([Part([0] * 8, 0, [0], wanted=1)])
     model.wipe(0)
     return {
         "/apply-template": engine.template,

@@ -100,7 +100,7 @@ class TorchModel:
         if "position_ids" in self._takes:
             given["position_ids"] = torch.tensor([[*range(part.past, part.past + length)] for part in parts])
         if "logits_to_keep" in self._takes:
-            given["logits_to_keep"] = max(1, *(part.wanted for part in parts), 1)
+            given["logits_to_keep"] = max(1, *(part.wanted for part in parts))
         return self._model(**given, cache=self._kept.cache).logits
 
 
