@@ -7,7 +7,6 @@ be there when one is asked for. When no unit is supported well enough, PAI absta
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Hit
 from pai.core.knowledge.wording import COMPARED, LIGHT, PEOPLE, Order
 from pai.core.knowledge.words import STOP, stem
+from pai.core.ports.engine import floats
 
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
 
@@ -79,7 +79,7 @@ async def weigh(asked: Question, hits: Sequence[Hit], documents: Mapping[str, Do
     found = _candidates(asked, hits, documents)
     if not found:
         return []
-    vectors = [_floats(v) for v in await embed([asked.meant, *(_shown(unit) for unit, _, _ in found)])]
+    vectors = [floats(v) for v in await embed([asked.meant, *(_shown(unit) for unit, _, _ in found)])]
     nearness = [_dot(vectors[0], vector) for vector in vectors[1:]]
     order = sorted(range(len(found)), key=lambda n: -(found[n][2] + NEARNESS * nearness[n]))[:WEIGHED]
     told = [(found[n][0], found[n][1], _words(found[n][0], found[n][1])) for n in order]
@@ -166,7 +166,7 @@ async def _near_words(asked: Question, told: Sequence[_Words], embed: Embed) -> 
     wanted = [word for word in asked.predicates if word not in DAYS_AND_MONTHS and not any(map(str.isdigit, word))]
     if not wanted or not others:
         return {}
-    vectors = [_floats(v) for v in await embed([*wanted, *others])]
+    vectors = [floats(v) for v in await embed([*wanted, *others])]
     return {
         word: {other: _dot(vector, theirs) for other, theirs in zip(others, vectors[len(wanted) :], strict=True)}
         for word, vector in zip(wanted, vectors[: len(wanted)], strict=True)
@@ -217,10 +217,6 @@ def _supports(asked: Question, unit: Unit, words: _Words, near: Mapping[str, Map
 
 def _shown(unit: Unit) -> str:
     return f"{unit.section}: {unit.text}"[:1000]
-
-
-def _floats(vector: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(vector) // 4}f", vector)
 
 
 def _dot(a: Sequence[float], b: Sequence[float]) -> float:

@@ -7,7 +7,6 @@ stretched so that 0.5 is where it is nearer to them than to anything harmless. I
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,7 +16,7 @@ from pai.core.models.moderation_words import EXAMPLES, HARMLESS, NAME, PATTERNS
 from pai.core.models.ports import ModelsUnit
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import Capability, Engine, Engines
+from pai.core.ports.engine import Capability, Engine, Engines, floats
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, NotFound
@@ -80,7 +79,7 @@ class Moderation:
         if key not in self.examples:
             told = [text for texts in EXAMPLES.values() for text in texts]
             found = await engine.embed([*told, *HARMLESS])
-            self.examples[key] = tuple(_floats(vector) for vector in found.vectors)
+            self.examples[key] = tuple(floats(vector) for vector in found.vectors)
         return self.examples[key]
 
 
@@ -96,7 +95,7 @@ async def _moderated(engine: Engine, text: str, known: Sequence[Sequence[float]]
 def _scored(text: str, vectors: Sequence[bytes], known: Sequence[Sequence[float]]) -> Moderated:
     scores = {name: SAID_OUTRIGHT if any(p.search(text) for p in PATTERNS[name]) else 0.0 for name in EXAMPLES}
     for vector in vectors:
-        for name, score in _by_meaning(_floats(vector), known).items():
+        for name, score in _by_meaning(floats(vector), known).items():
             scores[name] = max(scores[name], score)
     return Moderated({name: round(score, 6) for name, score in scores.items()})
 
@@ -114,7 +113,3 @@ def _by_meaning(vector: Sequence[float], known: Sequence[Sequence[float]]) -> di
         at += len(examples)
         scores[name] = min(1.0, max(0.0, 0.5 + STRETCH * (nearest - max(NEAR, harmless) - 0.1))) if nearest > 0 else 0.0
     return scores
-
-
-def _floats(vector: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(vector) // 4}f", vector)

@@ -6,7 +6,6 @@ name of what scored says so.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,7 @@ from pai.core.models.events import DocumentsRanked
 from pai.core.models.ports import ModelsUnit
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import Capability, Engine, Engines
+from pai.core.ports.engine import Capability, Engine, Engines, floats
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound
@@ -55,11 +54,11 @@ class Ranking:
         event = DocumentsRanked(resource=ResourceRef("model", engine.model.name), model=engine.model, documents=count)
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         asked = await engine.embed([question])
-        wanted, tokens, scores = _floats(asked.vectors[0]), asked.prompt_tokens, []
+        wanted, tokens, scores = floats(asked.vectors[0]), asked.prompt_tokens, []
         for start in range(0, count, BATCH):
             found = await engine.embed(documents[start : start + BATCH])
             tokens += found.prompt_tokens
-            scores += [sum(a * b for a, b in zip(wanted, _floats(v), strict=True)) for v in found.vectors]
+            scores += [sum(a * b for a, b in zip(wanted, floats(v), strict=True)) for v in found.vectors]
         ranked = [Ranked(n, round(min(1.0, max(0.0, score)), 6)) for n, score in enumerate(scores)]
         return f"{engine.model.name} (cosine)", sorted(ranked, key=lambda one: (-one.score, one.index)), tokens
 
@@ -71,7 +70,3 @@ class Ranking:
             if name != MODEL:
                 raise
             return await self.engines.get(FALLBACK, needed)
-
-
-def _floats(vector: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(vector) // 4}f", vector)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -161,6 +162,11 @@ class Embeddings:
     vectors: tuple[bytes, ...]
     prompt_tokens: int
     dimensions: int = field(default=0)
+
+
+def floats(vector: bytes) -> tuple[float, ...]:
+    """Return the numbers of a vector of ``Embeddings``."""
+    return struct.unpack(f"<{len(vector) // 4}f", vector)
 
 
 class Engine(Protocol):

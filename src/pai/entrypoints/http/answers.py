@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import Request
 
@@ -49,6 +50,12 @@ class Answer:
         self.usage = delta.usage or self.usage
         self.calls += delta.tool_calls
         self.logprobs += delta.logprobs
+
+
+def logprob(one: TokenLogprob) -> dict[str, Any]:
+    """Return a token's log-probability in the shape that OpenAI gave it and Ollama took over."""
+    told = {"token": one.token, "logprob": one.logprob, "bytes": list(one.raw)}
+    return {**told, "top_logprobs": [{"token": t.token, "logprob": t.logprob, "bytes": list(t.raw)} for t in one.top]}
 
 
 async def begin(request: Request, actor: Actor, model: str, asked: ChatRequest) -> Begun:

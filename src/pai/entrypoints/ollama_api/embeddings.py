@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
 from pai.core.models.vectors import shortened
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import Embeddings
+from pai.core.ports.engine import Embeddings, floats
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.ollama_api.routing import ANY_TYPE
 from pai.entrypoints.ollama_api.schemas import EmbedBody, EmbeddingsBody
@@ -42,4 +41,4 @@ async def embeddings(
 
 
 def _numbers(found: Embeddings) -> list[list[float]]:
-    return [list(struct.unpack(f"<{found.dimensions}f", vector)) for vector in found.vectors]
+    return [list(floats(vector)) for vector in found.vectors]

@@ -13,8 +13,8 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import ChatDelta, ChatRequest, TokenLogprob
-from pai.entrypoints.http.answers import Answer, Begun, begin, pieces_of
+from pai.core.ports.engine import ChatDelta, ChatRequest
+from pai.entrypoints.http.answers import Answer, Begun, begin, logprob, pieces_of
 from pai.entrypoints.http.dialects import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.http.streams import PieceResponse
@@ -101,7 +101,7 @@ async def _answered(request: Request, actor: Actor, asked: _Asked) -> Response:
     thought = answer.reasoning if asked.body.think else ""
     told = {**_head(begun.model), **asked.put(answer.text, thought, answer.calls), **_end(answer, timings)}
     if asked.body.logprobs:
-        told["logprobs"] = [_logprob(one) for one in answer.logprobs]
+        told["logprobs"] = [logprob(one) for one in answer.logprobs]
     return JSONResponse(told)
 
 
@@ -131,7 +131,7 @@ def _piece(asked: _Asked, delta: ChatDelta) -> dict[str, Any] | None:
     if not (delta.text or thought or delta.tool_calls or probable):
         return None
     told = asked.put(delta.text, thought, delta.tool_calls)
-    return {**told, "logprobs": [_logprob(one) for one in probable]} if probable else told
+    return {**told, "logprobs": [logprob(one) for one in probable]} if probable else told
 
 
 def _head(model: str) -> dict[str, Any]:
@@ -144,8 +144,3 @@ def _end(answer: Answer, timings: Timings) -> dict[str, Any]:
 
 def _line(value: dict[str, Any]) -> bytes:
     return msgspec.json.encode(value) + b"\n"
-
-
-def _logprob(one: TokenLogprob) -> dict[str, Any]:
-    told = {"token": one.token, "logprob": one.logprob, "bytes": list(one.raw)}
-    return {**told, "top_logprobs": [{"token": t.token, "logprob": t.logprob, "bytes": list(t.raw)} for t in one.top]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -12,7 +12,8 @@ from fastapi.responses import JSONResponse
 
 from pai.core.models.inference import Inference
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, TokenLogprob, Tool, ToolCall, Usage
+from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, Tool, ToolCall, Usage
+from pai.entrypoints.http.answers import Answer, logprob
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.http.streams import PieceResponse, first_of, together, while_valid
@@ -106,32 +107,11 @@ def _message(message: Message) -> ChatMessage:
     return ChatMessage(role, message.text(), calls, message.tool_call_id or "", message.images())
 
 
-@dataclass(slots=True)
-class _Choice:
-    """One answer while it grows."""
-
-    text: str = ""
-    reasoning: str = ""
-    finish: str = "stop"
-    usage: Usage = field(default_factory=lambda: Usage(0, 0))
-    calls: list[ToolCall] = field(default_factory=list)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
-
-    def take(self, delta: ChatDelta) -> None:
-        """Add a piece."""
-        self.text += delta.text
-        self.reasoning += delta.reasoning
-        self.finish = delta.finish_reason or self.finish
-        self.usage = delta.usage or self.usage
-        self.calls += delta.tool_calls
-        self.logprobs += delta.logprobs
-
-
 async def whole(
     model: str, first: tuple[int, ChatDelta] | None, pieces: AsyncGenerator[tuple[int, ChatDelta], None], body: ChatCompletion
 ) -> dict[str, Any]:  # fmt: skip
     """Return all answers once they are there."""
-    choices = [_Choice() for _ in range(body.n)]
+    choices = [Answer() for _ in range(body.n)]
     piece = first
     try:
         while piece is not None:
@@ -144,24 +124,19 @@ async def whole(
     return {**_head("chat.completion", model), "choices": told, "usage": usage}
 
 
-def _told(number: int, choice: _Choice, *, probable: bool) -> dict[str, Any]:
+def _told(number: int, choice: Answer, *, probable: bool) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": choice.text, "refusal": None, "annotations": []}
     if choice.calls:
         message["content"] = choice.text or None
         message["tool_calls"] = [_call(call) for call in choice.calls]
     if choice.reasoning:
         message["reasoning_content"] = choice.reasoning
-    logprobs = {"content": [_logprob(one) for one in choice.logprobs], "refusal": None} if probable else None
+    logprobs = {"content": [logprob(one) for one in choice.logprobs], "refusal": None} if probable else None
     return {"index": number, "message": message, "logprobs": logprobs, "finish_reason": choice.finish}
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-
-
-def _logprob(one: TokenLogprob) -> dict[str, Any]:
-    told = {"token": one.token, "logprob": one.logprob, "bytes": list(one.raw)}
-    return {**told, "top_logprobs": [{"token": t.token, "logprob": t.logprob, "bytes": list(t.raw)} for t in one.top]}
 
 
 def _said(delta: ChatDelta) -> dict[str, Any]:
@@ -170,7 +145,7 @@ def _said(delta: ChatDelta) -> dict[str, Any]:
 
 
 def _probable(delta: ChatDelta) -> dict[str, Any]:
-    return {"content": [_logprob(one) for one in delta.logprobs], "refusal": None}
+    return {"content": [logprob(one) for one in delta.logprobs], "refusal": None}
 
 
 def usage_of(usages: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from pai.core.conversations.output import ItemBegun, ItemEnded, Piece
 from pai.core.conversations.responses import Begun, Ended, ResponseEvent
 from pai.core.conversations.values import Called, Item, Response, ResponseStatus, Searched, Spoken, Thought
+from pai.entrypoints.http.answers import logprob
 from pai.entrypoints.openai_api import response_shapes as shapes
 from pai.entrypoints.openai_api.events import named
 from pai.foundation.errors import PaiError
@@ -65,7 +66,7 @@ class _Told:
                 if isinstance(item, Thought):
                     yield "response.reasoning_text.delta", place
                 else:
-                    probable = [shapes.logprob(one) for one in logprobs]
+                    probable = [logprob(one) for one in logprobs]
                     yield "response.output_text.delta", {**place, "logprobs": probable}
             case ItemEnded(at, item):
                 self.items.append(item)

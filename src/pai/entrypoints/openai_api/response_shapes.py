@@ -16,7 +16,8 @@ from pai.core.conversations.values import (
     Spoken,
     Thought,
 )
-from pai.core.ports.engine import TokenLogprob, Usage
+from pai.core.ports.engine import Usage
+from pai.entrypoints.http.answers import logprob
 
 _REASONS = {"max_output_tokens"}
 
@@ -106,14 +107,6 @@ def citation(value: Citation) -> dict[str, Any]:
     return {
         "type": "file_citation", "index": value.at, "file_id": value.document_id, "filename": value.document,
         "quote": value.quote, "page": value.page,
-    }  # fmt: skip
-
-
-def logprob(value: TokenLogprob) -> dict[str, Any]:
-    """A token's log-probability."""
-    return {
-        "token": value.token, "logprob": value.logprob, "bytes": list(value.raw),
-        "top_logprobs": [{"token": t.token, "logprob": t.logprob, "bytes": list(t.raw)} for t in value.top],
     }  # fmt: skip
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-import math
-import struct
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
 from pai.core.models.inference import Inference
 from pai.core.models.values import Model
+from pai.core.models.vectors import shortened
 from pai.core.policy.values import Permission
+from pai.core.ports.engine import floats
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.entrypoints.openai_api import batches, chat, completions, files, responses, scoring, vector_stores
 from pai.entrypoints.openai_api.schemas import EmbeddingRequest
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Invalid
 
 router = APIRouter(prefix="/v1")
 ROUTERS = (
@@ -73,15 +72,9 @@ async def embeddings(
 async def embedded(inference: Inference, actor: Actor, body: EmbeddingRequest) -> dict[str, Any]:
     """Return one vector per text."""
     engine, found = await inference.embed(actor, body.model, body.texts())
-    if body.dimensions is not None and body.dimensions > found.dimensions:
-        raise Invalid(
-            f"{engine.model.name} has {found.dimensions} dimensions",
-            code="bad_dimensions",
-            hint="ask for no more than that",
-        )
     data = [
-        {"object": "embedding", "index": n, "embedding": _vector(vector, body.encoding_format, body.dimensions)}
-        for n, vector in enumerate(found.vectors)
+        {"object": "embedding", "index": n, "embedding": _vector(vector, body.encoding_format)}
+        for n, vector in enumerate(shortened(found, body.dimensions).vectors)
     ]
     count = found.prompt_tokens
     return {
@@ -92,11 +85,5 @@ async def embedded(inference: Inference, actor: Actor, body: EmbeddingRequest) -
     }
 
 
-def _vector(vector: bytes, form: str, dimensions: int | None) -> str | list[float]:
-    if dimensions is not None:
-        kept = struct.unpack(f"<{dimensions}f", vector[: 4 * dimensions])
-        length = math.sqrt(sum(value * value for value in kept)) or 1.0
-        vector = struct.pack(f"<{dimensions}f", *(value / length for value in kept))
-    if form == "base64":
-        return base64.b64encode(vector).decode()
-    return list(struct.unpack(f"<{len(vector) // 4}f", vector))
+def _vector(vector: bytes, form: str) -> str | list[float]:
+    return base64.b64encode(vector).decode() if form == "base64" else list(floats(vector))
