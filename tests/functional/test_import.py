@@ -48,7 +48,7 @@ def test_a_folder_becomes_a_model_that_answers(tmp_path: Path) -> None:
         model = told["model"]
         assert (model["name"], model["engine"], model["licence"]) == ("tiny-qwen-f16", "llama.cpp", "none")
         assert "Made into GGUF (F16) here, from " in model["origin"]
-        assert told["before"]["answer_rate"] > 0 < told["after"]["answer_rate"]
+        assert told["before"]["generated_tokens_per_second"] > 0 < told["after"]["generated_tokens_per_second"]
         assert told["before"]["right"] == told["after"]["right"] == 0  # noise knows nothing, before and after
         assert pai.run("models", "convert", "tiny-qwen", "--to", "openvino").code == 1
 
