@@ -7,7 +7,9 @@ documents: ``tuning`` was used to choose thresholds; ``held_out`` and ``fresh`` 
 led to; ``final`` was written after those changes. Sets of the office documents (``benchmarks/office``): ``office_tuning`` and
 ``office_held_out``, dealt out at random before any result was known, ``office_plain``, added
 to the first when rules were taken out, and ``office_later``: other documents and questions, written
-after the rules and run once before anything was changed for them. ``--hide`` keeps the answers of a set unseen.
+after the rules and run once before anything was changed for them. ``visitor_tuning`` and ``visitor_held_out`` ask, as people type,
+of a third folder with the papers of a surgery, a law office and a household; documents and questions were written by someone who had
+not seen the rules, and dealt out at random. ``--hide`` keeps the answers of a set unseen.
 """
 
 from __future__ import annotations
@@ -133,7 +135,8 @@ def summary(outcomes: list[Outcome], refusals: list[Outcome]) -> dict[str, Any]:
 def questions() -> dict[str, Any]:
     """Every set by name."""
     samples = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))
-    return {**samples, **json.loads((OFFICE / "questions.json").read_text("utf-8"))}
+    ours = (json.loads((OFFICE / name).read_text("utf-8")) for name in ("questions.json", "visitor.json"))
+    return {**samples, **{name: asked for sets in ours for name, asked in sets.items()}}
 
 
 def make_documents(folder: Path, *which: str) -> None:
@@ -143,33 +146,45 @@ def make_documents(folder: Path, *which: str) -> None:
 
 async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
     outcomes = [await evaluation.measure(q["question"], q) for q in asked["answerable"]]
-    refusals = [await evaluation.measure(q, None) for q in asked["unanswerable"]]
+    refused = [q if isinstance(q, str) else q["question"] for q in asked["unanswerable"]]
+    refusals = [await evaluation.measure(q, None) for q in refused]
     for o in () if hidden else [*outcomes, *refusals]:
         mark = "ok " if o.right else "BAD"
         near = " | ".join(source.quote for source in o.answer.nearest)
         print(
             f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}\n      near: {near}"
         )
-    kinds = dict.fromkeys(q["kind"] for q in asked["answerable"] if "kind" in q)
-    by_kind = {
-        kind: [o.right for q, o in zip(asked["answerable"], outcomes, strict=True) if q["kind"] == kind]
-        for kind in kinds
-    }
-    told = {kind: f"{sum(right)} of {len(right)}" for kind, right in by_kind.items()}
-    return summary(outcomes, refusals) | ({"by_kind": told} if told else {})
+    told: dict[str, Any] = {}
+    for field in ("kind", "world"):
+        rights: dict[str, list[bool]] = {}
+        for q, o in zip(asked["answerable"], outcomes, strict=True):
+            if field in q:
+                rights.setdefault(q[field], []).append(o.right)
+        if rights:
+            told[f"by_{field}"] = {value: f"{sum(right)} of {len(right)}" for value, right in rights.items()}
+    return summary(outcomes, refusals) | told
+
+
+def documents_of(name: str, folder: Path) -> Path:
+    """The folder of documents that a set of questions asks of."""
+    if name.startswith("visitor"):
+        return folder / "visitor"
+    if name == "office_later":
+        return folder / "later"
+    return folder / "office" if name.startswith("office") else SAMPLES
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {"chat": str(arguments.chat.name) if arguments.chat else "none", "windows": SHOWN}
     with tempfile.TemporaryDirectory() as folder:
-        office, later = Path(folder) / "office", Path(folder) / "later"
-        make_documents(office)
-        make_documents(later, "later")
+        make_documents(Path(folder) / "office")
+        make_documents(Path(folder) / "later", "later")
+        make_documents(Path(folder) / "visitor", "visitor")
         chat = LocalChat(arguments.chat, Path(folder)) if arguments.chat else SilentChat()
         engines = LocalEngines(chat, LocalEmbedding(arguments.embedding))
         collections: dict[Path, Evaluation] = {}
         for name in arguments.sets.split(","):
-            documents = later if name == "office_later" else office if name.startswith("office") else SAMPLES
+            documents = documents_of(name, Path(folder))
             if documents not in collections:
                 collections[documents] = Evaluation(engines, documents, dt.date.fromisoformat(questions()["today"]))
                 await collections[documents].ingest()
