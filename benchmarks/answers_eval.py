@@ -33,15 +33,17 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from local_engines import LocalChat, LocalEmbedding, LocalEngines, SilentChat
+from local_engines import LocalChat, LocalEmbedding, LocalEngines, SilentChat, paged_chat, socket_chat
 from memory_store import MemoryStore
 
 from pai.adapters.documents import parse
 from pai.core.knowledge.answering import SHOWN, consider, find_passages, generate, open_documents
 from pai.core.knowledge.chunking import chunk
 from pai.core.knowledge.composing import compose, needs_model
+from pai.core.knowledge.judging import judge
 from pai.core.knowledge.question import parts
 from pai.core.knowledge.values import Answer
+from pai.core.ports.engine import Engine
 
 SAMPLES = Path(str(resources.files("pai.samples") / "documents"))
 OFFICE = Path(__file__).with_name("office")
@@ -90,6 +92,7 @@ class Evaluation:
         asked, hits = find_passages(self.store, question, vectors)
         documents = open_documents(self.store, hits, self.names)
         told = await consider(asked, hits, documents, self._embed)
+        told = [await judge(self.engines.chat, "", part) for part in told]
         draft = await generate(self.engines.chat, "", told[0]) if needs_model(told) else ""
         return compose(told, draft, self.engines.chat.model.name, self.today), draft
 
@@ -180,7 +183,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         make_documents(Path(folder) / "office")
         make_documents(Path(folder) / "later", "later")
         make_documents(Path(folder) / "visitor", "visitor")
-        chat = LocalChat(arguments.chat, Path(folder)) if arguments.chat else SilentChat()
+        chat, process = chat_engine(arguments.chat, Path(folder))
         engines = LocalEngines(chat, LocalEmbedding(arguments.embedding))
         collections: dict[Path, Evaluation] = {}
         for name in arguments.sets.split(","):
@@ -193,7 +196,19 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         if isinstance(chat, LocalChat) and chat.prompt_tokens:
             results["prompt_tokens_median"] = statistics.median(chat.prompt_tokens)
             results["model_asked"] = len(chat.prompt_tokens)
+        if process:
+            process.terminate()
     return results
+
+
+def chat_engine(model: Path | None, folder: Path) -> tuple[Engine, subprocess.Popen[bytes] | None]:
+    """Return the chat engine and its process, if it has one: a GGUF file, a folder in OpenVINO's format, or the socket of
+    ``bare_engine.py openvino``."""
+    if model is None:
+        return SilentChat(), None
+    if model.is_socket():
+        return socket_chat(model.name, model), None
+    return paged_chat(model, folder / "engine.sock") if model.is_dir() else (LocalChat(model, folder), None)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from pai.core.knowledge.access import Access, ref_of
 from pai.core.knowledge.composing import Part, compose, needs_model
 from pai.core.knowledge.events import QuestionAnswered, QuestionAsked
 from pai.core.knowledge.evidence import Embed, weigh
+from pai.core.knowledge.judging import judge
 from pai.core.knowledge.ports import CollectionStore, KnowledgeUnit
 from pai.core.knowledge.question import Question, parts, small_names
 from pai.core.knowledge.reading import Document, document_of
@@ -122,6 +123,7 @@ class Answering:
         self, actor: Actor, found: Retrieved, told: Sequence[Part], purpose: str | None, model: str
     ) -> Answer:
         engine = await self.engines.get(model)
+        told = [await judge(engine, actor.id, part) for part in told]
         draft = await generate(engine, actor.id, told[0]) if needs_model(told) else ""
         answer = compose(told, draft, engine.model.name, self._today())
         event = QuestionAnswered(

@@ -96,6 +96,9 @@ class Hit:
     vector_rank: int | None = None
 
 
+SHEETS = frozenset({"xlsx", "xlsm", "ods"})  # each sheet is a page
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A numbered citation: ``quote`` stands word for word in the chunk."""
@@ -106,6 +109,14 @@ class Source:
     chunk_id: str
     page: int
     quote: str
+
+    @property
+    def place(self) -> str:
+        """Where in the document, in the words of its kind: "page 3", "sheet 2"; empty for kinds that have neither."""
+        ending = self.document.rpartition(".")[2].lower()
+        if ending in SHEETS:
+            return f"sheet {self.page}"
+        return f"page {self.page}" if ending == "pdf" or self.page > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)

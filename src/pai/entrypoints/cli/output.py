@@ -56,5 +56,7 @@ def answer_text(value: dict[str, Any]) -> str:
     told = [(f"[{one['n']}]", one) for one in value["sources"]] + [
         ("nearest passage:", one) for one in value["nearest"]
     ]
-    quotes = [f'  {mark} {one["document"]}, page {one["page"]}: "{one["quote"]}"' for mark, one in told]
+    quotes = [
+        f'  {mark} {", ".join(filter(None, [one["document"], one["place"]]))}: "{one["quote"]}"' for mark, one in told
+    ]
     return "\n".join([value["answer"], *quotes])

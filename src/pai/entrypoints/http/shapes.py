@@ -72,6 +72,7 @@ def source(value: Source) -> dict[str, Any]:
     """A quote and where it stands."""
     return {
         "n": value.n, "document": value.document, "document_id": value.document_id, "chunk_id": value.chunk_id, "page": value.page,
+        "place": value.place,
         "quote": value.quote,
     }  # fmt: skip
 

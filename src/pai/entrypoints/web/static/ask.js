@@ -29,7 +29,7 @@ function cite(n) {
 }
 
 function listed(source) {
-  const where = make("span", "source-where", ...breakable(source.document), " ", make("small", "", `page ${source.page}`));
+  const where = make("span", "source-where", ...breakable(source.document), " ", make("small", "", source.place));
   const button = make("button", "source", make("span", "source-n", String(source.n)), where, make("span", "source-quote", `“${source.quote}”`));
   button.dataset.n = source.n;
   button.setAttribute("aria-expanded", "false");
@@ -49,7 +49,7 @@ async function open(n, from) {
   const title = panel.querySelector("[data-passage-title]");
   title.replaceChildren(...breakable(source.document));
   title.href = `/documents/${encodeURIComponent(source.document_id)}#page-${source.page}`;
-  panel.querySelector("[data-passage-where]").textContent = `page ${source.page} · source ${n}`;
+  panel.querySelector("[data-passage-where]").textContent = [source.place, `source ${n}`].filter(Boolean).join(" · ");
   panelText.replaceChildren(make("p", "near", "Opening the passage"));
   panel.hidden = false;
   panel.focus();
