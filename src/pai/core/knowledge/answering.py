@@ -26,7 +26,7 @@ from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, Unsupported
 
-PASSAGES = 6
+PASSAGES = 8
 SHOWN = 3  # windows that the model reads
 MAX_QUESTION = 2000
 MAX_ANSWER_TOKENS = 64

@@ -23,7 +23,7 @@ from pai.core.ports.engine import floats
 Embed = Callable[[Sequence[str]], Awaitable[Sequence[bytes]]]
 
 UNITS = 48  # embedded per question, at about 3 ms each
-WEIGHED = 12  # units whose words are compared by meaning
+WEIGHED = 16  # units whose words are compared by meaning
 WORDS = 160
 MINIMUM_SUPPORT = 0.6
 MINIMUM_WORD = 0.63  # single words: "lease" and "contract" have 0.62
