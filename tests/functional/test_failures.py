@@ -233,7 +233,7 @@ def test_a_killed_gateway_leaves_no_process_and_no_lock(pai: Installation, key: 
     assert time.monotonic() - began < 5
     said = (pai.folder / "serve.err").read_text().strip().splitlines()[-1]
     assert said.startswith("pai: the gateway ended unexpectedly")
-    assert "start `pai serve` again" in said
+    assert "`pai serve` again" in said
     assert [child for child in children if alive(child)] == []
     assert not (pai.home / "run" / "control.sock").exists()
     pai.stop()

@@ -201,14 +201,17 @@ def test_a_mistyped_passphrase_is_asked_for_again_three_times_in_all(fresh: Inst
 
 def test_status_without_a_server_and_a_second_server_ask_for_no_passphrase(fresh: Installation) -> None:
     bare = {"PAI_PASSPHRASE_FILE": ""}
-    assert fresh.ok("status", **bare)["reason"] == "not running"
-    assert fresh.run("status", **bare).out.startswith("not running")
+    told = fresh.run("status", "--json", **bare)
+    assert (told.code, told.json["running"], told.json["reason"]) == (1, False, "not running")
+    shown = fresh.run("status", **bare)
+    assert (shown.code, shown.out.startswith("not running"), "make start" in shown.out) == (1, True, True)
     fresh.start()
     with at_terminal(fresh, "serve") as terminal:
         assert terminal.end(20) == 1
         assert "another PAI process is using this home" in terminal.shown
         assert "Passphrase" not in terminal.shown
-    assert fresh.ok("status", **bare)["ready"] is True
+    told = fresh.ok("status", **bare)
+    assert (told["running"], told["ready"]) == (True, True)
     assert fresh.stop() == 0
 
 

@@ -83,7 +83,9 @@ class NoEngines:
 
     async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> Engine:  # noqa: ARG002
         """Always raises Unavailable."""
-        raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable(
+            f"{name} is not running", code="not_serving", hint="start it with `make start` or `pai serve`"
+        )
 
     async def capabilities(self, name: str) -> Capabilities:
         """Always raises Unavailable."""
@@ -114,7 +116,11 @@ class NoConverter:
 
     async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:  # noqa: ARG002
         """Always raises Unavailable."""
-        raise Unavailable(f"{model.name} cannot be converted now", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable(
+            f"{model.name} cannot be converted now",
+            code="not_serving",
+            hint="start it with `make start` or `pai serve`",
+        )
 
 
 def open_base(settings: Settings, keystore: KeystoreClient) -> Base:

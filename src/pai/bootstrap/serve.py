@@ -225,7 +225,7 @@ def _ended(gateway: subprocess.Popen[bytes], stop: _Stop) -> int:
     raise Unavailable(
         f"the gateway ended unexpectedly (exit status {code})",
         code="gateway_ended",
-        hint="nothing acknowledged was lost; start `pai serve` again, and see the messages above for the cause",
+        hint="nothing acknowledged was lost; run `make start` or `pai serve` again, and see the messages above for the cause",
     )
 
 

@@ -139,4 +139,6 @@ async def _on_no_text(request: Request, _error: Exception) -> Response:
 
 async def _on_surprise(request: Request, _error: Exception) -> Response:
     # The last resort at the edge of the process; Walls logs where it happened, never the message, which may hold content.
-    return _answer(request, PaiError("an unexpected error happened", hint="see the log of `pai serve`"))
+    return _answer(
+        request, PaiError("an unexpected error happened", hint="see what `make start` or `pai serve` printed")
+    )

@@ -12,7 +12,7 @@ import click
 from pai.entrypoints.cli import asking
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import note
+from pai.entrypoints.cli.output import START, note
 from pai.foundation.errors import Usage
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
@@ -96,7 +96,7 @@ def _show(context: Context, settings: Settings, made: Any, *, serving: bool) -> 
         "home": str(settings.home), "admin": made.admin, "models": made.models, "recovery_code": made.recovery_code,
         "admin_recovery_code": made.admin_recovery_code, "seconds": made.seconds, "setup_url": None,
     }  # fmt: skip
-    text = f"PAI is initialised in {settings.home}." + ("" if serving else " Next: pai serve")
+    text = f"PAI is initialised in {settings.home}." + ("" if serving else f" Next: {START}")
     if made.setup_token:
         value["setup_url"] = f"https://localhost:{settings.server.port}/setup#{made.setup_token}"
         text += (
