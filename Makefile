@@ -100,4 +100,5 @@ lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py
 
 uninstall:
-	@$(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --home "$(HOME_OF_PAI)"
+	@$(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --program .mypy_cache \
+	  --program .ruff_cache --program .pytest_cache --program .hypothesis --sources src --sources tests --sources benchmarks --home "$(HOME_OF_PAI)"

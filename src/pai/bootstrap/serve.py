@@ -74,7 +74,9 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
         supervisor, launcher = _start_supervisor(home, stack)
         supervisor.companions["keystore"] = keystore_pid
         handed = (listener, control, keystore, launcher)
-        return _run_gateway(settings, handed, supervisor, began=began, unsealed=unsealed)
+        code = _run_gateway(settings, handed, supervisor, began=began, unsealed=unsealed)
+    _say("PAI has stopped.")
+    return code
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -179,6 +181,9 @@ class _Stop:
     def _on_signal(self, _number: int, _frame: Any) -> None:
         if not self.asked:
             self.asked = True
+            # Not print: a signal may come in the middle of one, and its buffer cannot be entered twice.
+            line = b"PAI is stopping ...\n"
+            os.write(sys.stderr.fileno(), b"\n" + line if sys.stderr.isatty() else line)  # after the ^C of a terminal
             self._gateway.terminate()
 
     def finish(self) -> None:
