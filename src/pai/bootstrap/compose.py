@@ -187,9 +187,9 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     )  # fmt: skip
 
 
-def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Lines:
+def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Lines:
     inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
-    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock)
+    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock, disk)
     return Lines(inference, responses)
 
 
@@ -234,12 +234,12 @@ def services_for(
         measuring=measuring,
         moderation=Moderation(storage, base.policy, watched),
         ranking=Ranking(storage, base.policy, watched),
-        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
+        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock, disk),
         collections=collections,
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, _lines(base, access, engines), traffic),
+        batch_work=BatchWork(batches, keys, _lines(base, access, engines, disk), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),

@@ -42,7 +42,9 @@ def main() -> int:
     from pai.adapters.cryptography.process_guard import end_with_parent
     from pai.adapters.system.sandbox import apply, gateway_profile
 
-    end_with_parent()
+    # Killed before that was asked for, the supervisor leaves nobody who could end this process.
+    if not end_with_parent() or os.getppid() != start.supervisor:
+        return 1
     report = apply(gateway_profile(start.settings.home))
     tell = _Teller(start.status_fd)
     try:

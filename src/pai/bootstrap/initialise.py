@@ -196,7 +196,7 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
     wanted = _wanted(choice, base.clock.now())
     for model in wanted:
         held = asyncio.run(base.storage.read(functools.partial(_held, name=model.name)))
-        progress(f"taking the model {model.name} ...")
+        progress(f"taking the model {model.name}{_told_size(model.size)} ...")
         for file in model.files:
             target = base.home.models / model.name / file.path
             bring(cache / model.name / file.path, target, file.sha256, move=move)
@@ -210,6 +210,10 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
         )
         base.storage.run_sync(functools.partial(_register, model=signed, event=event))
     return [model.name for model in wanted]
+
+
+def _told_size(size: int) -> str:
+    return f" ({size >> 20} MB: each byte is checked)" if size else ""
 
 
 def _complete(unit: ModelsUnit, *, first: bool) -> None:
