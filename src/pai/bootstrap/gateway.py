@@ -112,7 +112,8 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         began = time.monotonic()
         models = await base.storage.read(lambda unit: unit.models.list())
         for alias in ("default", "default-embedding"):
-            if any(alias in model.aliases for model in models):
+            if named := [model for model in models if alias in model.aliases]:
+                tell({"event": "loading", "message": f"  {named[0].name} ({named[0].size >> 20} MB) ..."})
                 await engines.get(alias)
         state["reason"] = ""
         tell({"event": "ready", "model_seconds": time.monotonic() - began})
