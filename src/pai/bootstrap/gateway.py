@@ -113,7 +113,8 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         models = await base.storage.read(lambda unit: unit.models.list())
         for alias in ("default", "default-embedding"):
             if named := [model for model in models if alias in model.aliases]:
-                tell({"event": "loading", "message": f"  {named[0].name} ({named[0].size >> 20} MB) ..."})
+                size = f" ({named[0].size >> 20} MB)" if named[0].size else ""
+                tell({"event": "loading", "message": f"  {named[0].name}{size} ..."})
                 await engines.get(alias)
         state["reason"] = ""
         tell({"event": "ready", "model_seconds": time.monotonic() - began})

@@ -51,6 +51,7 @@ def _ask_and_remove(program: Sequence[Path], caches: Sequence[Path], home: Path 
     # Asked before anything goes, so that an answer is never given to half a removal.
     with_home = home is not None and _home_agreed(home)
     store = _browser_store(home) if home is not None and with_home else None
+    print("removing ...", flush=True)
     for path in [*program, *caches, *([home] if home is not None and with_home else [])]:
         _remove(path)
         if path not in caches:
@@ -67,7 +68,7 @@ def _ask_and_remove(program: Sequence[Path], caches: Sequence[Path], home: Path 
 def _program_agreed(program: Sequence[Path], caches: Sequence[Path]) -> bool:
     print("The program and its caches:")
     for path in program:
-        print(f"  {path}  ({_size(path) / 1e9:.1f} GB)" if not path.is_symlink() else f"  {path}  (the link only)")
+        print(f"  {path}  (the link only)" if path.is_symlink() else f"  {path}  ({_size(path)})")
     if caches:
         print(f"  {len(caches)} folders __pycache__ that Python made beside the sources")
     print("The home, with keys and documents, is asked for apart.")
@@ -76,9 +77,9 @@ def _program_agreed(program: Sequence[Path], caches: Sequence[Path]) -> bool:
 
 def _home_agreed(home: Path) -> bool:
     print("The home: all keys, documents, conversations, models and the audit log, for good:")
-    print(f"  {home}  ({_size(home) / 1e9:.1f} GB)")
+    print(f"  {home}  ({_size(home)})")
     print("Nothing can bring it back: with the keys go all copies that they open.")
-    return _answered("Remove the home too? Type delete everything (anything else keeps it): ", "delete everything")
+    return _answered('Remove the home too? Type "delete everything"; anything else keeps it: ', "delete everything")
 
 
 def _answered(question: str, word: str) -> bool:
@@ -96,9 +97,10 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=not path.exists())  # a cache may have gone with its folder
 
 
-def _size(path: Path) -> int:
+def _size(path: Path) -> str:
     found = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
-    return sum(one.lstat().st_size for one in found if os.path.lexists(one))
+    size = sum(one.lstat().st_size for one in found if os.path.lexists(one))
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _browser_store(home: Path) -> Path | None:

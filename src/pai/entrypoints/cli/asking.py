@@ -68,7 +68,7 @@ def passphrase(password: Secret | None) -> Secret:
         if same(typed, password):
             raise Invalid(
                 "that is your password; the passphrase has to be another text", code="weak_passphrase",
-                hint="who learns the password could open everything, and whoever starts PAI would know your log-in",
+                hint="who learns one of them must not have both",
             )  # fmt: skip
 
     return _new_secret("passphrase", PASSPHRASE_IS, check)
