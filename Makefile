@@ -31,7 +31,7 @@ $(VENV)/python.stamp:
 	@touch $@
 
 $(VENV)/default.stamp: requirements/default.txt pyproject.toml $(VENV)/python.stamp
-	@echo "installing libraries ..."
+	@echo "installing libraries (0.7 GB, half a minute or more) ..."
 	@began=$$(date +%s); $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/default.txt && \
 	 $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . && echo "libraries are in: $$(( $$(date +%s) - began )) s"
 	@touch $@
@@ -100,4 +100,5 @@ lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py
 
 uninstall:
-	@$(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --home "$(HOME_OF_PAI)"
+	@exec $(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --program .mypy_cache \
+	  --program .ruff_cache --program .pytest_cache --program .hypothesis --sources src --sources tests --sources benchmarks --home "$(HOME_OF_PAI)"

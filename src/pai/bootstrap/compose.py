@@ -83,7 +83,9 @@ class NoEngines:
 
     async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> Engine:  # noqa: ARG002
         """Always raises Unavailable."""
-        raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable(
+            f"{name} is not running", code="not_serving", hint="start it with `make start` or `pai serve`"
+        )
 
     async def capabilities(self, name: str) -> Capabilities:
         """Always raises Unavailable."""
@@ -114,7 +116,11 @@ class NoConverter:
 
     async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:  # noqa: ARG002
         """Always raises Unavailable."""
-        raise Unavailable(f"{model.name} cannot be converted now", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable(
+            f"{model.name} cannot be converted now",
+            code="not_serving",
+            hint="start it with `make start` or `pai serve`",
+        )
 
 
 def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
@@ -181,9 +187,9 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     )  # fmt: skip
 
 
-def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Lines:
+def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Lines:
     inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
-    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock)
+    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock, disk)
     return Lines(inference, responses)
 
 
@@ -228,12 +234,12 @@ def services_for(
         measuring=measuring,
         moderation=Moderation(storage, base.policy, watched),
         ranking=Ranking(storage, base.policy, watched),
-        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
+        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock, disk),
         collections=collections,
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, _lines(base, access, engines), traffic),
+        batch_work=BatchWork(batches, keys, _lines(base, access, engines, disk), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),

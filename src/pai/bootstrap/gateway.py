@@ -42,7 +42,9 @@ def main() -> int:
     from pai.adapters.cryptography.process_guard import end_with_parent
     from pai.adapters.system.sandbox import apply, gateway_profile
 
-    end_with_parent()
+    # Killed before that was asked for, the supervisor leaves nobody who could end this process.
+    if not end_with_parent() or os.getppid() != start.supervisor:
+        return 1
     report = apply(gateway_profile(start.settings.home))
     tell = _Teller(start.status_fd)
     try:
@@ -110,7 +112,9 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         began = time.monotonic()
         models = await base.storage.read(lambda unit: unit.models.list())
         for alias in ("default", "default-embedding"):
-            if any(alias in model.aliases for model in models):
+            if named := [model for model in models if alias in model.aliases]:
+                size = f" ({named[0].size >> 20} MB)" if named[0].size else ""
+                tell({"event": "loading", "message": f"  {named[0].name}{size} ..."})
                 await engines.get(alias)
         state["reason"] = ""
         tell({"event": "ready", "model_seconds": time.monotonic() - began})

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pai.adapters.workers.supervisor import Supervisor
 
 DRAIN_SECONDS = 10.0
+PORT_PATIENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Start:
     listener_fd: int
     control_fd: int
     status_fd: int
+    supervisor: int
 
 
 def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
@@ -62,7 +64,7 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     lock.acquire()
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)
-        listener = stack.enter_context(bind_tcp(settings.server.host, settings.server.port))
+        listener = stack.enter_context(bind_tcp(settings.server.host, settings.server.port, patience=PORT_PATIENCE))
         control = stack.enter_context(bind_unix(home.control_socket))
         stack.callback(home.control_socket.unlink, missing_ok=True)
         _write_port(home.port_file, settings.server.port)
@@ -74,7 +76,9 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
         supervisor, launcher = _start_supervisor(home, stack)
         supervisor.companions["keystore"] = keystore_pid
         handed = (listener, control, keystore, launcher)
-        return _run_gateway(settings, handed, supervisor, began=began, unsealed=unsealed)
+        code = _run_gateway(settings, handed, supervisor, began=began, unsealed=unsealed)
+    _say("PAI has stopped.")
+    return code
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -142,7 +146,9 @@ def _run_gateway(
 ) -> int:
     listener, control, keystore, launcher = handed
     status_read, status_write = os.pipe()
-    start = Start(settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write)
+    start = Start(
+        settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, os.getpid()
+    )
     told = _memory_file(msgspec.json.encode(start, enc_hook=str))
     passed = [keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, told]
     gateway = start_python("pai.bootstrap.gateway", [str(told)], environment=child_environment(), pass_fds=passed)
@@ -179,6 +185,9 @@ class _Stop:
     def _on_signal(self, _number: int, _frame: Any) -> None:
         if not self.asked:
             self.asked = True
+            # Not print: a signal may come in the middle of one, and its buffer cannot be entered twice.
+            line = b"PAI is stopping ...\n"
+            os.write(sys.stderr.fileno(), b"\n" + line if sys.stderr.isatty() else line)  # after the ^C of a terminal
             self._gateway.terminate()
 
     def finish(self) -> None:
@@ -225,7 +234,7 @@ def _ended(gateway: subprocess.Popen[bytes], stop: _Stop) -> int:
     raise Unavailable(
         f"the gateway ended unexpectedly (exit status {code})",
         code="gateway_ended",
-        hint="nothing acknowledged was lost; start `pai serve` again, and see the messages above for the cause",
+        hint="nothing acknowledged was lost; run `make start` or `pai serve` again, and see the messages above for the cause",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -59,9 +59,32 @@ def password(address: str) -> Secret:
     return _new_secret("password", PASSWORD_IS, lambda typed: check_password(typed, address))
 
 
-def passphrase() -> Secret:
-    """Ask twice for a new root passphrase. Raises Usage without a terminal, Invalid after the third bad answer."""
-    return _new_secret("passphrase", PASSPHRASE_IS, check_passphrase)
+def passphrase(password: Secret | None) -> Secret:
+    """Ask twice for a new root passphrase, other than the administrator's password. Raises Usage without a terminal, Invalid after
+    the third bad answer."""
+
+    def check(typed: Secret) -> None:
+        check_passphrase(typed)
+        if same(typed, password):
+            raise Invalid(
+                "that is your password; the passphrase has to be another text", code="weak_passphrase",
+                hint="who learns one of them must not have both",
+            )  # fmt: skip
+
+    return _new_secret("passphrase", PASSPHRASE_IS, check)
+
+
+def same(passphrase: Secret, password: Secret | None) -> bool:
+    """Return whether a passphrase is the password too; both were given here just now, so time tells nobody anything."""
+    return password is not None and passphrase.reveal() == password.reveal()
+
+
+def warned(offered: Iterable[Secret], password: Secret | None) -> Iterator[Secret]:
+    """Yield passphrases from a file, or for a root key that is there already, with a warning where one is the password too."""
+    for one in offered:
+        if same(one, password):
+            note("warning: passphrase and password are the same text; who learns one of them can open everything")
+        yield one
 
 
 def _new_secret(what: str, meaning: str, check: Callable[[Secret], None]) -> Secret:

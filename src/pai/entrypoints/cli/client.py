@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import START
 from pai.foundation.errors import PaiError, Unavailable, Usage
 
 
@@ -52,7 +53,9 @@ def unreachable(url: object, error: Exception) -> Unavailable:
             f"the certificate of {url} is not trusted", hint="set PAI_CA_FILE to the server's tls/ca.pem"
         )
     return Unavailable(
-        f"{url} does not answer ({type(error).__name__})", code="unreachable", hint="start `pai serve`, or set PAI_URL"
+        f"{url} does not answer ({type(error).__name__})",
+        code="unreachable",
+        hint=f"start it with {START}, or set PAI_URL",
     )
 
 

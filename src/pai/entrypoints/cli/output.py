@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 from pai.foundation.errors import PaiError
+
+START: Final = "`make start` or `pai serve`"
+"""How a server is started, for hints: the one who reads them may know only one of the two."""
 
 
 def show_json(value: Any) -> None:

@@ -66,7 +66,7 @@ def value_of(groups: Sequence[Group]) -> dict[str, Any]:
 
 def _protection(told: dict[str, Any]) -> Group:
     if not told["layers"]:
-        return Group("protection", None, "It is measured when the server starts: run `pai serve` once.")
+        return Group("protection", None, "It is measured when the server starts: run `make start` or `pai serve` once.")
     if told["missing"]:
         says = f"This kernel lacks a wall around the server: {', '.join(told['missing'])}."
     else:

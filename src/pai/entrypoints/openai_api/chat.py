@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -67,8 +68,8 @@ async def start(
             engine, deltas = await inference.start_chat(actor, body.model, one)
             answers.append(deltas)
     except BaseException:
-        for begun in answers:
-            await begun.aclose()  # its end is recorded as its start was
+        # The end of each is recorded as its start was, also where the end of another cannot be.
+        await asyncio.gather(*(begun.aclose() for begun in answers), return_exceptions=True)
         raise
     return engine.model.name, together(answers)
 

@@ -44,7 +44,7 @@ def error_page(request: Request, error: PaiError) -> Response | None:
     title = "PAI is sealed" if sealed else _TITLES.get(error.status, "Something went wrong")
     message, hint = (
         error.message,
-        error.hint or ("Whoever holds the console can start `pai serve` again." if sealed else ""),
+        error.hint or ("Whoever holds the console can run `make start` or `pai serve` again." if sealed else ""),
     )
     if error.status == 404:
         message, hint = _NOT_FOUND.get(error.message, _NOT_FOUND_HERE)

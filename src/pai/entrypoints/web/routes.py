@@ -18,6 +18,7 @@ from pai.entrypoints.web.pages import (
     session_login,
     session_logout,
 )  # fmt: skip
+from pai.entrypoints.web.templating import templates
 
 _PAGES = (
     session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
@@ -28,6 +29,7 @@ _PAGES = (
 def routes(services: Services) -> APIRouter:
     """Return the router of the web application."""
     router = APIRouter(include_in_schema=False)
+    templates()
     assets.add(router)
     for one in _PAGES:
         one.add(router, services)

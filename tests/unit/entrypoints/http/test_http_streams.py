@@ -136,6 +136,35 @@ async def test_when_a_later_answer_cannot_begin_the_earlier_ones_end() -> None:
     assert [answer.closed for answer in begun] == [True, True]
 
 
+async def test_an_end_that_cannot_be_recorded_keeps_no_other_from_being_recorded() -> None:
+    closed: list[int] = []
+
+    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+        if len(answers) == 3:
+            raise Unavailable("the worker stopped")
+        number = len(answers)
+
+        async def pieces() -> AsyncGenerator[ChatDelta, None]:
+            try:
+                yield ChatDelta()
+            finally:
+                closed.append(number)
+                if number == 0:
+                    raise Unavailable("the disk is full")
+
+        answers.append(pieces())
+        await anext(answers[-1])
+        return SimpleNamespace(model=ModelRef("echo", "")), answers[-1]
+
+    answers: list[AsyncGenerator[ChatDelta, None]] = []
+    request, services = request_with(Endless())
+    services.inference.start_chat = start_chat
+    body = ChatCompletion.model_validate({"model": "default", "n": 4, "messages": [{"role": "user", "content": "x"}]})
+    with pytest.raises(Unavailable, match="the worker stopped"):
+        await chat_completions(request, body, KEY)
+    assert sorted(closed) == [0, 1, 2]
+
+
 async def test_silence_is_told_and_its_end_stops_the_model() -> None:
     answer = Endless()
     pieces = with_silences(ChatDelta("zero "), answer.pieces(), 0.01)

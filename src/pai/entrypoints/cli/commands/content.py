@@ -213,10 +213,19 @@ def ingest(
     ]
     lines += [f"skipped  {f['path']}: {f['reason']}" for f in value["skipped"]]
     lines += [f"refused  {f['path']}: {f['reason']} [{f['code']}]" for f in value["refused"]]
-    show(context, value, "\n".join(lines))
+    show(context, value, "\n".join([*lines, _closing(value)]))
     if not value["refused"]:
         return 0
     return 3 if value["accepted"] or value["skipped"] else 1
+
+
+def _closing(value: dict[str, Any]) -> str:
+    told = [f"{count(len(value['accepted']), 'document')} in"]
+    if value["skipped"]:
+        told.append(f"{len(value['skipped'])} skipped")
+    if value["refused"]:
+        told.append(f"{len(value['refused'])} refused (see above)")
+    return ", ".join(told)
 
 
 def files_in(path: Path) -> Iterator[Path]:

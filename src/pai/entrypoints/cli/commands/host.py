@@ -12,10 +12,11 @@ import click
 
 from pai import __version__
 from pai.entrypoints.cli.asking import passphrases
+from pai.entrypoints.cli.audit_table import audit_table
 from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.machine import machine_text, machine_value
-from pai.entrypoints.cli.output import say, show_json
+from pai.entrypoints.cli.output import START, say, show_json
 from pai.entrypoints.cli.verdict import groups_of, text_of, value_of
 from pai.foundation.errors import Unavailable, Usage
 
@@ -48,19 +49,27 @@ def serve(context: Context, host: str | None, port: int | None, passphrase_file:
 @click.command()
 @as_json
 @click.pass_obj
-def status(context: Context, json_: bool) -> None:
-    """Tell whether the server is ready; it needs no passphrase. Example: pai status --json"""
+def status(context: Context, json_: bool) -> int:
+    """Tell whether the server is ready; it needs no passphrase. Exit code 1 when no server runs.
+
+    Example: pai status --json
+    """
     settings = context.settings()
     try:
         value = ask_server(context, "status")
     except Unavailable as error:
         if error.code != "not_serving":
             raise
-        value = {"ready": False, "reason": "not running", "version": __version__}
-        show(context, value, f"not running: no server uses {settings.home} (start one with `pai serve`)")
-        return
+        value = {"running": False, "ready": False, "reason": "not running", "version": __version__}
+        show(context, value, f"not running: no server uses {settings.home} (start one with {START})")
+        return 1
     port = context.port(settings)
-    show(context, value, f"ready at https://localhost:{port}" if value["ready"] else f"not ready: {value['reason']}")
+    show(
+        context,
+        {"running": True, **value},
+        f"ready at https://localhost:{port}" if value["ready"] else f"not ready: {value['reason']}",
+    )
+    return 0
 
 
 @click.command()
@@ -127,16 +136,16 @@ def audit() -> None:
 @as_json
 @click.pass_obj
 def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
-    """Show the newest events, newest first: people by their address, collections by their id (names are their owners').
+    """Show the newest events, newest first, in this machine's time. Looking is recorded too.
+
+    People stand by their address. Collections and documents stand by the end of their id, because the log and the console know no
+    names of them: those belong to their owners. operator@console is whoever ran a command of `pai` on this machine, such as this one;
+    system is PAI itself. With --json: whole ids, all fields, times in UTC.
 
     Example: pai audit tail --limit 50
     """
     value = call(context, "audit.tail", limit=limit, subject=subject)
-    lines = [
-        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor_name']:<24} {e['outcome']:<8} {e['resource_name']}".rstrip()
-        for e in value["events"]
-    ]
-    show(context, value, "\n".join(lines))
+    show(context, value, audit_table(value["events"]))
 
 
 @audit.command("verify")

@@ -137,6 +137,10 @@ def key_create(
     far as the owner's role goes), metrics (the state of the server), admin (the owner's keys and sessions); perception and
     prediction are reserved and open nothing yet.
 
+    Whose content it opens: with the scope knowledge or inference a key opens its owner's documents and conversations, and nobody
+    else's. For the first administrator nothing is asked, because this server holds a wrap of that account's key: who can use this Linux
+    account can make such keys while the server runs. For everybody else the owner's own password is needed (--owner-password-file).
+
     Example: pai key create --owner me@example.org --name laptop --scopes inference,knowledge
     """
     password = (
@@ -144,10 +148,18 @@ def key_create(
     )
     value = call(context, "key.create", owner=owner, name=name, scopes=scopes, expires=expires, owner_password=password)
     show(context, value, value["key"])
+    note(_opens(value, asked=password is not None))
     if value["expires_at"] is None:
         note("It never expires; revoke it when it is no longer needed: pai key revoke " + value["id"])
     else:
         note(f"It expires on {value['expires_at'][:10]} (--expires 90d or never for another time).")
+
+
+def _opens(made: dict[str, Any], *, asked: bool) -> str:
+    if not made["content"]:
+        return f"It acts for {made['owner']}, and opens no documents and no conversations."
+    why = "" if asked else " Nothing was asked for that: this server holds a wrap of that account's key."
+    return f"It opens the documents and conversations of {made['owner']}, as far as its scopes go.{why}"
 
 
 @key.command("list")
