@@ -7,7 +7,21 @@ from pathlib import Path
 
 import pytest
 
+import cheap_argon2
 from installation import Installation
+from pai.adapters.cryptography import keystore_process, passphrase
+
+REAL = (passphrase.hash_secret_raw, keystore_process.PROGRAM)
+Installation.usual = (cheap_argon2.PROGRAM, "pai")
+cheap_argon2.cheapen()
+
+
+@pytest.fixture(autouse=True)
+def _passwords_at_their_price(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only tests marked ``real_argon2`` pay it: what is stretched one way does not open the other way."""
+    if request.node.get_closest_marker("real_argon2") is not None:
+        monkeypatch.setattr(passphrase, "hash_secret_raw", REAL[0])
+        monkeypatch.setattr(keystore_process, "PROGRAM", REAL[1])
 
 
 @pytest.fixture(scope="session")

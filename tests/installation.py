@@ -13,12 +13,13 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 ADMIN = "owner@pai.test"
 PASSWORD = "violet tractor under nine lamps"
 PASSPHRASE = "a long passphrase for tests only"
 READY = "PAI is ready at "
+REAL = ("-m", "pai")
 
 
 def free_port() -> int:
@@ -46,13 +47,15 @@ class Result:
 
 @dataclass
 class Installation:
-    """``prefix`` is put before every command (a namespace wrapper, say)."""
+    """``prefix`` is put before every command (a namespace wrapper, say); ``program`` says what Python runs as `pai`."""
 
+    usual: ClassVar[tuple[str, ...]] = REAL
     folder: Path
     models: str = "echo"
     prefix: list[str] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    program: tuple[str, ...] = ()
     server: subprocess.Popen[str] | None = None
     output: list[str] = field(default_factory=list)
 
@@ -84,7 +87,7 @@ class Installation:
         }
 
     def command(self, *args: str) -> list[str]:
-        return [*self.prefix, sys.executable, "-I", "-m", "pai", *args]
+        return [*self.prefix, sys.executable, "-I", *(self.program or self.usual), *args]
 
     def run(self, *args: str, input: str | None = None, timeout: float = 120, **env: str) -> Result:
         done = subprocess.run(
