@@ -92,12 +92,8 @@ _made = tempfile.TemporaryDirectory(prefix="pai-test-models-")  # until this pro
 def _converted() -> Path:
     home = Path(_made.name)
     tiny_gguf(home / "model.gguf")
-    fd = os.open(home / "model.gguf", os.O_RDONLY)
-    try:
-        (home / "openvino").mkdir()
-        convert_gguf(fd, home / "openvino", 1)
-    finally:
-        os.close(fd)
+    (home / "openvino").mkdir()
+    convert_gguf(os.open(home / "model.gguf", os.O_RDONLY), home / "openvino", 1)
     return home / "openvino"
 
 
