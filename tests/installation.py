@@ -8,12 +8,17 @@ import secrets
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
+
+import httpx
 
 ADMIN = "owner@pai.test"
 PASSWORD = "violet tractor under nine lamps"
@@ -156,6 +161,14 @@ class Installation:
     def key(self, scopes: str = "inference,knowledge,audit", owner: str = ADMIN, **kwargs: Any) -> str:
         name = f"key-{secrets.token_hex(3)}"
         return str(self.ok("key", "create", "--owner", owner, "--name", name, "--scopes", scopes, **kwargs)["key"])
+
+    @contextmanager
+    def web(self, key: str) -> Iterator[httpx.Client]:
+        """A program that brings this key, trusts the installation's own authority, and speaks plain HTTP."""
+        trusted = ssl.create_default_context(cafile=str(self.ca))
+        headers = {"authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=self.url, verify=trusted, headers=headers, timeout=60, trust_env=False) as web:
+            yield web
 
     def member(self, email: str, role: str = "member") -> str:
         """Add an account with its own password; return a key that can open its content."""
