@@ -6,6 +6,8 @@ SECONDS ?= 240
 MODELS ?= $(or $(PAI_MODELS),starter)
 HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Compiled tests are kept: without them each run rewrites every assertion again (7 s of processor time).
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
 .PHONY: start transformers test test-extras check docs bench soak interop lock uninstall

@@ -9,11 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from pai.adapters.cryptography import keystore
 from pai.adapters.cryptography.keystore import KeyVault
-from pai.adapters.cryptography.passphrase import Profile
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.storage import Storage
 from pai.core.audit.values import EventFilter, RecordedEvent
@@ -78,8 +74,5 @@ class People:
 @contextmanager
 def identity_home(root: Path) -> Iterator[tuple[Storage, KeyVault]]:
     home = StorageHome.create(root)
-    with pytest.MonkeyPatch.context() as patch:
-        # The real Argon2id, with little memory: its cost is measured where the keystore is tested.
-        patch.setattr(keystore, "PASSWORD_PROFILE", Profile("cheap", memory=64, passes=1, lanes=1))
-        yield home.open(), home.vault
+    yield home.open(), home.vault
     home.close()

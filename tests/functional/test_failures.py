@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -29,10 +30,10 @@ LONG = " ".join(["x" * 2000] * 6000)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def house(tmp_path_factory: pytest.TempPathFactory, initialised: Path) -> Iterator[Installation]:
     """An installation that these tests break again and again; each starts it when the one before ended it."""
     installation = Installation(tmp_path_factory.mktemp("house") / "pai")
-    installation.init()
+    shutil.copytree(initialised, installation.home)
     yield installation
     installation.stop(sig=9)
 

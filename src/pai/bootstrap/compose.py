@@ -34,6 +34,7 @@ from pai.core.files.attaching import Attaching
 from pai.core.files.batch_work import BatchWork
 from pai.core.files.batches import Batches
 from pai.core.files.files import Files
+from pai.core.files.ports import Answers
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.sessions import Sessions
@@ -58,7 +59,7 @@ from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
-from pai.entrypoints.openai_api.lines import Lines
+from pai.foundation.actor import Actor
 from pai.foundation.errors import Unavailable
 from pai.foundation.refs import ModelRef
 from pai.settings import Settings
@@ -121,6 +122,14 @@ class NoConverter:
             code="not_serving",
             hint="start it with `make start` or `pai serve`",
         )
+
+
+class NoAnswers:
+    """Host commands without a server answer no batches."""
+
+    async def answer(self, actor: Actor, endpoint: str, body: str) -> tuple[int, str]:  # noqa: ARG002
+        """Always raises Unavailable."""
+        raise Unavailable("no batch is answered now", code="not_serving", hint="start `pai serve` first")
 
 
 def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
@@ -187,7 +196,13 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     )  # fmt: skip
 
 
-def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Lines:
+def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Answers:
+    if isinstance(engines, NoEngines):
+        return NoAnswers()
+    from pai.entrypoints.openai_api.lines import (
+        Lines,  # with it all of the dialect: half a second that host commands do not need
+    )
+
     inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
     responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock, disk)
     return Lines(inference, responses)
@@ -239,7 +254,7 @@ def services_for(
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, _lines(base, access, engines, disk), traffic),
+        batch_work=BatchWork(batches, keys, _answers(base, access, engines, disk), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),

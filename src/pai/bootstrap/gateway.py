@@ -167,7 +167,7 @@ def _tidy(base: Base) -> None:
 
 
 async def _lasting(work: Callable[[], Awaitable[None]]) -> None:
-    from pai.entrypoints.http.walls import log_surprise
+    from pai.entrypoints.http.surprises import log_surprise
 
     while True:
         try:

@@ -107,7 +107,7 @@ class Responses:
         items, found = [*earlier.items, *asked.items], None
         if asked.lookup is not None:
             # Nothing is retrieved for a model that is not there or may not be asked.
-            await self.inference.load(actor, asked.model)
+            await self.inference.ready(actor, asked.model)
             found = await look_up(self.searching, actor, asked.lookup, items)
         messages = chat_of(asked.instructions, items, found.shown() if found else ())
         request = dataclasses.replace(asked.request, messages=messages, cache_key=actor.id)

@@ -35,6 +35,13 @@ class ModelActivated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoaded(Event):
+    """A client had a model brought into memory, or kept there, without asking it anything."""
+
+    name: ClassVar[str] = "models:model:load"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatStarted(Event):
     """A chat request was accepted; written before the model sees it."""
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from pai.core.audit.values import Outcome
-from pai.core.models.events import ChatEnded, ChatStarted, PromptCounted, TextsEmbedded
+from pai.core.models.events import ChatEnded, ChatStarted, ModelLoaded, PromptCounted, TextsEmbedded
 from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.schemas import checked_schema
@@ -64,7 +64,14 @@ class Inference:
         return model, await self.engines.capabilities(model.name)
 
     async def load(self, actor: Actor, name: str) -> Engine:
-        """Return the engine of a chat model, ready to be asked. Raises as ``start_chat``."""
+        """Load a chat model because a client asks for that alone; return its engine. Raises as ``start_chat``."""
+        engine = await self.ready(actor, name)
+        event = ModelLoaded(resource=ResourceRef("model", engine.model.name), model=engine.model)
+        await self.work.run(lambda unit: unit.audit.record(actor, event))
+        return engine
+
+    async def ready(self, actor: Actor, name: str) -> Engine:
+        """Return the engine of a chat model that is about to be asked, which is recorded then. Raises as ``start_chat``."""
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
         return await self.engines.get(name, frozenset({Capability.CHAT}))
 

@@ -50,6 +50,7 @@ def test_recovery_code(vectors: Any) -> None:
     assert passphrase.read_recovery_code(Secret(v["code"].encode())).hex() == v["secret"]
 
 
+@pytest.mark.real_argon2
 def test_password_and_member_wrap(vectors: Any) -> None:
     v = vectors["password"]
     secret = Secret(v["password"].encode())
