@@ -156,8 +156,10 @@ async def _record_stop(base: Base) -> None:
 def _tidy(base: Base) -> None:
     """Remove what a crash left: folders of collections that are deleted, halves of uploads."""
     from pai.adapters.cryptography.originals import SealedOriginals
+    from pai.adapters.storage.snapshot import HomeMoments
 
     base.storage.remove_leftovers()
+    HomeMoments(base.storage, 0).sweep()
     for folder in ("collections", "files"):
         SealedOriginals(base.home.root, folder).sweep_all()
 

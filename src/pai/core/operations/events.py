@@ -66,3 +66,45 @@ class RecoveryCodeRenewed(Event):
     """The console asked for a new recovery code; the old one opens nothing from then on."""
 
     name: ClassVar[str] = "keys:recovery-code:renew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupStarted(Event):
+    """A snapshot is taken for a backup. The backup holds this event."""
+
+    name: ClassVar[str] = "operations:backup:start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupMade(Event):
+    """All pieces of a backup are written, and its digest was signed."""
+
+    name: ClassVar[str] = "operations:backup:create"
+    digest: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupAbandoned(Event):
+    """A backup could not be written; ``reason`` is the code of the error."""
+
+    name: ClassVar[str] = "operations:backup:abandon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreDrilled(Event):
+    """A backup was restored for trial. ``age_seconds`` is what would have been lost (RPO), ``restore_seconds`` how long it took
+    until all questions were answered (RTO); ``reason`` names those that failed."""
+
+    name: ClassVar[str] = "operations:backup:drill"
+    age_seconds: int
+    restore_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Event):
+    """This installation was put back from a backup, made at ``made_at``. Recorded at the first opening after it."""
+
+    name: ClassVar[str] = "operations:backup:restore"
+    made_at: str

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pai.core.audit.ports import AuditedUnit
+from pai.core.operations.values import Backup, Snapshot
 from pai.core.ports.metrics import Reading
+from pai.foundation.redaction import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,51 @@ class Scales(Protocol):
         """Return the memory of PAI's processes (``gateway``, ``keystore``, ``supervisor``) and workers, by name; empty when nobody can
         tell."""
         ...
+
+
+class BackupRepository(Protocol):
+    """The register of backups (main database)."""
+
+    def add(self, backup: Backup) -> None: ...
+    def list(self) -> Sequence[Backup]:
+        """Return all, oldest first."""
+        ...
+
+    def remove(self, backup_id: str) -> None: ...
+
+    def secret(self) -> bytes | None:
+        """Return the sealed secret of this installation's backups."""
+        ...
+
+    def keep_secret(self, sealed: bytes) -> None: ...
+
+
+class BackupsUnit(AuditedUnit, Protocol):
+    """A unit of work that carries the register of backups."""
+
+    @property
+    def backups(self) -> BackupRepository:
+        """The register of backups."""
+        ...
+
+
+class Moments(Protocol):
+    """Copies of the home as of one moment, taken while it is served."""
+
+    async def take(self, backup_id: str) -> Snapshot:
+        """Hold the writer, copy what changes and link what never does. Raises Unavailable (``disk_full``)."""
+        ...
+
+    def taken(self, backup_id: str) -> bool:
+        """Return whether this snapshot is there."""
+        ...
+
+    async def remove(self, backup_id: str) -> None:
+        """Remove a snapshot; one that is not there is no error."""
+        ...
+
+
+class SecretMaker(Protocol):
+    """Makes 32 random bytes."""
+
+    def __call__(self) -> Secret: ...

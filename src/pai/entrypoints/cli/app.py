@@ -29,6 +29,7 @@ COMMANDS = {
     ),
     "models": ("models", "Models: list, show, import, convert, activate, advise."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),
+    "backup": ("backup", "Encrypted backups: create, verify, restore, drill, list, identity."),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),
     "collection": ("content", "Collections: create, list, share, delete."),

@@ -12,6 +12,7 @@ from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
 from pai.core.models.importing import NOT_STATED
 from pai.core.models.values import ModelRecord
+from pai.entrypoints.console.backup_commands import BACKUP_COMMANDS
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
@@ -245,6 +246,7 @@ async def status(services: Services, _arguments: Arguments) -> Any:
 
 
 COMMANDS: dict[str, Command] = {
+    **BACKUP_COMMANDS,
     "user.add": user_add,
     "user.list": user_list,
     "user.disable": user_disable,
