@@ -30,7 +30,7 @@ from pai.adapters.cryptography.backup_pieces import (
     read_manifest,
 )
 from pai.adapters.cryptography.backup_writer import check_marker
-from pai.adapters.cryptography.files import disk_errors
+from pai.adapters.cryptography.files import MARK, disk_errors
 from pai.adapters.cryptography.segments import decrypt_segments
 from pai.adapters.cryptography.signatures import verify_signature
 from pai.core.operations.values import SIGNED_AS
@@ -155,7 +155,8 @@ class BackupFolder:
             read += size
         if opening is not None:
             damaged += self._verify_opened(opening, holds)
-        there = sorted(self.path.glob(f"{CHUNKS}/*/*"))
+        # What is being written, or a crash left, belongs to no backup.
+        there = sorted(path for path in self.path.glob(f"{CHUNKS}/*/*") if MARK not in path.name)
         for done, path in enumerate(there):
             place = path.relative_to(self.path).as_posix()
             size, digest = _hash(path)
