@@ -55,7 +55,7 @@ def kept_apart(command: Callable[..., Any]) -> Callable[..., Any]:
 def backup() -> None:
     """Encrypted backups of everything, made while PAI serves.
 
-    Example: pai backup identity recovery.key, then pai backup create /media/disk/pai --to age1...
+    Example: pai backup create /media/disk/pai --to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
     """
 
 
@@ -146,7 +146,7 @@ def backup_restore(
 
     Afterwards `pai serve` opens it with the passphrase of the installation, or its recovery code.
 
-    Example: PAI_HOME=/srv/pai pai backup restore /media/disk/pai --identity-file recovery.key
+    Example: pai backup restore /media/disk/pai --identity-file recovery.key
     """
     tools, settings = context.backups(), context.settings()
     opening = _opening(context, identity_file, passphrase_file)
