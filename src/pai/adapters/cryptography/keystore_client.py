@@ -243,4 +243,4 @@ class KeystoreClient:
 
 
 def _not_running() -> Sealed:
-    return Sealed("the keystore process is not running", code="keystore_gone", hint="restart PAI")
+    return Sealed("the keystore process is not running", code="keystore_gone", hint="open PAI again: pai keys unseal")

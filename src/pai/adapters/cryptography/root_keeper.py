@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -19,9 +24,13 @@ from pai.adapters.cryptography.root import (
     wrap_by_recovery,
 )
 from pai.core.keys.values import KeystoreStatus, check_passphrase
-from pai.foundation.errors import Conflict, NotFound, Sealed
+from pai.foundation.errors import Conflict, NotFound, Sealed, Throttled, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
+
+FREE_ATTEMPTS: Final = 3
+LONGEST_PAUSE: Final = 300.0
+"""Seconds."""
 
 
 class RootKeeper:
@@ -32,6 +41,8 @@ class RootKeeper:
         self._root: bytearray | None = None
         self._keys: dict[str, bytearray] = {}
         self._root_guard = threading.RLock()
+        self._failed = 0
+        self._not_before = 0.0
 
     def create(self, passphrase: Secret, kdf: str) -> Secret:
         """See the port."""
@@ -57,13 +68,17 @@ class RootKeeper:
         """See the port."""
         with self._root_guard:
             found = self._read()
-            self._take(unwrap_by_passphrase(found, passphrase), found)
+            with self._paced():
+                root = unwrap_by_passphrase(found, passphrase)
+            self._take(root, found)
 
     def open_with_recovery(self, code: Secret) -> None:
         """See the port."""
         with self._root_guard:
             found = self._read()
-            self._take(unwrap_by_recovery(found, code), found)
+            with self._paced():
+                root = unwrap_by_recovery(found, code)
+            self._take(root, found)
 
     def confirm_recovery(self, code: Secret) -> None:
         """See the port."""
@@ -94,6 +109,24 @@ class RootKeeper:
             found = self._read()
             wrapped = wrap_by_passphrase(root, found.installation, passphrase, profile)
             self._folder.write(msgspec.structs.replace(found, passphrase=wrapped))
+
+    @contextmanager
+    def _paced(self) -> Iterator[None]:
+        """Let each wrong passphrase or code after the third be followed by a pause that doubles."""
+        left = self._not_before - time.monotonic()
+        if left > 0:
+            raise Throttled(
+                f"too many wrong passphrases; the next is looked at in {math.ceil(left)} s", code="unseal_throttled",
+                hint="wait, then try again", retry_after=math.ceil(left),
+            )  # fmt: skip
+        try:
+            yield
+        except Unauthenticated:
+            self._failed += 1
+            if self._failed >= FREE_ATTEMPTS:
+                self._not_before = time.monotonic() + min(2.0 ** (self._failed - FREE_ATTEMPTS), LONGEST_PAUSE)
+            raise
+        self._failed = 0
 
     def _status(self, protections: tuple[str, ...]) -> KeystoreStatus:
         if not self._folder.exists():

@@ -69,6 +69,16 @@ class RecoveryCodeRenewed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unsealed(Event):
+    """Whoever holds the console opened a sealed installation. ``by`` is ``passphrase`` or ``recovery-code``, ``refused`` how many
+    attempts failed before it."""
+
+    name: ClassVar[str] = "keys:root:unseal"
+    by: str
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupStarted(Event):
     """A snapshot is taken for a backup. The backup holds this event."""
 

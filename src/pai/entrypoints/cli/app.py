@@ -25,7 +25,7 @@ COMMANDS = {
     "key": ("people", "API keys for programs: create, list, revoke."),
     "keys": (
         "people",
-        "The one root key of the installation, and its recovery code: status, confirm-recovery, renew-recovery.",
+        "The one root key of the installation, and its recovery code: status, unseal, confirm-recovery, renew-recovery.",
     ),
     "models": ("models", "Models: list, show, import, convert, activate, advise."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),

@@ -16,7 +16,7 @@ from pai.entrypoints.console.backup_commands import BACKUP_COMMANDS
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
-from pai.foundation.errors import Invalid, NotFound
+from pai.foundation.errors import Conflict, Invalid, NotFound
 from pai.foundation.redaction import Secret
 from pai.foundation.time import utc_now
 
@@ -110,6 +110,11 @@ async def keys_status(services: Services, _arguments: Arguments) -> Any:
         "sealed": not told.opened, "installation": told.installation, "recovery_confirmed": told.recovery_confirmed,
         "kdf": told.kdf, "protections": list(told.protections),
     }  # fmt: skip
+
+
+async def keys_unseal(_services: Services, _arguments: Arguments) -> Any:
+    """There is nothing to open: this runs where it is open."""
+    raise Conflict("PAI is open already", code="not_sealed", hint="see `pai status`")
 
 
 async def keys_confirm_recovery(services: Services, arguments: Arguments) -> Any:
@@ -254,6 +259,7 @@ COMMANDS: dict[str, Command] = {
     "session.list": session_list,
     "session.kill": session_kill,
     "keys.status": keys_status,
+    "keys.unseal": keys_unseal,
     "keys.confirm-recovery": keys_confirm_recovery,
     "keys.renew-recovery": keys_renew_recovery,
     "key.create": key_create,

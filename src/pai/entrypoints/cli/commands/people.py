@@ -10,10 +10,11 @@ import click
 
 from pai.entrypoints.cli import asking
 from pai.entrypoints.cli.commands.host import as_json, show
-from pai.entrypoints.cli.console import call
+from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import note
-from pai.foundation.errors import Usage
+from pai.foundation.errors import Conflict, PaiError, Usage
+from pai.settings import Settings
 
 
 @click.group()
@@ -195,6 +196,49 @@ def keys_status(context: Context, json_: bool) -> None:
     show(context, value, "\n".join(lines))
 
 
+@keys.command("unseal")
+@click.option("--passphrase-file", help="File with the root passphrase, mode 0600.")
+@click.option("--recovery", is_flag=True, help="Open with the recovery code instead; the terminal asks for it.")
+@click.option("--code-file", help="File with the recovery code, mode 0600.")
+@as_json
+@click.pass_obj
+def keys_unseal(
+    context: Context, passphrase_file: str | None, recovery: bool, code_file: str | None, json_: bool
+) -> None:
+    """Open a server that started sealed, or lost its keystore. After three wrong attempts there are pauses.
+
+    Example: pai keys unseal
+    """
+    settings = context.settings()
+    if ask_server(context, "status")["reason"] != "sealed":
+        raise Conflict("PAI is not sealed", code="not_sealed", hint="see `pai status`")
+    if code_file or recovery:
+        value = ask_server(context, "keys.unseal", **{"recovery-code": _recovery_code(context, code_file)})
+    else:
+        value = _unseal_by_passphrase(context, settings, passphrase_file)
+    show(context, value, "open; `pai status` tells when it is ready")
+
+
+def _unseal_by_passphrase(context: Context, settings: Settings, file: str | None) -> Any:
+    refused: PaiError | None = None
+    for one in asking.passphrases(context, settings, file):
+        try:
+            return ask_server(context, "keys.unseal", passphrase=one.reveal().decode("utf-8", "surrogateescape"))
+        except PaiError as error:
+            if error.code != "wrong_passphrase":
+                raise
+            refused = error
+    raise refused or Usage("no passphrase was given", code="no_passphrase")
+
+
+def _recovery_code(context: Context, code_file: str | None) -> str:
+    if code_file:
+        return context.secret_file(Path(code_file), "code").reveal().decode()
+    if sys.stdin.isatty():
+        return str(click.prompt("Recovery code, as you wrote it down"))
+    raise Usage("the recovery code is needed", hint="give --code-file, or run this at a terminal")
+
+
 @keys.command("confirm-recovery")
 @click.option("--code-file", help="File with the code, mode 0600; without it the terminal asks.")
 @as_json
@@ -204,13 +248,7 @@ def keys_confirm_recovery(context: Context, code_file: str | None, json_: bool) 
 
     Example: pai keys confirm-recovery
     """
-    if code_file:
-        code = context.secret_file(Path(code_file), "code").reveal().decode()
-    elif sys.stdin.isatty():
-        code = click.prompt("Recovery code, as you wrote it down")
-    else:
-        raise Usage("the recovery code is needed", hint="give --code-file, or run this at a terminal")
-    value = call(context, "keys.confirm-recovery", code=code)
+    value = call(context, "keys.confirm-recovery", code=_recovery_code(context, code_file))
     (context.settings().home / "recovery-code.txt").unlink(missing_ok=True)
     show(context, value, "The recovery code is confirmed; its file is deleted. Keep your copy away from this machine.")
 
