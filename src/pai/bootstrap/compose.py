@@ -63,6 +63,7 @@ from pai.core.operations.events import Restored
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
+from pai.core.operations.shredding import Shredding
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.openai_api.lines import Lines
@@ -258,6 +259,7 @@ def services_for(
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
+        shredding=Shredding(storage, base.policy),
         backups=Backups(
             storage, base.keystore, HomeMoments(storage, limit), lambda: Secret(os.urandom(32)), base.policy, base.clock
         ),

@@ -14,9 +14,11 @@ import msgspec
 
 from pai.adapters.cryptography.passphrase import new_recovery_code, profile_named
 from pai.adapters.cryptography.root import (
+    NEXT,
     SERVER_KEYS,
     RootFile,
     RootFolder,
+    ServerKeys,
     new_key,
     unwrap_by_passphrase,
     unwrap_by_recovery,
@@ -28,6 +30,8 @@ from pai.foundation.errors import Conflict, NotFound, Sealed, Throttled, Unauthe
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
 
+ROTATED: Final = frozenset({"audit", "console", "job", "tls", "server"})
+"""Keys that encrypt keys and records. `database` is a data key, `checkpoint` and `model` sign: theirs is another rotation."""
 FREE_ATTEMPTS: Final = 3
 LONGEST_PAUSE: Final = 300.0
 """Seconds."""
@@ -39,7 +43,7 @@ class RootKeeper:
     def __init__(self, folder: Path) -> None:
         self._folder = RootFolder(folder)
         self._root: bytearray | None = None
-        self._keys: dict[str, bytearray] = {}
+        self._keys: ServerKeys = {}
         self._root_guard = threading.RLock()
         self._failed = 0
         self._not_before = 0.0
@@ -54,7 +58,7 @@ class RootKeeper:
                 return self._resume(passphrase)
             installation = new_id("ins")
             root = new_key()
-            keys = {name: new_key() for name in SERVER_KEYS}
+            keys = {name: [new_key()] for name in SERVER_KEYS}
             code = new_recovery_code()
             # Order matters: keystore.json is the commit point, see root.py.
             self._folder.write_server_keys(root, installation, keys)
@@ -110,6 +114,40 @@ class RootKeeper:
             wrapped = wrap_by_passphrase(root, found.installation, passphrase, profile)
             self._folder.write(msgspec.structs.replace(found, passphrase=wrapped))
 
+    def rotate_root(self, passphrase: Secret, kdf: str) -> Secret:
+        """See the port. The new root is in force once ``keystore.json`` is replaced; ``server.next.json`` lies ready before that."""
+        with self._root_guard:
+            self._require_open()
+            profile, found = profile_named(kdf), self._read()
+            with self._paced():
+                old = unwrap_by_passphrase(found, passphrase)
+            old[:] = bytes(len(old))
+            root, code = new_key(), new_recovery_code()
+            self._folder.write_server_keys(root, found.installation, self._keys, NEXT)
+            wrapped = wrap_by_passphrase(root, found.installation, passphrase, profile)
+            recovery = wrap_by_recovery(root, found.installation, code)
+            self._folder.write(msgspec.structs.replace(found, passphrase=wrapped, recovery=recovery))
+            self._folder.take_next()
+            self._wipe(self._root)
+            self._root = root
+            return code
+
+    def rotate_keys(self) -> dict[str, int]:
+        """See the port."""
+        with self._root_guard:
+            root, found = self._require_open(), self._read()
+            keys = {
+                name: [*versions, new_key()] if name in ROTATED else versions for name, versions in self._keys.items()
+            }
+            self._folder.write_server_keys(root, found.installation, keys)
+            self._keys = keys
+            return {name: len(versions) for name, versions in keys.items()}
+
+    def key_versions(self) -> dict[str, int]:
+        """See the port."""
+        self._require_open()
+        return {name: len(versions) for name, versions in self._keys.items()}
+
     @contextmanager
     def _paced(self) -> Iterator[None]:
         """Let each wrong passphrase or code after the third be followed by a pause that doubles."""
@@ -148,6 +186,9 @@ class RootKeeper:
         return root
 
     def _server_key(self, name: str) -> bytearray:
+        return self._server_keys(name)[-1]
+
+    def _server_keys(self, name: str) -> list[bytearray]:
         self._require_open()
         return self._keys[name]
 
@@ -169,6 +210,11 @@ class RootKeeper:
 
     def _wipe_root(self) -> None:
         with self._root_guard:
-            for key in [*self._keys.values(), *([self._root] if self._root is not None else [])]:
-                key[:] = bytes(len(key))
+            for key in [*(one for versions in self._keys.values() for one in versions), self._root]:
+                self._wipe(key)
             self._root, self._keys = None, {}
+
+    @staticmethod
+    def _wipe(key: bytearray | None) -> None:
+        if key is not None:
+            key[:] = bytes(len(key))

@@ -25,6 +25,8 @@ LEFT_OUT: Final = frozenset({"run", "tmp", "logs"})
 """Folders of what is under way."""
 NOT_KEPT: Final = frozenset({"recovery-code.txt"})
 """A code that was not confirmed yet lies beside the key that it opens: it goes into no backup."""
+KEYS: Final = "keys"
+_TRIES: Final = 20
 _PREFIX: Final = "backup-"
 _COPY_BEFORE_MIGRATION: Final = "main-before-"
 """It holds wraps and accounts that were removed since."""
@@ -80,11 +82,12 @@ class HomeMoments:
                 code="disk_full", hint="free some space on the disk of the home",
             )  # fmt: skip
         try:
-            for path in files:
+            for path in sorted(files, key=lambda path: path.parts[0] == KEYS):
                 target = folder / path
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 with contextlib.suppress(FileNotFoundError):  # what was deleted since the walk is in no backup
                     _take(self._home / path, target, lasting=_lasting(path))
+            self._settle_keys(folder)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -92,6 +95,20 @@ class HomeMoments:
                 "the disk is full" if full else f"the snapshot cannot be written: {error.strerror}",
                 code="disk_full" if full else "storage", hint="free some space on the disk of the home",
             ) from error  # fmt: skip
+
+    def _settle_keys(self, folder: Path) -> None:
+        """Copy the key folder until none of its files changed meanwhile: the keystore writes them, whoever holds the writer, and one
+        file of before a rotation with another of after it would open nothing."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(FileNotFoundError):
+                told = {path.name: path.read_bytes() for path in (self._home / KEYS).iterdir() if _belongs(path.name)}
+                if told == {path.name: path.read_bytes() for path in (folder / KEYS).iterdir()}:
+                    return
+                shutil.rmtree(folder / KEYS)
+                (folder / KEYS).mkdir(mode=0o700)
+                for name, data in told.items():
+                    (folder / KEYS / name).write_bytes(data)
+        raise Unavailable("the keys change all the time", code="busy", hint="wait for the end of their rotation")
 
 
 def kept_files(home: Path) -> Iterator[PurePath]:

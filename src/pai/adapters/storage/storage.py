@@ -27,6 +27,7 @@ from pai.adapters.storage.member_files import MemberFiles
 from pai.adapters.storage.migrate import migrate
 from pai.adapters.storage.response_file import ResponseFile
 from pai.adapters.storage.sealed_files import BATCH_SCHEMA, COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
+from pai.adapters.storage.sealed_rows import SealedRows
 from pai.adapters.storage.vector_index import VectorIndexes
 from pai.core.files.values import batch_context
 from pai.foundation.errors import Invalid, Unavailable
@@ -111,6 +112,7 @@ class UnitOfWork:
         self.subjects = SubjectRows(connection)
         self.models = ModelRows(connection)
         self.backups = BackupRows(connection)
+        self.sealed = SealedRows(connection, storage.audit)
         self.audit = AuditRows(connection, storage.audit, self._after_commit)
 
     def _open(self, path: Path, key: Secret, schema: tuple[tuple[str, ...], ...]) -> SealedFile:

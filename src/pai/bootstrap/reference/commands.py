@@ -40,6 +40,7 @@ _WHERE: Final = {
         "These run with the rights of whoever holds the console; `create`, `drill` and `list` use the installation as the commands above,"
         " `verify`, `restore` and `identity` need none.",
     ),
+    "keys": ("On the root key", "Likewise on the machine of the installation."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }
 

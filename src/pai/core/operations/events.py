@@ -69,6 +69,47 @@ class RecoveryCodeRenewed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassphraseChanged(Event):
+    """The console asked for another passphrase of the root; the old one opens nothing from then on."""
+
+    name: ClassVar[str] = "keys:passphrase:change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootRotated(Event):
+    """The console asked for a new root key and a new recovery code; the old ones open nothing from then on."""
+
+    name: ClassVar[str] = "keys:root:rotate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRotated(Event):
+    """The keys that encrypt keys and records get a new version."""
+
+    name: ClassVar[str] = "keys:server:rotate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRewrapped(Event):
+    """All records were looked at, and those under an older version of their key moved to the newest."""
+
+    name: ClassVar[str] = "keys:server:rewrap"
+    looked_at: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyShredded(Event):
+    """The key of a collection was destroyed and its files deleted, by the console. ``wraps`` were removed; ``backups`` are copies that may
+    still hold the key and the content."""
+
+    name: ClassVar[str] = "keys:data:shred"
+    wraps: int
+    documents: int
+    backups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unsealed(Event):
     """Whoever holds the console opened a sealed installation. ``by`` is ``passphrase`` or ``recovery-code``, ``refused`` how many
     attempts failed before it."""

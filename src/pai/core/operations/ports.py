@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pai.core.audit.ports import AuditedUnit
+from pai.core.keys.ports import SealedRepository
+from pai.core.knowledge.ports import KnowledgeUnit
 from pai.core.operations.values import Backup, Snapshot
 from pai.core.ports.metrics import Reading
 from pai.foundation.redaction import Secret
@@ -76,6 +78,19 @@ class BackupsUnit(AuditedUnit, Protocol):
     def backups(self) -> BackupRepository:
         """The register of backups."""
         ...
+
+
+class CustodyUnit(AuditedUnit, Protocol):
+    """A unit of work that carries what is sealed under server keys."""
+
+    @property
+    def sealed(self) -> SealedRepository:
+        """Records under server keys."""
+        ...
+
+
+class ShreddingUnit(KnowledgeUnit, BackupsUnit, Protocol):
+    """A unit of work in which a collection can be destroyed, and that knows the backups."""
 
 
 class Moments(Protocol):

@@ -24,8 +24,8 @@ COMMANDS = {
     "session": ("people", "Browser sessions: list, kill."),
     "key": ("people", "API keys for programs: create, list, revoke."),
     "keys": (
-        "people",
-        "The one root key of the installation, and its recovery code: status, unseal, confirm-recovery, renew-recovery.",
+        "keys",
+        "The root key and its recovery code: status, unseal, rotate, shred, change-passphrase, confirm-recovery, renew-recovery.",
     ),
     "models": ("models", "Models: list, show, import, convert, activate, advise."),
     "audit": ("host", "The audit log: tail, verify, checkpoint."),

@@ -29,6 +29,7 @@ from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.operations.shredding import Shredding
 from pai.core.ports.metrics import Meter
 
 
@@ -63,5 +64,6 @@ class Services:
     ranking: Ranking
     custody: Custody
     backups: Backups
+    shredding: Shredding
     metrics: Metrics
     meter: Meter

@@ -1,8 +1,7 @@
-"""Commands about people: accounts, browser sessions, API keys, and the recovery code of the installation."""
+"""Commands about people: accounts, browser sessions and API keys."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import click
 
 from pai.entrypoints.cli import asking
 from pai.entrypoints.cli.commands.host import as_json, show
-from pai.entrypoints.cli.console import ask_server, call
+from pai.entrypoints.cli.console import call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import note
-from pai.foundation.errors import Conflict, PaiError, Usage
-from pai.settings import Settings
+from pai.foundation.errors import Usage
 
 
 @click.group()
@@ -174,89 +172,3 @@ def _life(one: dict[str, Any]) -> str:
 def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Revoke a key; it is dead at once."""
     show(context, call(context, "key.revoke", id=id), f"{id} is revoked")
-
-
-@click.group()
-def keys() -> None:
-    """The one root key of the installation, which the passphrase opens. API keys: see `pai key`. Example: pai keys status"""
-
-
-@keys.command("status")
-@as_json
-@click.pass_obj
-def keys_status(context: Context, json_: bool) -> None:
-    """Tell how the root key is protected, and whether its recovery code was written down."""
-    value = call(context, "keys.status")
-    lines = [
-        f"passphrase: Argon2id, profile {value['kdf']}",
-        "recovery code: "
-        + ("confirmed" if value["recovery_confirmed"] else "NOT CONFIRMED (pai keys confirm-recovery)"),
-        *value["protections"],
-    ]
-    show(context, value, "\n".join(lines))
-
-
-@keys.command("unseal")
-@click.option("--passphrase-file", help="File with the root passphrase, mode 0600.")
-@click.option("--recovery", is_flag=True, help="Open with the recovery code instead; the terminal asks for it.")
-@click.option("--code-file", help="File with the recovery code, mode 0600.")
-@as_json
-@click.pass_obj
-def keys_unseal(
-    context: Context, passphrase_file: str | None, recovery: bool, code_file: str | None, json_: bool
-) -> None:
-    """Open a server that started sealed, or lost its keystore. After three wrong attempts there are pauses.
-
-    Example: pai keys unseal
-    """
-    settings = context.settings()
-    if ask_server(context, "status")["reason"] != "sealed":
-        raise Conflict("PAI is not sealed", code="not_sealed", hint="see `pai status`")
-    if code_file or recovery:
-        value = ask_server(context, "keys.unseal", **{"recovery-code": _recovery_code(context, code_file)})
-    else:
-        value = _unseal_by_passphrase(context, settings, passphrase_file)
-    show(context, value, "open; `pai status` tells when it is ready")
-
-
-def _unseal_by_passphrase(context: Context, settings: Settings, file: str | None) -> Any:
-    refused: PaiError | None = None
-    for one in asking.passphrases(context, settings, file):
-        try:
-            return ask_server(context, "keys.unseal", passphrase=one.reveal().decode("utf-8", "surrogateescape"))
-        except PaiError as error:
-            if error.code != "wrong_passphrase":
-                raise
-            refused = error
-    raise refused or Usage("no passphrase was given", code="no_passphrase")
-
-
-def _recovery_code(context: Context, code_file: str | None) -> str:
-    if code_file:
-        return context.secret_file(Path(code_file), "code").reveal().decode()
-    if sys.stdin.isatty():
-        return str(click.prompt("Recovery code, as you wrote it down"))
-    raise Usage("the recovery code is needed", hint="give --code-file, or run this at a terminal")
-
-
-@keys.command("confirm-recovery")
-@click.option("--code-file", help="File with the code, mode 0600; without it the terminal asks.")
-@as_json
-@click.pass_obj
-def keys_confirm_recovery(context: Context, code_file: str | None, json_: bool) -> None:
-    """Type the recovery code back, once it is written down. The file with the code is then deleted.
-
-    Example: pai keys confirm-recovery
-    """
-    value = call(context, "keys.confirm-recovery", code=_recovery_code(context, code_file))
-    (context.settings().home / "recovery-code.txt").unlink(missing_ok=True)
-    show(context, value, "The recovery code is confirmed; its file is deleted. Keep your copy away from this machine.")
-
-
-@keys.command("renew-recovery")
-@as_json
-@click.pass_obj
-def keys_renew_recovery(context: Context, json_: bool) -> None:
-    """Replace the recovery code, for example when the old one was seen by someone. It is shown once."""
-    value = call(context, "keys.renew-recovery")
-    show(context, value, f"New recovery code: {value['recovery_code']}\nNext: pai keys confirm-recovery")
