@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from pai.adapters.storage import tables as t
 from pai.adapters.storage.audit_verification import AuditKeys, associated
@@ -33,9 +33,12 @@ class SealedRows:
         moved = 0
         for part in _parts([(row["key"], row["bound"], row["sealed"]) for row in rows]):
             made = self._keys.keystore.rewrap(kind, [(bound, sealed) for _, bound, sealed in part])
-            changed = [(name, new) for (name, _, old), new in zip(part, made, strict=True) if new != old]
-            for name, new in changed:
-                self._db.execute(update(table).where(key == name).values({column: new}))
+            changed = [{"row": name, "new": new} for (name, _, old), new in zip(part, made, strict=True) if new != old]
+            if changed:
+                # One statement for all of them: built anew for each row it would cost more than the cryptography.
+                self._db.execute(
+                    update(table).where(key == bindparam("row")).values({column: bindparam("new")}), changed
+                )
             moved += len(changed)
         last = str(rows[-1]["key"]) if len(rows) == limit else ""
         return Rewrapped(len(rows), moved, last)

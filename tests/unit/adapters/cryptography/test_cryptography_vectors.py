@@ -103,3 +103,11 @@ def test_backup_head(vectors: Any) -> None:
     )  # fmt: skip
     assert head.digest() == v["digest"]
     assert signatures.sign_message(h(v["seed"]), signed_text(v["digest"])).hex() == v["signature"]
+
+
+def test_record_of_a_later_key(vectors: Any) -> None:
+    v = vectors["record_of_a_later_key"]
+    keys, purpose, associated = [h(key) for key in v["keys"]], v["purpose"], h(v["associated"])
+    sealed = aead.seal_versioned(keys, h(v["plaintext"]), purpose=purpose, associated=associated, salt=h(v["salt"]))
+    assert sealed.hex() == v["sealed"]
+    assert aead.open_versioned(keys, sealed, purpose=purpose, associated=associated).hex() == v["plaintext"]
