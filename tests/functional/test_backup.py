@@ -199,7 +199,15 @@ def test_keys_kept_apart_are_needed_and_enough(pai: Installation, identity: tupl
     for more in ((), ("--keys", str(apart / "keys.age"))):  # without the part, and with it but not with its key
         assert bare.run(*opened, *more).code == 1
         assert not bare.home.exists()
-    whole = (*opened, "--keys", str(apart / "keys.age"), "--keys-identity-file", str(other_key))
+    note = pai.ok("audit", "checkpoint")["note"].split("/")[1]
+    for signer in ("0" * 16, note[:8], ""):
+        refused = bare.run(
+            *opened, "--keys", str(apart / "keys.age"), "--keys-identity-file", str(other_key), "--signer", signer
+        )
+        assert refused.code == 1
+        assert note in refused.err
+        assert not bare.home.exists()
+    whole = (*opened, "--signer", note, "--keys", str(apart / "keys.age"), "--keys-identity-file", str(other_key))
     assert bare.run(*whole).code == 0
     assert bare.ok("audit", "verify")["ok"]
     again = bare.run(*whole)

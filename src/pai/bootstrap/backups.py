@@ -14,7 +14,7 @@ from typing import Any
 
 from pai.adapters.cryptography.age import Opening, Sealing, new_identity
 from pai.adapters.cryptography.backup_reader import BackupFolder
-from pai.adapters.cryptography.backup_restore import Restore
+from pai.adapters.cryptography.backup_restore import SIGNER_DIGITS, Restore
 from pai.adapters.cryptography.backup_writer import BackupWriter, Counts
 from pai.adapters.cryptography.files import disk_errors
 from pai.adapters.models.catalogue import catalogue
@@ -85,18 +85,22 @@ def verify(folder: Path, opening: Opening | None, progress: Callable[[str], None
 
 def restore(
     folder: Path, home: Path, *, wanted: str | None, opening: Opening, keys: Path | None, keys_opening: Opening,
-    models: tuple[Path, ...], progress: Callable[[str], None],
+    models: tuple[Path, ...], signer: str | None, progress: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    """Make ``home``, which must not exist, what it was. Raises PaiError; then there is still nothing at ``home``."""
+    """Make ``home``, which must not exist, what it was. ``signer`` is the beginning of the public key that must have signed the backup.
+
+    Raises PaiError; then there is still nothing at ``home``.
+    """
     backups = BackupFolder(folder)
     tell = _paced(progress)
     work = Restore(
         backups, backups.chosen(wanted), opening, keys_opening, keys, models,
-        lambda done, of: tell(f"restored {done >> 20} of {of >> 20} MB"),
+        lambda done, of: tell(f"restored {done >> 20} of {of >> 20} MB"), signer,
     )  # fmt: skip
     opened, missing = work.into(home.absolute())
     return {
-        "id": opened.head.id, "home": str(home), "at": opened.head.at, "files": len(opened.manifest.files),
+        "id": opened.head.id, "signer": opened.head.signer[:SIGNER_DIGITS], "home": str(home),
+        "at": opened.head.at, "files": len(opened.manifest.files),
         "bytes": opened.head.bytes, "missing_models": missing,
     }  # fmt: skip
 

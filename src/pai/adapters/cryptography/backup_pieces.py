@@ -35,7 +35,7 @@ _CHUNK_VERSION: Final = b"\x01"
 _CHUNK: Final = b"pai/backup/chunk/1"
 _NONCE: Final = bytes(12)
 HEX: Final = re.compile(r"[0-9a-f]{64}\Z")
-_PLACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,254}\Z")
+_PLACE: Final = re.compile(r"[^/\x00-\x1f\x7f]{1,255}\Z")
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,4 +154,5 @@ def read_manifest(data: bytes) -> Manifest:
 def is_place(path: str) -> bool:
     """Return whether ``path`` is a plain relative path of at most eight parts: no way out of a home."""
     parts = path.split("/")
-    return len(parts) <= 8 and all(_PLACE.match(part) for part in parts) and str(PurePosixPath(path)) == path
+    named = all(_PLACE.match(part) and part not in (".", "..") for part in parts)
+    return len(parts) <= 8 and named and str(PurePosixPath(path)) == path

@@ -17,10 +17,12 @@ from pai.adapters.cryptography.age import Opening
 from pai.adapters.cryptography.backup_pieces import Referred, is_place
 from pai.adapters.cryptography.backup_reader import BackupFolder, Opened
 from pai.adapters.cryptography.files import disk_errors, sync_folder, write_whole
-from pai.foundation.errors import Conflict, Corrupt, Unavailable
+from pai.foundation.errors import Conflict, Corrupt, Denied, Unavailable
 
 MARK = "restored.json"
 """Tells the next opening that this home was put back, so that the audit log can."""
+SIGNER_DIGITS = 16
+"""Of the public key in hex: as many as stand in the origin of checkpoints."""
 _KEYS = "keys/"
 _BLOCK = 1 << 20
 
@@ -28,7 +30,8 @@ _BLOCK = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Restore:
     """Everything that a restore needs. ``keys_part`` is where the part with the keys lies, None for beside the backup; ``models``
-    are folders to take public model files from; ``progress`` is told (bytes done, bytes)."""
+    are folders to take public model files from; ``progress`` is told (bytes done, bytes); ``signer`` is how the public key (hex) that
+    signed the backup has to begin, by 16 digits at least."""
 
     folder: BackupFolder
     backup: str
@@ -37,6 +40,7 @@ class Restore:
     keys_part: Path | None
     models: tuple[Path, ...]
     progress: Callable[[int, int], None]
+    signer: str | None = None
 
     def into(self, home: Path) -> tuple[Opened, list[str]]:
         """Make ``home`` what it was; return the opened backup and the model files that were not found.
@@ -45,6 +49,7 @@ class Restore:
         """
         refuse_existing(home)
         opened = self.folder.open(self.backup, self.opening)
+        self._refuse_other_signer(opened.head.signer)
         with disk_errors("the new home"), _staging(home) as staging:
             _refuse_small_disk(home.parent, opened)
             missing = self._fill(staging, opened)
@@ -59,6 +64,14 @@ class Restore:
                 raise
             sync_folder(home.parent)
         return opened, missing
+
+    def _refuse_other_signer(self, signed_by: str) -> None:
+        wanted = self.signer
+        if wanted is not None and (len(wanted) < SIGNER_DIGITS or not signed_by.startswith(wanted.lower())):
+            raise Denied(
+                f"the backup was signed by {signed_by[:SIGNER_DIGITS]}", code="other_signer",
+                hint="an installation's key stands in its checkpoints: pai.local/KEY/audit; 16 digits are needed",
+            )  # fmt: skip
 
     def _fill(self, staging: Path, opened: Opened) -> list[str]:
         done = 0

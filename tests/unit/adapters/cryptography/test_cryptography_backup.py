@@ -250,7 +250,9 @@ def forge(keeper: Keeper, backup: str, manifest: pieces.Manifest, keys: dict[str
         "a/./b",
         "a\\b/..",
         "a\x00b",
-        ".ssh/x",
+        "a\n",
+        "..",
+        "a/..",
         "x/" * 9 + "x",
     ],
 )

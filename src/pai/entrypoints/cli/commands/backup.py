@@ -136,14 +136,18 @@ def backup_verify(
 @click.argument("dest", type=click.Path(path_type=Path, exists=True))
 @opened_by
 @kept_apart
+@click.option(
+    "--signer", help="Refuse a backup of any other installation: the key in its checkpoints, pai.local/KEY/audit."
+)
 @as_json
 @click.pass_obj
 def backup_restore(
     context: Context, dest: Path, identity_file: str | None, passphrase_file: str | None, wanted: str | None, keys_file: Path | None,
-    keys_identity_file: str | None, models: Path | None, json_: bool,
+    keys_identity_file: str | None, models: Path | None, signer: str | None, json_: bool,
 ) -> int:  # fmt: skip
     """Put the installation back into PAI_HOME, which must not exist yet. It appears whole or not at all.
 
+    Whoever can write to DEST could put another installation's backup there: --signer tells which one is meant.
     Afterwards `pai serve` opens it with the passphrase of the installation, or its recovery code.
 
     Example: pai backup restore /media/disk/pai --identity-file recovery.key
@@ -153,10 +157,13 @@ def backup_restore(
     keys_opening = _opening(context, keys_identity_file, None) if keys_identity_file else opening
     value = tools.restore(
         dest, settings.home, wanted=wanted, opening=opening, keys=keys_file, keys_opening=keys_opening,
-        models=_places(context, models), progress=note,
+        models=_places(context, models), signer=signer, progress=note,
     )  # fmt: skip
     lines = [
         f"{value['home']} is what it was at {value['at'][:19]} UTC: {count(value['files'], 'file')}, {_megabytes(value['bytes'])}"
+    ]
+    lines += [
+        f"signed by {value['signer']}: that is the KEY in the checkpoints of the installation, pai.local/KEY/audit"
     ]
     lines += [f"not at hand: {path} (`make start` fetches it)" for path in value["missing_models"]]
     show(context, value, "\n".join([*lines, "Next: pai serve"]))
