@@ -183,7 +183,7 @@ def test_closing_wipes_everything(folder: Path) -> None:
     assert member.console_wrap is not None
     vault.unlock_from_console("usr_1", member.console_wrap)
     held = next(iter(vault._open.values())).private_key
-    keys = list(vault._keys.values())
+    keys = [one for versions in vault._keys.values() for one in versions]
     vault.close()
     assert not any(held)
     assert not any(any(key) for key in keys)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def context() -> Context:
     return Context(
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
         console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
-        machine=_machine, candidates=_candidates, staged_model=_staged_model,
+        machine=_machine, candidates=_candidates, staged_model=_staged_model, console_session=_session, backups=_backups,
     )  # fmt: skip
 
 
@@ -88,7 +89,19 @@ def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     return run_serve(settings, passphrases)
 
 
+def _backups() -> Any:
+    from pai.bootstrap import backups
+
+    return backups
+
+
 def _console(settings: Settings, passphrases: Iterable[Secret], command: str, arguments: dict[str, Any]) -> Any:
+    with _session(settings, passphrases) as run:
+        return run(command, arguments)
+
+
+@contextmanager
+def _session(settings: Settings, passphrases: Iterable[Secret]) -> Iterator[Callable[[str, dict[str, Any]], Any]]:
     from pai.adapters.cryptography.keystore_process import start_keystore
     from pai.adapters.system.home import Home, HomeLock
     from pai.bootstrap.compose import NoEngines, open_base, services_for
@@ -110,7 +123,7 @@ def _console(settings: Settings, passphrases: Iterable[Secret], command: str, ar
             base = open_base(settings, process.client)
             try:
                 services = services_for(settings, base, None, NoEngines(), lambda: NOT_SERVING)
-                return asyncio.run(dispatch(services, command, arguments))
+                yield lambda command, arguments: asyncio.run(dispatch(services, command, arguments))
             finally:
                 base.storage.close()
     finally:

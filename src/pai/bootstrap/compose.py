@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+import msgspec
+
+from pai.adapters.cryptography.backup_restore import MARK
 from pai.adapters.cryptography.keystore_client import KeystoreClient
 from pai.adapters.cryptography.model_signatures import ModelSigner
 from pai.adapters.cryptography.originals import SealedOriginals
@@ -19,6 +23,7 @@ from pai.adapters.engines.registry import EngineRegistry
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
+from pai.adapters.storage.snapshot import HomeMoments
 from pai.adapters.storage.storage import Storage
 from pai.adapters.system.clock import SystemClock
 from pai.adapters.system.hardware import instructions, processor
@@ -53,15 +58,19 @@ from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.models.traffic import Traffic, WatchedEngines
 from pai.core.models.values import Form, Model, ModelFile
+from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
+from pai.core.operations.events import Restored
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
+from pai.core.operations.shredding import Shredding
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
-from pai.foundation.actor import Actor
+from pai.foundation.actor import OPERATOR, Actor
 from pai.foundation.errors import Unavailable
-from pai.foundation.refs import ModelRef
+from pai.foundation.redaction import Secret
+from pai.foundation.refs import ModelRef, ResourceRef
 from pai.settings import Settings
 
 MB = 1 << 20
@@ -139,7 +148,18 @@ def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
     audit = AuditKeys(keystore, verify_signature, origin, home.root / "audit")
     storage = Storage(home.root, keystore.database_key(), audit)
     storage.migrate()
+    _record_restore(home, storage)
     return Base(home, keystore, storage, CedarPolicy(), SystemClock())
+
+
+def _record_restore(home: Home, storage: Storage) -> None:
+    """Let the log say that this home was put back from a backup; nobody had its keys at that time."""
+    mark = home.root / MARK
+    if mark.exists():
+        told = msgspec.json.decode(mark.read_bytes(), type=dict[str, str])
+        event = Restored(resource=ResourceRef("backup", told["backup"]), made_at=told["at"])
+        storage.run_sync(lambda unit: unit.audit.record(OPERATOR, event))
+        mark.unlink()
 
 
 def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineRegistry:
@@ -222,7 +242,7 @@ def services_for(
     parser = SandboxedParser(
         launcher, seconds=limits.parse_seconds, max_bytes=limits.document_mb * MB, max_pages=limits.document_pages
     )
-    disk = FreeSpace(base.home.root, settings.storage.free_disk_floor_mb * MB)
+    disk = FreeSpace(base.home.root, limit := settings.storage.free_disk_floor_mb * MB)
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
@@ -259,6 +279,10 @@ def services_for(
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
+        shredding=Shredding(storage, base.policy),
+        backups=Backups(
+            storage, base.keystore, HomeMoments(storage, limit), lambda: Secret(os.urandom(32)), base.policy, base.clock
+        ),
         oversight=Oversight(storage, base.policy),
         metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
         meter=base.counted,

@@ -8,11 +8,9 @@ import math
 import os
 import signal
 import socket
-import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,11 +22,8 @@ if TYPE_CHECKING:
     from pai.bootstrap.compose import Base
     from pai.entrypoints.http.services import Services
 
-DRAIN_SECONDS = 9
-CLOSE_SECONDS = 1
 CHECKPOINT_SECONDS = 300
 SWEEP_SECONDS = 20
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 def main() -> int:
@@ -71,12 +66,17 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     from pai.adapters.workers.launcher import Launcher
     from pai.bootstrap.application import application
     from pai.bootstrap.compose import engines_for, open_base, services_for
+    from pai.bootstrap.doors import Doors
     from pai.core.operations.events import Started
     from pai.entrypoints.console.app import console_app
-    from pai.foundation.actor import SYSTEM
+    from pai.foundation.actor import OPERATOR, SYSTEM
 
     settings = start.settings
     keystore = KeystoreClient(socket.socket(fileno=start.keystore_fd))
+    doors = Doors(settings, start.listener_fd, start.control_fd)
+    unsealed = None if keystore.status().opened else await doors.stay_sealed(keystore, tell)
+    if doors.stopped():
+        return
     base = await asyncio.to_thread(open_base, settings, keystore)
     tls = await asyncio.to_thread(
         lambda: ensure_certificates(
@@ -92,22 +92,11 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         lambda unit: (
             unit.users.end_sessions(base.clock.now()),
             unit.audit.record(SYSTEM, Started(protections=protections, missing=missing)),
+            unsealed and unit.audit.record(OPERATOR, unsealed),
         )
     )
-    context = _tls_context(tls.certificate, tls.key, tls.password.reveal().decode())
-    servers = [
-        _server(application(services), context),
-        _server(console_app(services), None, http=_owner_only()),
-    ]
-    sockets = [socket.socket(fileno=start.listener_fd), socket.socket(fileno=start.control_fd)]
-    tasks = [asyncio.create_task(s.serve(sockets=[k])) for s, k in zip(servers, sockets, strict=True)]
+    doors.open(tls, application(services), console_app(services))
     rounds = _rounds(settings, base, services, engines)
-
-    def drain() -> None:
-        for server in servers:
-            server.should_exit = True
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, drain)
     try:
         began = time.monotonic()
         models = await base.storage.read(lambda unit: unit.models.list())
@@ -118,17 +107,13 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
                 await engines.get(alias)
         state["reason"] = ""
         tell({"event": "ready", "model_seconds": time.monotonic() - began})
-        await asyncio.gather(*tasks)
+        await doors.closed()
     finally:
-        for server in servers:
-            server.should_exit = True
         for task in rounds:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, *rounds, return_exceptions=True)
-        # Answers that the drain cut short still have their end to write down.
-        if cut := [task for server in servers for task in server.server_state.tasks]:
-            await asyncio.wait(cut, timeout=CLOSE_SECONDS)
+            await asyncio.gather(*rounds, return_exceptions=True)
+        await doors.close()
         await _record_stop(base)
         await asyncio.to_thread(base.storage.close)
 
@@ -160,8 +145,10 @@ async def _record_stop(base: Base) -> None:
 def _tidy(base: Base) -> None:
     """Remove what a crash left: folders of collections that are deleted, halves of uploads."""
     from pai.adapters.cryptography.originals import SealedOriginals
+    from pai.adapters.storage.snapshot import HomeMoments
 
     base.storage.remove_leftovers()
+    HomeMoments(base.storage, 0).sweep()
     for folder in ("collections", "files"):
         SealedOriginals(base.home.root, folder).sweep_all()
 
@@ -185,52 +172,6 @@ async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         except PaiError as error:
             # A round that fails must not end the rounds: the next one may succeed, and whoever looks is told.
             print(f"{error.message}; {error.hint}", file=sys.stderr, flush=True)
-
-
-def _tls_context(certificate: Path, key: Path, password: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
-    context.load_cert_chain(certificate, key, password)
-    return context
-
-
-def _owner_only() -> Any:
-    """Return a protocol that hangs up on peers of another user, whatever the socket's mode has become."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class OwnerOnly(H11Protocol):
-        """HTTP/1.1 for processes of the home's owner."""
-
-        def connection_made(self, transport: Any) -> None:
-            """Ask the kernel who connected (SO_PEERCRED)."""
-            peer = transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():
-                transport.abort()
-                return
-            super().connection_made(transport)
-
-    return OwnerOnly
-
-
-def _server(app: Any, context: ssl.SSLContext | None, http: Any = "h11") -> Any:
-    import uvicorn
-
-    class Quiet(uvicorn.Server):
-        """Signals belong to the gateway, not to one of its servers."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            """Leave signals alone."""
-            yield
-
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS, limit_concurrency=512, timeout_keep_alive=30, http=http, loop="asyncio",
-    )  # fmt: skip
-    config.load()
-    config.ssl = context
-    return Quiet(config)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pai.adapters.system.listeners import bind_tcp, bind_unix
 from pai.adapters.system.processes import start_python
 from pai.bootstrap.telemetry import child_environment
 from pai.bootstrap.unsealing import unseal
+from pai.entrypoints.cli.asking import nothing
 from pai.foundation.errors import PaiError, Unavailable, Usage
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 10.0
 PORT_PATIENCE = 3.0
+TOGETHER_SECONDS = 0.5
+LOST_SECONDS = 3.0
+"""How long a gateway whose keystore was lost may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +73,26 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
         stack.callback(home.control_socket.unlink, missing_ok=True)
         _write_port(home.port_file, settings.server.port)
         stack.callback(home.port_file.unlink, missing_ok=True)
+        stop = _Stop(listener, control)
         asked = _Asked(passphrases)
-        keystore, keystore_pid = _start_keystore(home, asked, stack)
-        began += asked.seconds  # what somebody took to type is no time of ours
-        unsealed = time.monotonic()
-        supervisor, launcher = _start_supervisor(home, stack)
-        supervisor.companions["keystore"] = keystore_pid
-        handed = (listener, control, keystore, launcher)
-        code = _run_gateway(settings, handed, supervisor, began=began, unsealed=unsealed)
+        while True:
+            with contextlib.ExitStack() as round_:
+                keystore, process = _start_keystore(home, asked, round_)
+                began += asked.seconds  # what somebody took to type is no time of ours
+                unsealed = time.monotonic()
+                supervisor, launcher = _start_supervisor(home, round_)
+                supervisor.companions["keystore"] = process.pid
+                code = _run_gateway(
+                    settings, (keystore, launcher), supervisor, stop, process, began=began, unsealed=unsealed
+                )
+            if code is not None or stop.asked:
+                break
+            # Sealed again, until somebody opens it: a passphrase that was given once is not used to hide that keys were lost.
+            _say("the keystore ended: PAI is sealed, and starts its processes anew")
+            asked = _Asked(nothing())
+            began = time.monotonic()
     _say("PAI has stopped.")
-    return code
+    return code or 0
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -109,16 +123,21 @@ class _Asked:
 
 def _start_keystore(
     home: Home, passphrases: Iterable[Secret], stack: contextlib.ExitStack
-) -> tuple[socket.socket, int]:
+) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     from pai.adapters.cryptography.keystore_process import start_keystore
 
     process = start_keystore(home.root, child_environment())
     stack.callback(process.stop)
-    unseal(process.open, passphrases)
+    try:
+        unseal(process.open, passphrases)
+    except Usage as error:
+        if error.code != "no_passphrase":
+            raise
+        return process.release_socket(), process.process
     if not process.client.status().recovery_confirmed:
         _say("the recovery code is not confirmed: write it down, then run `pai keys confirm-recovery`")
     _say("starting the server and loading the models ...")
-    return process.release_socket(), process.process.pid
+    return process.release_socket(), process.process
 
 
 def _say(text: str) -> None:
@@ -138,13 +157,19 @@ def _start_supervisor(home: Home, stack: contextlib.ExitStack) -> tuple[Supervis
 
 def _run_gateway(
     settings: Settings,
-    handed: tuple[socket.socket, socket.socket, socket.socket, socket.socket],
+    handed: tuple[socket.socket, socket.socket],
     supervisor: Supervisor,
+    stop: _Stop,
+    keystore_process: subprocess.Popen[bytes],
     *,
     began: float,
     unsealed: float,
-) -> int:
-    listener, control, keystore, launcher = handed
+) -> int | None:
+    """Return the exit code, or None when the keystore ended and nobody asked for a stop."""
+    keystore, launcher = handed
+    listener, control = stop.listeners
+    if stop.asked:
+        return 0
     status_read, status_write = os.pipe()
     start = Start(
         settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, os.getpid()
@@ -155,12 +180,11 @@ def _run_gateway(
     supervisor.companions["gateway"] = gateway.pid
     os.close(told)
     os.close(status_write)
-    # Whatever stays open here stays open when the gateway closes it: clients would connect to a server that drains.
     for one in handed:
         one.close()
-    stop = _Stop(gateway)
+    stop.guard(gateway)
     try:
-        return _watch(settings, gateway, status_read, stop, began=began, unsealed=unsealed)
+        return _watch(settings, gateway, status_read, stop, keystore_process, began=began, unsealed=unsealed)
     finally:
         os.close(status_read)
         stop.finish()
@@ -174,13 +198,21 @@ def _memory_file(data: bytes) -> int:
 
 
 class _Stop:
-    """Forwards the first SIGTERM or SIGINT to the gateway, which drains; later ones change nothing."""
+    """Forwards the first SIGTERM or SIGINT to the gateway, which drains; later ones change nothing. Holds the listeners, so that a new
+    gateway can take them when the keystore was lost."""
 
-    def __init__(self, gateway: subprocess.Popen[bytes]) -> None:
+    def __init__(self, *listeners: socket.socket) -> None:
         self.asked = False
+        self.listeners = listeners
+        self._gateway: subprocess.Popen[bytes] | None = None
+
+    def guard(self, gateway: subprocess.Popen[bytes]) -> None:
+        """Pass signals on to this gateway from now on. Until the first one, signals do what they do by themselves."""
         self._gateway = gateway
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if self.asked:
+            gateway.terminate()
 
     def _on_signal(self, _number: int, _frame: Any) -> None:
         if not self.asked:
@@ -188,14 +220,18 @@ class _Stop:
             # Not print: a signal may come in the middle of one, and its buffer cannot be entered twice.
             line = b"PAI is stopping ...\n"
             os.write(sys.stderr.fileno(), b"\n" + line if sys.stderr.isatty() else line)  # after the ^C of a terminal
-            self._gateway.terminate()
+            # Whatever stays open here stays open when the gateway closes it: clients would connect to a server that drains.
+            for one in self.listeners:
+                one.close()
+            if self._gateway is not None:
+                self._gateway.terminate()
 
     def finish(self) -> None:
-        """End the gateway, with force when it does not drain in time."""
-        if self._gateway.poll() is None:
+        """End the gateway, with force when it does not drain in time: without its keys there is little to drain."""
+        if self._gateway is not None and self._gateway.poll() is None:
             self._gateway.terminate()
             try:
-                self._gateway.wait(DRAIN_SECONDS + 2)
+                self._gateway.wait(DRAIN_SECONDS + 2 if self.asked else LOST_SECONDS)
             except subprocess.TimeoutExpired:
                 self._gateway.kill()
                 self._gateway.wait()
@@ -206,10 +242,11 @@ def _watch(
     gateway: subprocess.Popen[bytes],
     status_fd: int,
     stop: _Stop,
+    keystore: subprocess.Popen[bytes],
     *,
     began: float,
     unsealed: float,
-) -> int:
+) -> int | None:
     pending = b""
     deadline: float | None = None
     while True:
@@ -217,6 +254,8 @@ def _watch(
             deadline = time.monotonic() + DRAIN_SECONDS + 2
         if deadline is not None and time.monotonic() > deadline:
             return 0
+        if keystore.poll() is not None and not stop.asked and not _ends(gateway):
+            return None
         ready, _, _ = select.select([status_fd], [], [], 0.25)
         data = os.read(status_fd, 65536) if ready else b""
         if ready and not data:
@@ -224,7 +263,17 @@ def _watch(
         pending += data
         while b"\n" in pending:
             line, pending = pending.split(b"\n", 1)
-            _tell(settings, msgspec.json.decode(line), began=began, unsealed=unsealed)
+            message = msgspec.json.decode(line)
+            if message["event"] == "unsealed":
+                began = unsealed = time.monotonic()
+            _tell(settings, message, began=began, unsealed=unsealed)
+
+
+def _ends(gateway: subprocess.Popen[bytes]) -> bool:
+    """Return whether the gateway ends as well: then it was the cause, for the keystore goes when its socket closes."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        gateway.wait(TOGETHER_SECONDS)
+    return gateway.poll() is not None
 
 
 def _ended(gateway: subprocess.Popen[bytes], stop: _Stop) -> int:
@@ -250,6 +299,12 @@ def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed
             address = f"https://localhost:{settings.server.port}"
             print(f"PAI is ready at {address}", flush=True)
             _say(_next_steps(address, has_command=shutil.which("pai") is not None))
+        case "sealed":
+            _say(
+                f"PAI is sealed at https://localhost:{settings.server.port} and answers nothing; open it with `pai keys unseal`"
+            )
+        case "unsealed":
+            _say("opened; starting the server and loading the models ...")
         case "failed":
             raise _error(message)
         case _:

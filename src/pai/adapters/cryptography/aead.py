@@ -8,6 +8,7 @@ however many records there are (NIST SP 800-38D section 8).
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pai.foundation.errors import Corrupt
 
 VERSION = b"\x01"
+VERSIONED = b"\x02"
 SALT_BYTES = 32
 OVERHEAD = len(VERSION) + SALT_BYTES + 16
 _INFO = b"pai/record/1\x00"
@@ -55,6 +57,50 @@ def open_record(key: Buffer, sealed: Buffer, *, purpose: str, associated: bytes 
     cipher, nonce = _cipher(key, sealed[1 : 1 + SALT_BYTES], purpose)
     try:
         return cipher.decrypt(nonce, sealed[1 + SALT_BYTES :], bind(VERSION, associated))
+    except InvalidTag:
+        raise Corrupt(
+            "a sealed record does not authenticate", hint="it was changed, moved or made with another key"
+        ) from None
+
+
+def seal_versioned(
+    keys: Sequence[Buffer], plaintext: Buffer, *, purpose: str, associated: bytes = b"", salt: bytes | None = None
+) -> bytes:
+    """As ``seal_record`` under the last of ``keys``. From the second version of a key on the record tells which it is: version
+    (``0x02``) || number of the key (4 bytes, big-endian) || what a record has after its version.
+    """
+    number = len(keys)
+    if number == 1:
+        return seal_record(keys[0], plaintext, purpose=purpose, associated=associated, salt=salt)
+    head = VERSIONED + number.to_bytes(4, "big")
+    salt = os.urandom(SALT_BYTES) if salt is None else salt
+    cipher, nonce = _cipher(keys[-1], salt, purpose)
+    return head + salt + cipher.encrypt(nonce, plaintext, bind(head, associated))
+
+
+def version_of(sealed: Buffer) -> int:
+    """Return the number of the key that a record names; 1 for those that name none. Raises Corrupt when it is no record."""
+    head = bytes(sealed[:5])
+    if head[:1] == VERSION:
+        return 1
+    number = int.from_bytes(head[1:], "big")
+    if head[:1] != VERSIONED or len(head) != 5 or number < 2:
+        raise Corrupt("a sealed record is cut short or of an unknown version", hint="restore it from a backup")
+    return number
+
+
+def open_versioned(keys: Sequence[Buffer], sealed: Buffer, *, purpose: str, associated: bytes = b"") -> bytes:
+    """Decrypt what ``seal_versioned`` made with one of ``keys``. Raises Corrupt as ``open_record``."""
+    number = version_of(sealed)
+    if number == 1:
+        return open_record(keys[0], sealed, purpose=purpose, associated=associated)
+    sealed = bytes(sealed)
+    body = sealed[5 + SALT_BYTES :]
+    if number > len(keys) or len(body) < 16:
+        raise Corrupt("a sealed record names a key that is not there", hint="restore the folder keys/ of the same time")
+    cipher, nonce = _cipher(keys[number - 1], sealed[5 : 5 + SALT_BYTES], purpose)
+    try:
+        return cipher.decrypt(nonce, body, bind(sealed[:5], associated))
     except InvalidTag:
         raise Corrupt(
             "a sealed record does not authenticate", hint="it was changed, moved or made with another key"

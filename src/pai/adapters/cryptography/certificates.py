@@ -2,7 +2,7 @@
 
 The authority may only sign for the names it was made for (critical name constraints), so trusting it on a device does
 not trust it for the rest of the web. Its key is sealed; the server's key is an encrypted PKCS #8 file whose random
-password is sealed.
+password is sealed. A second certificate, with a key that is not encrypted, is for saying that PAI is sealed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pai.foundation.redaction import Secret
 STANDARD_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 CA_DAYS: Final = 3650
 SERVER_DAYS: Final = 397
+SEALED_DAYS: Final = 90
 RENEW_DAYS: Final = 30
 _BACKDATE = timedelta(hours=1)
 
@@ -55,15 +56,43 @@ def ensure_certificates(
 
     The authority is kept as long as it may sign for all names; else a new one is made, which clients must trust anew.
     """
-    names = (*STANDARD_NAMES, *(name for name in extra_names if name not in STANDARD_NAMES))
+    names = _all(extra_names)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     sweep(folder)
     authority = _read_authority(folder, keystore, names, now)
     if authority is None:
         authority = _make_authority(folder, keystore, names, now)
-    elif (found := _read_server(folder, keystore, authority[0], names, now)) is not None:
-        return found
-    return _make_server(folder, keystore, authority, names, now)
+    _ensure_sealed(folder, authority, names, now)
+    found = _read_server(folder, keystore, authority[0], names, now)
+    return found or _make_server(folder, keystore, authority, names, now)
+
+
+def sealed_certificates(folder: Path, spare: Path, names: Sequence[str], *, now: datetime) -> tuple[Path, Path]:
+    """Return (certificate, key) for serving while sealed, when no sealed key can be opened. Where an older release left none, they are
+    made anew in ``spare`` for this one time, signed by nobody.
+    """
+    if (folder / "sealed.pem").exists() and (folder / "sealed.key").exists():
+        return folder / "sealed.pem", folder / "sealed.key"
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "PAI, sealed")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATE)
+        .not_valid_after(now + timedelta(days=SEALED_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_general_name(one) for one in _all(names)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    write_whole(spare / "sealed.key", [_plain(key)])
+    write_whole(spare / "sealed.pem", [certificate.public_bytes(serialization.Encoding.PEM)])
+    return spare / "sealed.pem", spare / "sealed.key"
+
+
+def _all(names: Sequence[str]) -> tuple[str, ...]:
+    return (*STANDARD_NAMES, *(name for name in names if name not in STANDARD_NAMES))
 
 
 _Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
@@ -99,19 +128,43 @@ def _make_authority(folder: Path, keystore: Keystore, names: Sequence[str], now:
     return certificate, key
 
 
-def _make_server(
-    folder: Path, keystore: Keystore, authority: _Authority, names: Sequence[str], now: datetime
-) -> TlsFiles:
-    ca, ca_key = authority
+def _ensure_sealed(folder: Path, authority: _Authority, names: Sequence[str], now: datetime) -> None:
+    """Keep a certificate whose key is not encrypted, so that a sealed PAI can say so. It is valid for a short time."""
+    try:
+        found = x509.load_pem_x509_certificate((folder / "sealed.pem").read_bytes())
+        key = serialization.load_pem_private_key((folder / "sealed.key").read_bytes(), None)
+        found.verify_directly_issued_by(authority[0])
+        good = found.not_valid_after_utc - timedelta(days=RENEW_DAYS) > now and key.public_key() == found.public_key()
+        if good and set(_names_of(found)) == {_general_name(name) for name in names}:
+            return
+    except (FileNotFoundError, ValueError, TypeError, x509.InvalidVersion, InvalidSignature):
+        pass  # it is made again
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
+    certificate = _issue(authority, key, names, now, SEALED_DAYS)
+    write_whole(folder / "sealed.key", [_plain(key)])
+    write_whole(
+        folder / "sealed.pem", [one.public_bytes(serialization.Encoding.PEM) for one in (certificate, authority[0])]
+    )
+
+
+def _plain(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _issue(
+    authority: _Authority, key: ec.EllipticCurvePrivateKey, names: Sequence[str], now: datetime, days: int
+) -> x509.Certificate:
+    ca, ca_key = authority
+    return (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
         .issuer_name(ca.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _BACKDATE)
-        .not_valid_after(min(now + timedelta(days=SERVER_DAYS), ca.not_valid_after_utc))
+        .not_valid_after(min(now + timedelta(days=days), ca.not_valid_after_utc))
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(authority=False), critical=True)
@@ -120,6 +173,13 @@ def _make_server(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
+
+
+def _make_server(
+    folder: Path, keystore: Keystore, authority: _Authority, names: Sequence[str], now: datetime
+) -> TlsFiles:
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _issue(authority, key, names, now, SERVER_DAYS)
     password = secrets.token_urlsafe(32).encode()
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -129,7 +189,7 @@ def _make_server(
     # The certificate comes last: files that do not belong together (after a crash) are found out and made again.
     write_whole(folder / "server.password.sealed", [keystore.seal("tls", b"server.password", password)])
     write_whole(folder / "server.key", [private])
-    chain = [one.public_bytes(serialization.Encoding.PEM) for one in (certificate, ca)]
+    chain = [one.public_bytes(serialization.Encoding.PEM) for one in (certificate, authority[0])]
     write_whole(folder / "server.pem", chain)
     return _files(folder, Secret(password), certificate)
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pai.adapters.cryptography.aead import Buffer, bind, derive, open_record, seal_record
+from pai.adapters.cryptography.aead import Buffer, bind, derive, open_versioned, seal_versioned, version_of
 from pai.adapters.cryptography.members import (
     DATA_KEY_BYTES,
     OpenMember,
@@ -44,6 +44,8 @@ from pai.foundation.redaction import Secret
 from pai.foundation.time import utc_now
 
 SEAL_PURPOSES: Final = ("audit", "console", "job", "tls", "server")
+REWRAPPED: Final = {f"seal/{name}": name for name in SEAL_PURPOSES} | {"grant": "job", "member/console": "console"}
+"""What records under server keys are for, and which key it is."""
 SIGN_PURPOSES: Final = ("checkpoint", "model")
 GRANT_DAYS_LIMIT: Final = 7
 _MAX_OPEN = 10_000
@@ -74,7 +76,7 @@ class KeyVault(RootKeeper):
 
     def new_member(self, user_id: str, password: Secret, *, console: bool) -> NewMember:
         """See the port."""
-        server = self._server_key("console")
+        server = self._server_keys("console")
         member, public_key = new_member_key(user_id)
         try:
             salt, keys = self._stretch_password(password)
@@ -127,7 +129,7 @@ class KeyVault(RootKeeper):
 
     def unlock_from_console(self, user_id: str, wrap: bytes) -> str:
         """See the port."""
-        server = self._server_key("console")
+        server = self._server_keys("console")
         return self._hold(unwrap_member(wrap, server, factor=Factor.CONSOLE, bound_to=user_id), user_id)
 
     def unlock_with_recovery(self, user_id: str, code: Secret, wrap: bytes) -> str:
@@ -166,8 +168,8 @@ class KeyVault(RootKeeper):
             raise Invalid(f"a job's grant must end within {GRANT_DAYS_LIMIT} days", code="bad_expiry")
         data_key = unwrap_data_key(self._member(handle), context, wrap)
         expiry = int(expires_at.timestamp() * 1000).to_bytes(_TIME_BYTES, "big")
-        return seal_record(
-            self._server_key("job"),
+        return seal_versioned(
+            self._server_keys("job"),
             expiry + data_key,
             purpose="grant",
             associated=bind(context.encode(), job_id.encode()),
@@ -175,9 +177,9 @@ class KeyVault(RootKeeper):
 
     def open_job_grant(self, context: str, grant: bytes, *, job_id: str) -> Secret:
         """See the port."""
-        key = self._server_key("job")
+        keys = self._server_keys("job")
         try:
-            opened = open_record(key, grant, purpose="grant", associated=bind(context.encode(), job_id.encode()))
+            opened = open_versioned(keys, grant, purpose="grant", associated=bind(context.encode(), job_id.encode()))
         except Corrupt:
             raise Unauthenticated("the grant is not for this job, or was changed", code="bad_grant") from None
         if self._now().timestamp() * 1000 >= int.from_bytes(opened[:_TIME_BYTES], "big"):
@@ -190,11 +192,25 @@ class KeyVault(RootKeeper):
 
     def seal(self, purpose: str, associated: bytes, plaintext: bytes) -> bytes:
         """See the port. Purposes: ``audit``, ``console``, ``job``, ``tls``, ``server``."""
-        return seal_record(self._seal_key(purpose), plaintext, purpose=f"seal/{purpose}", associated=associated)
+        return seal_versioned(self._seal_keys(purpose), plaintext, purpose=f"seal/{purpose}", associated=associated)
 
     def unseal(self, purpose: str, associated: bytes, sealed: bytes) -> bytes:
         """See the port."""
-        return open_record(self._seal_key(purpose), sealed, purpose=f"seal/{purpose}", associated=associated)
+        return open_versioned(self._seal_keys(purpose), sealed, purpose=f"seal/{purpose}", associated=associated)
+
+    def rewrap(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+        """See the port."""
+        name = REWRAPPED.get(purpose)
+        if name is None:
+            raise Invalid(f"nothing is wrapped for {purpose[:20]!r}", code="unknown_purpose")
+        keys, made = self._server_keys(name), []
+        for associated, sealed in records:
+            if version_of(sealed) == len(keys):
+                made.append(sealed)
+                continue
+            opened = open_versioned(keys, sealed, purpose=purpose, associated=associated)
+            made.append(seal_versioned(keys, opened, purpose=purpose, associated=associated))
+        return made
 
     def sign(self, purpose: str, message: bytes) -> bytes:
         """See the port."""
@@ -213,10 +229,10 @@ class KeyVault(RootKeeper):
             member.wipe()
         self._wipe_root()
 
-    def _seal_key(self, purpose: str) -> bytearray:
+    def _seal_keys(self, purpose: str) -> list[bytearray]:
         if purpose not in SEAL_PURPOSES:
             raise Invalid(f"nothing is sealed for {purpose[:20]!r}", code="unknown_purpose")
-        return self._server_key(purpose)
+        return self._server_keys(purpose)
 
     def _seed(self, purpose: str) -> bytearray:
         if purpose not in SIGN_PURPOSES:

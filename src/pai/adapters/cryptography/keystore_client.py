@@ -102,6 +102,22 @@ class KeystoreClient:
         """See the port."""
         self._call(operations.SetPassphrase(passphrase, kdf), type(None))
 
+    def rotate_root(self, passphrase: Secret, kdf: str) -> Secret:
+        """See the port."""
+        return self._call(operations.RotateRoot(passphrase, kdf), Secret)
+
+    def rotate_keys(self) -> dict[str, int]:
+        """See the port."""
+        return self._call(operations.RotateKeys(), dict[str, int])
+
+    def key_versions(self) -> dict[str, int]:
+        """See the port."""
+        return self._call(operations.KeyVersions(), dict[str, int])
+
+    def rewrap(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+        """See the port."""
+        return self._call(operations.Rewrap(purpose, list(records)), list[bytes])
+
     def new_member(self, user_id: str, password: Secret, *, console: bool) -> NewMember:
         """See the port."""
         return self._call(operations.MakeMember(user_id, password, console), NewMember)
@@ -243,4 +259,4 @@ class KeystoreClient:
 
 
 def _not_running() -> Sealed:
-    return Sealed("the keystore process is not running", code="keystore_gone", hint="restart PAI")
+    return Sealed("the keystore process is not running", code="keystore_gone", hint="open PAI again: pai keys unseal")

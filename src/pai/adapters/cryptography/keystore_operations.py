@@ -106,6 +106,51 @@ class SetPassphrase(Operation, frozen=True):
         vault.set_passphrase(self.passphrase, self.kdf)
 
 
+class RotateRoot(Operation, frozen=True):
+    """``KeystoreAdministration.rotate_root``."""
+
+    op = "rotate_root"
+    slow = True
+    passphrase: Secret
+    kdf: str
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.rotate_root(self.passphrase, self.kdf)
+
+
+class RotateKeys(Operation, frozen=True):
+    """``KeystoreAdministration.rotate_keys``."""
+
+    op = "rotate_keys"
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.rotate_keys()
+
+
+class KeyVersions(Operation, frozen=True):
+    """``KeystoreAdministration.key_versions``."""
+
+    op = "key_versions"
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.key_versions()
+
+
+class Rewrap(Operation, frozen=True):
+    """``Keystore.rewrap``."""
+
+    op = "rewrap"
+    purpose: str
+    records: list[tuple[bytes, bytes]]
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.rewrap(self.purpose, self.records)
+
+
 class MakeMember(Operation, frozen=True):
     """``Keystore.new_member``."""
 
@@ -358,6 +403,6 @@ OPERATIONS: Final[dict[str, type[Operation]]] = {
         Status, Create, Open, OpenWithRecovery, ConfirmRecovery, RenewRecovery, SetPassphrase,
         MakeMember, UnlockWithPassword, SpendPasswordTime, WrapForPassword, WrapForApiKey, UnlockWithApiKey,
         UnlockFromConsole, UnlockWithRecovery, Forget, MakeDataKey, OpenDataKey, ShareDataKey, GrantToJob,
-        OpenJobGrant, DatabaseKey, Seal, Unseal, Sign, VerifyKey,
+        RotateRoot, RotateKeys, KeyVersions, Rewrap, OpenJobGrant, DatabaseKey, Seal, Unseal, Sign, VerifyKey,
     )
 }  # fmt: skip

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from pai.adapters.cryptography.aead import Buffer, bind, derive, open_record, seal_record
+from pai.adapters.cryptography.aead import Buffer, bind, derive, open_versioned, seal_versioned
 from pai.foundation.errors import Corrupt, Invalid
 
 DATA_KEY_BYTES = 32
@@ -67,19 +67,20 @@ def verifier_matches(keys: PasswordKeys, verifier: bytes) -> bool:
     return hmac.compare_digest(keys.verifier, verifier)
 
 
-def wrap_member(member: OpenMember, key: Buffer, *, factor: str, bound_to: str) -> bytes:
-    """Wrap the private key under ``key`` for one factor; ``bound_to`` is the user id or the API key's id."""
-    return seal_record(
-        key,
+def wrap_member(member: OpenMember, key: Buffer | list[bytearray], *, factor: str, bound_to: str) -> bytes:
+    """Wrap the private key under ``key`` (or the last version of it) for one factor; ``bound_to`` is the user id or the API key's id."""
+    return seal_versioned(
+        key if isinstance(key, list) else [key],
         bytes(member.private_key) + member.user_id.encode(),
         purpose=f"member/{factor}",
         associated=bound_to.encode(),
     )
 
 
-def unwrap_member(wrap: bytes, key: Buffer, *, factor: str, bound_to: str) -> OpenMember:
+def unwrap_member(wrap: bytes, key: Buffer | list[bytearray], *, factor: str, bound_to: str) -> OpenMember:
     """Open a wrap. Raises Corrupt when it is another's, another factor's, changed, or the key is wrong."""
-    plaintext = open_record(key, wrap, purpose=f"member/{factor}", associated=bound_to.encode())
+    keys = key if isinstance(key, list) else [key]
+    plaintext = open_versioned(keys, wrap, purpose=f"member/{factor}", associated=bound_to.encode())
     if len(plaintext) <= _PRIVATE_BYTES:
         raise Corrupt("a member's key is cut short")
     return OpenMember(plaintext[_PRIVATE_BYTES:].decode(), bytearray(plaintext[:_PRIVATE_BYTES]))

@@ -15,14 +15,16 @@ from typing import TypeVar
 import msgspec
 
 from pai.adapters.cryptography.aead import bind, derive, open_record, seal_record
-from pai.adapters.cryptography.files import sweep, write_whole
+from pai.adapters.cryptography.files import sweep, sync_folder, write_whole
 from pai.adapters.cryptography.passphrase import SALT_BYTES, Profile, profile_named, read_recovery_code, stretch
 from pai.foundation.errors import Corrupt, Unauthenticated
 from pai.foundation.redaction import Secret
 
 KEY_BYTES = 32
 SERVER_KEYS = ("database", "audit", "checkpoint", "model", "console", "job", "tls", "server")
+SERVER, NEXT = "server.json", "server.next.json"
 _VERSION = 1
+_VERSIONS_OF_SERVER = (1, 2)
 _RESTORE = "restore the folder keys/ of the home from a backup; without it nothing can be opened"
 
 
@@ -52,15 +54,19 @@ class RootFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ServerFile(msgspec.Struct, forbid_unknown_fields=True):
-    """``server.json``."""
+    """``server.json``. ``keys`` are those of version 1; ``later`` the versions from 2 on, oldest first, by the name of the key. The last
+    version of a key is active, those before it decrypt only."""
 
     format: str
     version: int
     installation: str
     keys: dict[str, bytes]
+    later: dict[str, list[bytes]] = {}
 
 
 _File = TypeVar("_File", RootFile, ServerFile)
+ServerKeys = dict[str, list[bytearray]]
+"""Versions of each server key, the first at index 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,29 +94,62 @@ class RootFolder:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(self.path)
 
-    def write_server_keys(self, root_key: bytearray, installation: str, keys: dict[str, bytearray]) -> None:
-        """Seal the server keys under the root and replace ``server.json``."""
+    def write_server_keys(
+        self, root_key: bytearray, installation: str, keys: ServerKeys, name: str = "server.json"
+    ) -> None:
+        """Seal the server keys under the root and replace ``server.json``, or the file of this ``name``."""
         sealed = {
-            name: seal_record(
-                root_key, key, purpose="server-key", associated=bind(installation.encode(), name.encode())
-            )
-            for name, key in keys.items()
+            key: [
+                seal_record(root_key, one, purpose="server-key", associated=_bound(installation, key, version))
+                for version, one in enumerate(versions, 1)
+            ]
+            for key, versions in keys.items()
         }
-        write_whole(self.path / "server.json", [_encode(ServerFile("pai-server-keys", _VERSION, installation, sealed))])
+        first, later = (
+            {key: all_[0] for key, all_ in sealed.items()},
+            {key: all_[1:] for key, all_ in sealed.items() if all_[1:]},
+        )
+        file = ServerFile("pai-server-keys", 2 if later else 1, installation, first, later)
+        write_whole(self.path / name, [_encode(file)])
 
-    def read_server_keys(self, root_key: bytearray, installation: str) -> dict[str, bytearray]:
-        """Open all server keys. Raises Corrupt when one is missing, changed, or of another installation."""
-        found = _decode(self.path / "server.json", ServerFile)
-        _check_form(found.format, "pai-server-keys", found.version)
-        if found.installation != installation or set(found.keys) != set(SERVER_KEYS):
+    def read_server_keys(self, root_key: bytearray, installation: str) -> ServerKeys:
+        """Open all server keys, and finish a rotation of the root that was cut off after its commit point.
+
+        Raises Corrupt when one is missing, changed, or of another installation.
+        """
+        try:
+            keys = self._read(self.path / SERVER, root_key, installation)
+        except Corrupt:
+            if not (self.path / NEXT).exists():
+                raise
+            keys = self._read(self.path / NEXT, root_key, installation)
+            self.take_next()
+        else:
+            (self.path / NEXT).unlink(missing_ok=True)  # of a rotation that was cut off before its commit point
+        return keys
+
+    def take_next(self) -> None:
+        """Let the server keys under the new root take the place of the old ones."""
+        (self.path / NEXT).replace(self.path / SERVER)
+        sync_folder(self.path)
+
+    def _read(self, path: Path, root_key: bytearray, installation: str) -> ServerKeys:
+        found = _decode(path, ServerFile)
+        _check_form(found.format, "pai-server-keys", found.version, _VERSIONS_OF_SERVER)
+        if (
+            found.installation != installation
+            or set(found.keys) != set(SERVER_KEYS)
+            or not set(found.later) <= set(SERVER_KEYS)
+        ):
             raise Corrupt("server.json belongs to another installation or is incomplete", hint=_RESTORE)
         return {
-            name: bytearray(
-                open_record(
-                    root_key, sealed, purpose="server-key", associated=bind(installation.encode(), name.encode())
+            key: [
+                bytearray(
+                    open_record(root_key, sealed, purpose="server-key", associated=_bound(installation, key, version))
                 )
-            )
-            for name, sealed in found.keys.items()
+                for version, sealed in enumerate([first, *found.later.get(key, [])], 1)
+            ]
+            for key, first in found.keys.items()
         }
 
 
@@ -176,7 +215,15 @@ def unwrap_by_recovery(root: RootFile, code: Secret) -> bytearray:
 
 
 def _encode(value: RootFile | ServerFile) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+    told = msgspec.to_builtins(value)
+    if not told.get("later", True):
+        del told["later"]  # version 1 has no such field
+    return msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n"
+
+
+def _bound(installation: str, name: str, version: int) -> bytes:
+    parts = (installation.encode(), name.encode())
+    return bind(*parts) if version == 1 else bind(*parts, version.to_bytes(4, "big"))
 
 
 def _decode(path: Path, kind: type[_File]) -> _File:
@@ -188,9 +235,9 @@ def _decode(path: Path, kind: type[_File]) -> _File:
         raise Corrupt(f"{path.name} cannot be understood", hint=_RESTORE) from None
 
 
-def _check_form(form: str, wanted: str, version: int) -> None:
-    if form != wanted or version != _VERSION:
+def _check_form(form: str, wanted: str, version: int, known: tuple[int, ...] = (_VERSION,)) -> None:
+    if form != wanted or version not in known:
         raise Corrupt(
-            f"the key folder has form {form!r} version {version}; this program reads {wanted!r} version {_VERSION}",
+            f"the key folder has form {form!r} version {version}; this program reads {wanted!r} version {known[-1]}",
             hint=_RESTORE,
         )

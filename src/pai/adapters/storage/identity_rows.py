@@ -183,6 +183,11 @@ class WrapRows:
         query = select(t.key_wraps.c.recipient).where(t.key_wraps.c.resource == resource)
         return [row[0] for row in self._db.execute(query)]
 
+    def resources(self, recipient: str) -> Sequence[str]:
+        """Return what a recipient has a wrap for."""
+        query = select(t.key_wraps.c.resource).where(t.key_wraps.c.recipient == recipient)
+        return [str(row[0]) for row in self._db.execute(query.order_by(t.key_wraps.c.resource))]
+
     def remove_key_wraps(self, resource: str, recipient: str | None = None) -> None:
         """Delete the wraps of a resource, or one recipient's."""
         query = delete(t.key_wraps).where(t.key_wraps.c.resource == resource)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, exc, text
 from sqlalchemy.pool import StaticPool
 
 from pai.adapters.storage.audit_rows import AuditKeys, AuditRows
+from pai.adapters.storage.backup_rows import BackupRows
 from pai.adapters.storage.batch_file import BatchFile, BatchRows
 from pai.adapters.storage.cipher import connect, is_io_error, translated
 from pai.adapters.storage.collection_file import CollectionFile, stored_ids
@@ -26,6 +27,7 @@ from pai.adapters.storage.member_files import MemberFiles
 from pai.adapters.storage.migrate import migrate
 from pai.adapters.storage.response_file import ResponseFile
 from pai.adapters.storage.sealed_files import BATCH_SCHEMA, COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
+from pai.adapters.storage.sealed_rows import SealedRows
 from pai.adapters.storage.vector_index import VectorIndexes
 from pai.core.files.values import batch_context
 from pai.foundation.errors import Invalid, Unavailable
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from pai.core.keys.ports import KeysUnit
     from pai.core.knowledge.ports import KnowledgeUnit
     from pai.core.models.ports import ModelsUnit
+    from pai.core.operations.ports import BackupsUnit
     from pai.core.ports.work import Work
 
 Result = TypeVar("Result")
@@ -50,8 +53,9 @@ READERS = 2
 class _Lane:
     """One thread's connection to the main database and its cache of open sealed files."""
 
-    def __init__(self, path: Path, key: Secret, *, read_only: bool) -> None:
+    def __init__(self, path: Path, key: Secret, opening: threading.RLock, *, read_only: bool) -> None:
         self.read_only = read_only
+        self._opening = opening
         self.engine: Engine = create_engine(
             "sqlite://", module=sqlcipher, poolclass=StaticPool, creator=lambda: connect(path, key, read_only=read_only)
         )
@@ -62,20 +66,29 @@ class _Lane:
         if held is not None and held.opens_with(key) and path.exists() and not held.transient:
             self.files.move_to_end(path)
             return held
-        # Opening anew checks the key against the file: a wrong key cannot ride on somebody's cached connection.
-        opened = SealedFile(path, key, schema, read_only=self.read_only)
-        self.forget(path)
-        self.files[path] = opened
-        idle = [other for other, file in self.files.items() if other != path and not file.db.in_transaction]
-        for other in idle[: max(0, len(self.files) - OPEN_FILES)]:
-            self.forget(other)
+        with self._opening:
+            # Opening anew checks the key against the file: a wrong key cannot ride on somebody's cached connection.
+            opened = SealedFile(path, key, schema, read_only=self.read_only)
+            self.forget(path)
+            self.files[path] = opened
+            idle = [other for other, file in self.files.items() if other != path and not file.db.in_transaction]
+            for other in idle[: max(0, len(self.files) - OPEN_FILES)]:
+                self.forget(other)
         return opened
 
     def forget(self, path: Path) -> None:
-        held = self.files.pop(path, None)
-        if held is not None:
-            held.rollback()
-            held.close()
+        with self._opening:
+            held = self.files.pop(path, None)
+            if held is not None:
+                held.rollback()
+                held.close()
+
+    def empty_logs(self) -> None:
+        """Move what the write-ahead logs hold into their files, as far as no reader needs them."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for file in self.files.values():
+            file.empty_log()
 
     def close(self) -> None:
         for path in list(self.files):
@@ -98,6 +111,8 @@ class UnitOfWork:
         self.collections = CollectionRows(connection)
         self.subjects = SubjectRows(connection)
         self.models = ModelRows(connection)
+        self.backups = BackupRows(connection)
+        self.sealed = SealedRows(connection, storage.audit)
         self.audit = AuditRows(connection, storage.audit, self._after_commit)
 
     def _open(self, path: Path, key: Secret, schema: tuple[tuple[str, ...], ...]) -> SealedFile:
@@ -235,6 +250,8 @@ class Storage:
         self.audit = audit
         self.indexes = VectorIndexes()
         self.recovered: set[str] = set()
+        # SQLite writes to a file, whoever opens or closes it: a schema's next step, what its log held.
+        self._opening = threading.RLock()
         self._path = home / "db" / "main.db"
         self._key = key
         self._failed: str | None = None
@@ -250,7 +267,7 @@ class Storage:
     def _lane(self, *, read_only: bool) -> _Lane:
         lane: _Lane | None = getattr(self._local, "lane", None)
         if lane is None:
-            lane = self._local.lane = _Lane(self._path, self._key, read_only=read_only)
+            lane = self._local.lane = _Lane(self._path, self._key, self._opening, read_only=read_only)
             self._lanes.append(lane)
         return lane
 
@@ -342,6 +359,17 @@ class Storage:
         """Run reading work in a reader thread."""
         return await asyncio.wrap_future(self._readers.submit(self._work, job, read_only=True))
 
+    async def still(self, job: Callable[[], Result]) -> Result:
+        """Run ``job`` while no database below the home changes: in the writer's thread, outside of transactions, and with nothing
+        opened or closed by readers. Who reads an open file reads on."""
+
+        def work() -> Result:
+            self._lane(read_only=False).empty_logs()
+            with self._opening:
+                return job()
+
+        return await asyncio.shield(asyncio.wrap_future(self._writer.submit(work)))
+
     def close(self) -> None:
         """Finish what is running and close all files."""
         self._writer.shutdown(wait=True)
@@ -355,9 +383,9 @@ if TYPE_CHECKING:
     def _fits_every_room(
         unit: UnitOfWork,
     ) -> tuple[
-        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit
-    ]:
-        return unit, unit, unit, unit, unit, unit, unit, unit
+        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit, BackupsUnit
+    ]:  # fmt: skip
+        return unit, unit, unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

@@ -274,3 +274,20 @@ checkpoints = Table(
     Column("note", Text, nullable=False),
     Column("at", String, nullable=False),
 )  # fmt: skip
+
+backups = Table(
+    "backups", metadata,
+    Column("id", String, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("destination", String, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("kept_until", String),
+)  # fmt: skip
+
+backup_secret = Table(
+    "backup_secret", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)  # fmt: skip

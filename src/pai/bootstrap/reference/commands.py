@@ -35,6 +35,12 @@ _WHERE: Final = {
     ),
     "demo": ("To try it", "It makes a collection of its own and speaks to the server like the commands on content."),
     "models": ("On models", "Likewise on the machine of the installation."),
+    "backup": (
+        "On backups",
+        "These run with the rights of whoever holds the console; `create`, `drill` and `list` use the installation as the commands above,"
+        " `verify`, `restore` and `identity` need none.",
+    ),
+    "keys": ("On the root key", "Likewise on the machine of the installation."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from pai.core.keys.values import Factor, KeystoreStatus, KeyWrap, MemberWrap, NewDataKey, NewMember
+from pai.core.keys.values import Factor, KeystoreStatus, KeyWrap, MemberWrap, NewDataKey, NewMember, Rewrapped
 from pai.foundation.redaction import Secret
 
 
@@ -86,6 +86,12 @@ class Keystore(Protocol):
         """Decrypt what ``seal`` made. Raises Corrupt."""
         ...
 
+    def rewrap(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> Sequence[bytes]:
+        """Return records, given as (associated data, sealed), under the newest version of their key; those that are stay as they are.
+        Purposes: ``seal/audit`` and the like, ``grant``, ``member/console``. Raises Corrupt for one that does not open, and changes none.
+        """
+        ...
+
     def sign(self, purpose: str, message: bytes) -> bytes:
         """Sign with the Ed25519 key of ``purpose`` (``checkpoint``, ``model``)."""
         ...
@@ -130,6 +136,20 @@ class KeystoreAdministration(Protocol):
         """Wrap the open root under another passphrase; the old one opens nothing from now on."""
         ...
 
+    def rotate_root(self, passphrase: Secret, kdf: str) -> Secret:
+        """Replace the root key by a new one that the same passphrase opens, and wrap the server keys under it. Returns the new recovery
+        code, unconfirmed; the old one opens nothing from now on. Raises Unauthenticated (``wrong_passphrase``)."""
+        ...
+
+    def rotate_keys(self) -> Mapping[str, int]:
+        """Give each key that encrypts keys and records a new version, under which all that comes is sealed; older ones decrypt only.
+        Returns the number of each key's newest version."""
+        ...
+
+    def key_versions(self) -> Mapping[str, int]:
+        """Return the number of each server key's newest version."""
+        ...
+
 
 class WrapRepository(Protocol):
     """Where wraps are kept (main database)."""
@@ -140,8 +160,17 @@ class WrapRepository(Protocol):
     def add_key_wrap(self, wrap: KeyWrap) -> None: ...
     def key_wrap(self, resource: str, recipient: str) -> KeyWrap | None: ...
     def recipients(self, resource: str) -> Sequence[str]: ...
+    def resources(self, recipient: str) -> Sequence[str]: ...
     def remove_key_wraps(self, resource: str, recipient: str | None = None) -> None: ...
     def remove_recipient(self, recipient: str) -> None: ...
+
+
+class SealedRepository(Protocol):
+    """Records in the main database that are sealed under server keys."""
+
+    kinds: tuple[str, ...]
+
+    def rewrap(self, kind: str, after: str, limit: int) -> Rewrapped: ...
 
 
 class KeysUnit(Protocol):

@@ -83,6 +83,16 @@ class KeystoreStatus:
     protections: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """One step of moving records to the newest version of their key: how many were looked at and moved, and the name of the last one;
+    empty when there are no more."""
+
+    looked_at: int
+    moved: int
+    last: str
+
+
 def check_passphrase(passphrase: Secret) -> None:
     """Raise Invalid (``weak_passphrase``) for a new root passphrase that is too short."""
     if len(passphrase.reveal().decode("utf-8", "replace")) < MIN_PASSPHRASE:

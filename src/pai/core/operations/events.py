@@ -66,3 +66,96 @@ class RecoveryCodeRenewed(Event):
     """The console asked for a new recovery code; the old one opens nothing from then on."""
 
     name: ClassVar[str] = "keys:recovery-code:renew"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassphraseChanged(Event):
+    """The console asked for another passphrase of the root; the old one opens nothing from then on."""
+
+    name: ClassVar[str] = "keys:passphrase:change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootRotated(Event):
+    """The console asked for a new root key and a new recovery code; the old ones open nothing from then on."""
+
+    name: ClassVar[str] = "keys:root:rotate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRotated(Event):
+    """The keys that encrypt keys and records get a new version."""
+
+    name: ClassVar[str] = "keys:server:rotate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRewrapped(Event):
+    """All records were looked at, and those under an older version of their key moved to the newest."""
+
+    name: ClassVar[str] = "keys:server:rewrap"
+    looked_at: int
+    moved: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyShredded(Event):
+    """The key of a collection was destroyed and its files deleted, by the console. ``wraps`` were removed; ``backups`` are copies that may
+    still hold the key and the content."""
+
+    name: ClassVar[str] = "keys:data:shred"
+    wraps: int
+    documents: int
+    backups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsealed(Event):
+    """Whoever holds the console opened a sealed installation. ``by`` is ``passphrase`` or ``recovery-code``, ``refused`` how many
+    attempts failed before it."""
+
+    name: ClassVar[str] = "keys:root:unseal"
+    by: str
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupStarted(Event):
+    """A snapshot is taken for a backup. The backup holds this event."""
+
+    name: ClassVar[str] = "operations:backup:start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupMade(Event):
+    """All pieces of a backup are written, and its digest was signed."""
+
+    name: ClassVar[str] = "operations:backup:create"
+    digest: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupAbandoned(Event):
+    """A backup could not be written; ``reason`` is the code of the error."""
+
+    name: ClassVar[str] = "operations:backup:abandon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreDrilled(Event):
+    """A backup was restored for trial. ``age_seconds`` is what would have been lost (RPO), ``restore_seconds`` how long it took
+    until all questions were answered (RTO); ``reason`` names those that failed."""
+
+    name: ClassVar[str] = "operations:backup:drill"
+    age_seconds: int
+    restore_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Event):
+    """This installation was put back from a backup, made at ``made_at``. Recorded at the first opening after it."""
+
+    name: ClassVar[str] = "operations:backup:restore"
+    made_at: str

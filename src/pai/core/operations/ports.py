@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pai.core.audit.ports import AuditedUnit
+from pai.core.keys.ports import SealedRepository
+from pai.core.knowledge.ports import KnowledgeUnit
+from pai.core.operations.values import Backup, Snapshot
 from pai.core.ports.metrics import Reading
+from pai.foundation.redaction import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +52,64 @@ class Scales(Protocol):
         """Return the memory of PAI's processes (``gateway``, ``keystore``, ``supervisor``) and workers, by name; empty when nobody can
         tell."""
         ...
+
+
+class BackupRepository(Protocol):
+    """The register of backups (main database)."""
+
+    def add(self, backup: Backup) -> None: ...
+    def list(self) -> Sequence[Backup]:
+        """Return all, oldest first."""
+        ...
+
+    def remove(self, backup_id: str) -> None: ...
+
+    def secret(self) -> bytes | None:
+        """Return the sealed secret of this installation's backups."""
+        ...
+
+    def keep_secret(self, sealed: bytes) -> None: ...
+
+
+class BackupsUnit(AuditedUnit, Protocol):
+    """A unit of work that carries the register of backups."""
+
+    @property
+    def backups(self) -> BackupRepository:
+        """The register of backups."""
+        ...
+
+
+class CustodyUnit(AuditedUnit, Protocol):
+    """A unit of work that carries what is sealed under server keys."""
+
+    @property
+    def sealed(self) -> SealedRepository:
+        """Records under server keys."""
+        ...
+
+
+class ShreddingUnit(KnowledgeUnit, BackupsUnit, Protocol):
+    """A unit of work in which a collection can be destroyed, and that knows the backups."""
+
+
+class Moments(Protocol):
+    """Copies of the home as of one moment, taken while it is served."""
+
+    async def take(self, backup_id: str) -> Snapshot:
+        """Hold the writer, copy what changes and link what never does. Raises Unavailable (``disk_full``)."""
+        ...
+
+    def taken(self, backup_id: str) -> bool:
+        """Return whether this snapshot is there."""
+        ...
+
+    async def remove(self, backup_id: str) -> None:
+        """Remove a snapshot; one that is not there is no error."""
+        ...
+
+
+class SecretMaker(Protocol):
+    """Makes 32 random bytes."""
+
+    def __call__(self) -> Secret: ...

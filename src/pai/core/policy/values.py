@@ -39,6 +39,7 @@ class Permission(StrEnum):
     STATUS = "operations:status"
     METRICS = "operations:metrics"
     ROOT_KEY = "keys:root"
+    BACKUP = "operations:backup"
     API_REFERENCE = "operations:api-reference"
 
 
@@ -72,6 +73,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.STATUS: Scope.METRICS,
     Permission.METRICS: Scope.METRICS,
     Permission.ROOT_KEY: Scope.ADMIN,
+    Permission.BACKUP: Scope.ADMIN,
     Permission.API_REFERENCE: None,
 }
 """The scope an API key needs for a permission; None: any valid key."""

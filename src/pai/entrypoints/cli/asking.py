@@ -49,6 +49,12 @@ def passphrases(context: Context, settings: Settings, file: str | None = None, *
         yield Secret(getpass.getpass("Passphrase: ").encode())
 
 
+def nothing() -> Iterator[Secret]:
+    """Stand for a passphrase that nobody is asked for: raises Usage as ``passphrases`` does when there is none."""
+    yield from ()
+    raise Usage("the passphrase is needed", code="no_passphrase", hint="open PAI with `pai keys unseal`")
+
+
 def email() -> str:
     """Ask for an e-mail address. Raises Invalid after the third that is none."""
     return _until_good(lambda: normal_email(click.prompt("E-mail address of the first administrator", err=True)))

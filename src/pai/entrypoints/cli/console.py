@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,19 @@ def call(context: Context, command: str, **arguments: Any) -> Any:
             return answer
     why = "no server is running on this home, so this command opens it by itself"
     return context.console_in_process(settings, passphrases(context, settings, why=why), command, arguments)
+
+
+@contextmanager
+def session(context: Context) -> Iterator[Callable[..., Any]]:
+    """Give a function that runs several host commands: on the running server, else on a home that is opened once for all of them."""
+    settings = context.settings()
+    path = settings.home / "run" / "control.sock"
+    if path.exists() and _over_socket(path, "status", {}) is not None:
+        yield lambda command, **arguments: ask_server(context, command, **arguments)
+        return
+    why = "no server is running on this home, so this command opens it by itself"
+    with context.console_session(settings, passphrases(context, settings, why=why)) as run:
+        yield lambda command, **arguments: run(command, arguments)
 
 
 def ask_server(context: Context, command: str, **arguments: Any) -> Any:

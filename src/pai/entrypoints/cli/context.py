@@ -18,6 +18,8 @@ class Context:
 
     ``stage`` tells how far the set-up of a home came: ``new``, ``begun`` (interrupted after its root key was made) or
     ``complete``; it raises Conflict while another process uses the home. ``port`` is the running server's, else the one set.
+    ``console_session`` gives a context manager: a function that runs host commands on a home that it opened once.
+    ``backups`` gives the module that writes and reads backups.
     ``staged_model`` gives a context manager: the name of a staging folder, and what is known of the model in it.
     """
 
@@ -29,6 +31,8 @@ class Context:
     machine: Callable[[Settings], Machine]
     candidates: Callable[[Settings], tuple[Candidate, ...]]
     staged_model: Callable[[Settings, Path], Any]
+    console_session: Callable[[Settings, Iterable[Secret]], Any]
+    backups: Callable[[], Any]
     cache: Path
     stage: Callable[[Settings], str]
     begin_anew: Callable[[Settings], None]

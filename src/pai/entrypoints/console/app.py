@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -31,6 +32,11 @@ def _told(error: PaiError) -> dict[str, Any]:
 
 def console_app(services: Services) -> Any:
     """Return the ASGI application of the control socket."""
+    return socket_app(lambda command, arguments: dispatch(services, command, arguments))
+
+
+def socket_app(run: Callable[[str, dict[str, Any]], Awaitable[Any]]) -> Any:
+    """Return an ASGI application that runs host commands with ``run``."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -43,7 +49,7 @@ def console_app(services: Services) -> Any:
             more = message.get("more_body", False)
         try:
             arguments = msgspec.json.decode(body[: MAX_BODY + 1] or b"{}", type=dict[str, Any])
-            status, answer = 200, await dispatch(services, scope["path"].removeprefix("/console/"), arguments)
+            status, answer = 200, await run(scope["path"].removeprefix("/console/"), arguments)
         except msgspec.MsgspecError:
             status, answer = (
                 400,

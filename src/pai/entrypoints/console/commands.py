@@ -12,6 +12,8 @@ from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
 from pai.core.models.importing import NOT_STATED
 from pai.core.models.values import ModelRecord
+from pai.entrypoints.console.backup_commands import BACKUP_COMMANDS
+from pai.entrypoints.console.key_commands import KEY_COMMANDS, keys_status
 from pai.entrypoints.http import shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
@@ -100,26 +102,6 @@ async def session_kill(services: Services, arguments: Arguments) -> Any:
         return {"ended": await services.sessions.end_all(OPERATOR, str(arguments["email"]))}
     await services.sessions.kill(OPERATOR, str(arguments["id"]))
     return {"ended": 1}
-
-
-async def keys_status(services: Services, _arguments: Arguments) -> Any:
-    """Tell the state of the root key."""
-    told = await services.custody.status(OPERATOR)
-    return {
-        "sealed": not told.opened, "installation": told.installation, "recovery_confirmed": told.recovery_confirmed,
-        "kdf": told.kdf, "protections": list(told.protections),
-    }  # fmt: skip
-
-
-async def keys_confirm_recovery(services: Services, arguments: Arguments) -> Any:
-    """Type the recovery code back: it is written down."""
-    await services.custody.confirm_recovery(OPERATOR, _secret(arguments, "code") or Secret(b""))
-    return {"recovery_confirmed": True}
-
-
-async def keys_renew_recovery(services: Services, _arguments: Arguments) -> Any:
-    """Replace the recovery code; shown once."""
-    return {"recovery_code": (await services.custody.renew_recovery(OPERATOR)).reveal().decode()}
 
 
 async def key_create(services: Services, arguments: Arguments) -> Any:
@@ -245,15 +227,14 @@ async def status(services: Services, _arguments: Arguments) -> Any:
 
 
 COMMANDS: dict[str, Command] = {
+    **BACKUP_COMMANDS,
+    **KEY_COMMANDS,
     "user.add": user_add,
     "user.list": user_list,
     "user.disable": user_disable,
     "user.reset-login": user_reset_login,
     "session.list": session_list,
     "session.kill": session_kill,
-    "keys.status": keys_status,
-    "keys.confirm-recovery": keys_confirm_recovery,
-    "keys.renew-recovery": keys_renew_recovery,
     "key.create": key_create,
     "key.list": key_list,
     "key.revoke": key_revoke,

@@ -25,9 +25,11 @@ from pai.core.models.inference import Inference
 from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
+from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
+from pai.core.operations.shredding import Shredding
 from pai.core.ports.metrics import Meter
 
 
@@ -61,5 +63,7 @@ class Services:
     moderation: Moderation
     ranking: Ranking
     custody: Custody
+    backups: Backups
+    shredding: Shredding
     metrics: Metrics
     meter: Meter

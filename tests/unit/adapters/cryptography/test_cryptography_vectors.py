@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from pai.adapters.cryptography import aead, members, passphrase, segments, signatures
+from pai.adapters.cryptography import aead, backup_pieces, members, passphrase, segments, signatures
 from pai.core.audit import encoding, notes, tree
+from pai.core.operations.backups import signed_text
 from pai.foundation.redaction import Secret
 
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "formats.md"
@@ -84,3 +85,30 @@ def test_checkpoint(vectors: Any) -> None:
     assert signatures.verify_signature(h(v["public_key"]), note.text.encode(), note.signature)
     again = signatures.sign_message(h(v["seed"]), note.text.encode())
     assert notes.signed(note.text, note.signer, h(v["public_key"]), again) == v["note"]
+
+
+def test_backup_chunk(vectors: Any) -> None:
+    v = vectors["backup_chunk"]
+    secret = backup_pieces.chunk_secret(Secret(h(v["secret"])))
+    assert backup_pieces.seal_chunk(secret, h(v["plaintext"])) == (v["sha256"], h(v["chunk"]))
+    assert hashlib.sha256(h(v["chunk"])).hexdigest() == v["name"]
+    assert backup_pieces.open_chunk(secret, v["sha256"], h(v["chunk"])) == h(v["plaintext"])
+
+
+def test_backup_head(vectors: Any) -> None:
+    v = vectors["backup_head"]
+    parts = {name: backup_pieces.Part(0, "00" * 32) for name in backup_pieces.PARTS}
+    head = backup_pieces.Head(
+        format="pai-backup", version=1, id="bak_1", at="2026-01-31T09:00:00.000000Z", kept_until=None, files=1, bytes=5, parts=parts,
+        signer=v["signer"],
+    )  # fmt: skip
+    assert head.digest() == v["digest"]
+    assert signatures.sign_message(h(v["seed"]), signed_text(v["digest"])).hex() == v["signature"]
+
+
+def test_record_of_a_later_key(vectors: Any) -> None:
+    v = vectors["record_of_a_later_key"]
+    keys, purpose, associated = [h(key) for key in v["keys"]], v["purpose"], h(v["associated"])
+    sealed = aead.seal_versioned(keys, h(v["plaintext"]), purpose=purpose, associated=associated, salt=h(v["salt"]))
+    assert sealed.hex() == v["sealed"]
+    assert aead.open_versioned(keys, sealed, purpose=purpose, associated=associated).hex() == v["plaintext"]

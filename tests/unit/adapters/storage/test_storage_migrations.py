@@ -64,11 +64,15 @@ def test_an_older_database_is_brought_up_and_kept_beside(home: StorageHome) -> N
     home.open().run_sync(lambda unit: unit.audit.record(SYSTEM, Noted()))
     home.close()
     connection = connect(home.database, home.vault.database_key())
-    connection.execute("DROP TABLE model_measurements")
+    for table in ("model_measurements", "backups", "backup_secret"):
+        connection.execute(f"DROP TABLE {table}")
     connection.close()
     set_revision(home, "0001")
     assert home.open().read_sync(lambda unit: (unit.audit.size(), unit.models.measurements())) == (1, [])
-    assert sorted(path.name for path in home.database.parent.glob("*.db")) == ["main-before-0002.db", "main.db"]
+    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [
+        f"main-before-{script().get_current_head()}.db",
+        "main.db",
+    ]
 
 
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pai import __version__
-from pai.entrypoints.cli.asking import passphrases
+from pai.entrypoints.cli.asking import nothing, passphrases
 from pai.entrypoints.cli.audit_table import audit_table
 from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
@@ -35,15 +35,18 @@ def show(context: Context, value: Any, text: str) -> None:
 @click.option("--host", help="Address to listen on (loopback only).")
 @click.option("--port", type=int, help="Port to listen on (8443).")
 @click.option("--passphrase-file", help="File with the root passphrase, mode 0600.")
+@click.option("--sealed", is_flag=True, help="Ask for nothing and start sealed, as without a terminal and a file.")
 @click.pass_obj
-def serve(context: Context, host: str | None, port: int | None, passphrase_file: str | None) -> int:
+def serve(context: Context, host: str | None, port: int | None, passphrase_file: str | None, sealed: bool) -> int:
     """Serve until SIGTERM or Ctrl-C. Prints one line when ready.
+
+    Without a passphrase from a file or a terminal it starts sealed: it answers 503 to everything until `pai keys unseal`.
 
     Example: pai serve --port 8443
     """
     context.flags.update({"server.host": host, "server.port": port})
     settings = context.settings()
-    return context.serve(settings, passphrases(context, settings, passphrase_file))
+    return context.serve(settings, nothing() if sealed else passphrases(context, settings, passphrase_file))
 
 
 @click.command()

@@ -1,8 +1,7 @@
-"""Commands about people: accounts, browser sessions, API keys, and the recovery code of the installation."""
+"""Commands about people: accounts, browser sessions and API keys."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -185,52 +184,3 @@ def _life(one: dict[str, Any]) -> str:
 def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     """Revoke a key; it is dead at once."""
     show(context, call(context, "key.revoke", id=id), f"{id} is revoked")
-
-
-@click.group()
-def keys() -> None:
-    """The one root key of the installation, which the passphrase opens. API keys: see `pai key`. Example: pai keys status"""
-
-
-@keys.command("status")
-@as_json
-@click.pass_obj
-def keys_status(context: Context, json_: bool) -> None:
-    """Tell how the root key is protected, and whether its recovery code was written down."""
-    value = call(context, "keys.status")
-    lines = [
-        f"passphrase: Argon2id, profile {value['kdf']}",
-        "recovery code: "
-        + ("confirmed" if value["recovery_confirmed"] else "NOT CONFIRMED (pai keys confirm-recovery)"),
-        *value["protections"],
-    ]
-    show(context, value, "\n".join(lines))
-
-
-@keys.command("confirm-recovery")
-@click.option("--code-file", help="File with the code, mode 0600; without it the terminal asks.")
-@as_json
-@click.pass_obj
-def keys_confirm_recovery(context: Context, code_file: str | None, json_: bool) -> None:
-    """Type the recovery code back, once it is written down. The file with the code is then deleted.
-
-    Example: pai keys confirm-recovery
-    """
-    if code_file:
-        code = context.secret_file(Path(code_file), "code").reveal().decode()
-    elif sys.stdin.isatty():
-        code = click.prompt("Recovery code, as you wrote it down")
-    else:
-        raise Usage("the recovery code is needed", hint="give --code-file, or run this at a terminal")
-    value = call(context, "keys.confirm-recovery", code=code)
-    (context.settings().home / "recovery-code.txt").unlink(missing_ok=True)
-    show(context, value, "The recovery code is confirmed; its file is deleted. Keep your copy away from this machine.")
-
-
-@keys.command("renew-recovery")
-@as_json
-@click.pass_obj
-def keys_renew_recovery(context: Context, json_: bool) -> None:
-    """Replace the recovery code, for example when the old one was seen by someone. It is shown once."""
-    value = call(context, "keys.renew-recovery")
-    show(context, value, f"New recovery code: {value['recovery_code']}\nNext: pai keys confirm-recovery")
