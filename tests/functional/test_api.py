@@ -163,7 +163,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
         "ask": {"question": "Who has the key?"}, "share": {"email": "stranger@pai.test"},
         "search": {"query": "Who has the key?"}, "files": {"file_id": made["file"]},
     }  # fmt: skip
-    made = {**made, **browser_made}
+    made = {**made, **browser_made, "index": "1"}
     tried = 0
     for method, path in all_routes():
         if "{" not in path or path in PUBLIC or "{name}" in path:

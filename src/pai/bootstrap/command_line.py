@@ -20,6 +20,7 @@ def context() -> Context:
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
         console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
         machine=_machine, candidates=_candidates, staged_model=_staged_model,
+        verifier=_verifier,
     )  # fmt: skip
 
 
@@ -80,6 +81,12 @@ def _staged_model(settings: Settings, folder: Path) -> Any:
     from pai.bootstrap.staging import staged_model
 
     return staged_model(settings, folder)
+
+
+def _verifier() -> str:
+    from importlib import resources
+
+    return (resources.files("pai.adapters.cryptography") / "outside_verifier.py").read_text("utf-8")
 
 
 def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:

@@ -53,6 +53,7 @@ from pai.core.models.ranking import Ranking
 from pai.core.models.traffic import Traffic, WatchedEngines
 from pai.core.models.values import Form, Model, ModelFile
 from pai.core.operations.custody import Custody
+from pai.core.operations.handing_out import HandingOut
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
@@ -239,6 +240,7 @@ def services_for(
         answering=Answering(storage, access, watched, base.clock),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
+        handing_out=HandingOut(storage, base.policy),
         metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
         meter=base.counted,
         ready=ready,

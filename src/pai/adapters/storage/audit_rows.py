@@ -166,6 +166,14 @@ class AuditRows:
         """Return the key of the log as text."""
         return notes.verifier_key(SIGNER, self._keys.keystore.verify_key("checkpoint"))
 
+    def recognised(self, note: str) -> notes.SignedNote:
+        """Return the parts of a checkpoint of this log. Raises Corrupt for any other."""
+        found = notes.parse(note)
+        public = self._keys.keystore.verify_key("checkpoint")
+        if found.origin != self._keys.origin or not found.signed_by(SIGNER, public, self._keys.verify):
+            raise Corrupt("this checkpoint was not signed by this installation", hint="give one of this very log")
+        return found
+
     def sign_receipt(self, text: str) -> str:
         """Return a receipt as a signed note. It begins with another line than a tree head, so neither stands for the other."""
         return self._signed(text)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pai.core.keys.ports import KeysUnit
     from pai.core.knowledge.ports import KnowledgeUnit
     from pai.core.models.ports import ModelsUnit
+    from pai.core.operations.ports import OversightUnit
     from pai.core.ports.work import Work
 
 Result = TypeVar("Result")
@@ -357,9 +358,10 @@ if TYPE_CHECKING:
     def _fits_every_room(
         unit: UnitOfWork,
     ) -> tuple[
-        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit
-    ]:
-        return unit, unit, unit, unit, unit, unit, unit, unit
+        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit,
+        OversightUnit,
+    ]:  # fmt: skip
+        return unit, unit, unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from pai.core.audit.notes import SignedNote
 from pai.core.audit.values import Checkpoint, Event, EventFilter, Leaf, RecordedEvent, Verification
 from pai.foundation.actor import Actor
 
@@ -45,6 +46,10 @@ class AuditTrail(Protocol):
 
     def verifier_key(self) -> str:
         """Return the key that checkpoints and receipts verify with, as text (C2SP signed-note)."""
+        ...
+
+    def recognised(self, note: str) -> SignedNote:
+        """Return the parts of a checkpoint of this log. Raises Corrupt when it is malformed or not signed by this installation."""
         ...
 
     def sign_receipt(self, text: str) -> str:

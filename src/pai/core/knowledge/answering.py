@@ -24,6 +24,7 @@ from pai.core.ports.engine import Capability, ChatMessage, ChatRequest, Engine, 
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, Unsupported
+from pai.foundation.refs import ModelRef, SubjectRef
 
 PASSAGES = 6
 SHOWN = 3  # windows that the model reads
@@ -43,6 +44,7 @@ class Retrieved:
     asked: Sequence[Question]
     hits: Sequence[Sequence[Hit]]
     documents: Mapping[str, Document]
+    subjects: tuple[SubjectRef, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Answering:
             return (await embedder.embed(texts)).vectors
 
         vectors = await embed([one.meant for one in parts(question)])
-        found = await self.work.run(lambda unit: self._retrieve(unit, actor, name, question, vectors, purpose))
+        found = await self.work.run(
+            lambda unit: self._retrieve(unit, actor, name, question, vectors, purpose, answering.model)
+        )
         return found, await consider(found.asked, found.hits, found.documents, embed)
 
     async def _answer(
@@ -126,7 +130,7 @@ class Answering:
         answer = compose(told, draft, engine.model.name, self._today())
         event = QuestionAnswered(
             resource=ref_of(found.collection), label=found.collection.label, model=engine.model,
-            purpose=purpose or found.collection.purpose, abstained=answer.abstained,
+            purpose=purpose or found.collection.purpose, subjects=found.subjects, abstained=answer.abstained,
             sources=tuple(source.document_id for source in answer.sources),
         )  # fmt: skip
         await self.work.run(lambda unit: unit.audit.record(actor, event))
@@ -137,7 +141,7 @@ class Answering:
 
     def _retrieve(
         self, unit: KnowledgeUnit, actor: Actor, name: str, question: str, vectors: Sequence[bytes],
-        purpose: str | None,
+        purpose: str | None, model: ModelRef,
     ) -> Retrieved:  # fmt: skip
         collection = self.access.find(unit, actor, name, Permission.ASK, purpose=purpose)
         store = self.access.open(unit, actor, collection)
@@ -150,11 +154,11 @@ class Answering:
             actor,
             QuestionAsked(
                 resource=ref_of(collection), label=collection.label, purpose=purpose or collection.purpose,
-                subjects=subjects, documents=tuple(documents),
+                subjects=subjects, model=model, documents=tuple(documents),
             ),
         )  # fmt: skip
         names = {document: store.name(document) for document in documents}
-        return Retrieved(collection, asked, hits, open_documents(store, hits, names))
+        return Retrieved(collection, asked, hits, open_documents(store, hits, names), subjects)
 
 
 def _checked(question: str) -> str:

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pai.core.audit.ports import AuditTrail
+from pai.core.identity.ports import UserRepository
 from pai.core.ports.metrics import Reading
+from pai.core.privacy.ports import SubjectRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,14 @@ class Scales(Protocol):
         """Return the memory of PAI's processes (``gateway``, ``keystore``, ``supervisor``) and workers, by name; empty when nobody can
         tell."""
         ...
+
+
+class OversightUnit(Protocol):
+    """A unit of work for those who look at the audit log: people and data subjects have names there."""
+
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def users(self) -> UserRepository: ...
+    @property
+    def subjects(self) -> SubjectRepository: ...

@@ -28,7 +28,7 @@ COMMANDS = {
         "The one root key of the installation, and its recovery code: status, confirm-recovery, renew-recovery.",
     ),
     "models": ("models", "Models: list, show, import, convert, activate, advise."),
-    "audit": ("host", "The audit log: tail, verify, checkpoint."),
+    "audit": ("audit", "The audit log: tail, query, verify, checkpoint, key, prove, export."),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),
     "collection": ("content", "Collections: create, list, share, delete."),

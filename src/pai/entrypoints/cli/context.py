@@ -18,6 +18,7 @@ class Context:
 
     ``stage`` tells how far the set-up of a home came: ``new``, ``begun`` (interrupted after its root key was made) or
     ``complete``; it raises Conflict while another process uses the home. ``port`` is the running server's, else the one set.
+    ``verifier`` gives the text of the program that outsiders check evidence with.
     ``staged_model`` gives a context manager: the name of a staging folder, and what is known of the model in it.
     """
 
@@ -33,6 +34,7 @@ class Context:
     stage: Callable[[Settings], str]
     begin_anew: Callable[[Settings], None]
     port: Callable[[Settings], int]
+    verifier: Callable[[], str]
     json: bool = False
     flags: dict[str, Any] = field(default_factory=dict)
 

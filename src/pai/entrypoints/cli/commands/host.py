@@ -117,51 +117,6 @@ def env(context: Context, json_: bool) -> None:
 
 
 @click.group()
-def audit() -> None:
-    """The audit log. Example: pai audit verify"""
-
-
-@audit.command("tail")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--subject", help="Only events that touched this data subject (id).")
-@as_json
-@click.pass_obj
-def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
-    """Show the newest events, newest first: people by their address, collections by their id (names are their owners').
-
-    Example: pai audit tail --limit 50
-    """
-    value = call(context, "audit.tail", limit=limit, subject=subject)
-    lines = [
-        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor_name']:<24} {e['outcome']:<8} {e['resource_name']}".rstrip()
-        for e in value["events"]
-    ]
-    show(context, value, "\n".join(lines))
-
-
-@audit.command("verify")
-@as_json
-@click.pass_obj
-def audit_verify(context: Context, json_: bool) -> int:
-    """Recompute the whole log and compare it with the tree and every signed checkpoint."""
-    value = call(context, "audit.verify")
-    errors = "".join(f"\n  {e['kind']} at {e['index']}: {e['hint']}" for e in value["errors"])
-    show(
-        context, value, f"{'intact' if value['ok'] else 'BROKEN'}: {value['size']} events, root {value['root']}{errors}"
-    )
-    return 0 if value["ok"] else 1
-
-
-@audit.command("checkpoint")
-@as_json
-@click.pass_obj
-def audit_checkpoint(context: Context, json_: bool) -> None:
-    """Sign the present head of the log."""
-    value = call(context, "audit.checkpoint")
-    show(context, value, value["note"])
-
-
-@click.group()
 def tls() -> None:
     """The local certificate authority. Example: pai tls show"""
 
