@@ -172,3 +172,46 @@ def test_an_auditor_needs_no_console(
     member = bearer(served.member("member-of-exports@pai.test"))
     for path in ("export", "events", "key", "events/2/proof", "checkpoint", "verify"):
         assert http.get(f"/pai/v1/audit/{path}", headers=member).status_code == 403, path
+
+
+def test_an_answer_comes_with_its_receipt(served: Installation, made: dict[str, Any], tmp_path: Path) -> None:
+    key = served.ok("audit", "key")["key"]
+    question = "When is the follow-up of Ada Lovelace?"
+    saved = tmp_path / "receipt.json"
+    told = served.ok("ask", "audited letters", question, "--receipt", str(saved), **made["env"])
+    receipt = json.loads(saved.read_text())
+    assert told["receipt"] == receipt
+    assert saved.stat().st_mode & 0o777 == 0o600
+    program = tmp_path / "verify.py"
+    program.write_text((Path(sys.modules["pai"].__path__[0]) / "adapters/cryptography/outside_verifier.py").read_text())
+    (tmp_path / "answer.txt").write_text(told["answer"])
+    (tmp_path / "question.txt").write_text(question + "\n")
+    (tmp_path / "ada.txt").write_text("Ada Lovelace was discharged on 3 May 2026. The follow-up is on 12 June 2026.\n")
+    texts = [
+        "--answer",
+        str(tmp_path / "answer.txt"),
+        "--question",
+        str(tmp_path / "question.txt"),
+        "--source",
+        str(tmp_path / "ada.txt"),
+    ]
+    verdict = checked(saved, "--key", key, *texts, program=program)
+    statement = verdict["receipt"]
+    assert statement["model"]["name"] == told["model"]
+    assert (statement["label"], statement["purpose"], statement["abstained"]) == ("confidential", "patient care", False)
+    assert [one["document"] for one in statement["sources"]] == [one["document_id"] for one in told["sources"]]
+    event = served.ok("audit", "query", "--action", "knowledge:collection:answer", "--limit", "1")["events"][0]
+    assert (event["index"], event["receipt"]) == (receipt["event"]["index"], verdict["event"]["receipt"])
+    assert told["answer"] not in saved.read_text()
+    assert "12 June" not in saved.read_text()
+    (tmp_path / "answer.txt").write_text(told["answer"].replace("12", "13"))
+    done = subprocess.run(
+        [sys.executable, "-I", str(program), str(saved), "--key", key, *texts, "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, [one["kind"] for one in json.loads(done.stdout)["errors"]]) == (1, ["answer"])
+    unsure = served.ok("ask", "audited letters", "Who invented the telephone?", **made["env"])
+    assert unsure["abstained"]
+    assert unsure["receipt"]["format"] == "pai-receipt"

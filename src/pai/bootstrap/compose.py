@@ -27,6 +27,8 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
+from pai.core.audit.notes import verifier_key
+from pai.core.audit.receipts import Receipts
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.responses import Responses
@@ -126,6 +128,11 @@ def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
     storage = Storage(home.root, keystore.database_key(), audit)
     storage.migrate()
     return Base(home, keystore, storage, CedarPolicy(), SystemClock())
+
+
+def receipts_for(base: Base) -> Receipts:
+    """Return what makes receipts of answers."""
+    return Receipts(verifier_key("pai-models", base.keystore.verify_key("model")), base.policy.sha256)
 
 
 def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineRegistry:
@@ -237,7 +244,7 @@ def services_for(
         batch_work=BatchWork(batches, keys, _lines(base, access, engines), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, watched, base.clock),
+        answering=Answering(storage, access, watched, base.clock, receipts_for(base)),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
         handing_out=HandingOut(storage, base.policy),

@@ -30,8 +30,8 @@ def body_of(actor: Actor, event: Event, at: datetime) -> dict[str, Any]:
     return {"at": to_text(at), "name": event.name, "actor": who, **fields}
 
 
-def encode(body: dict[str, Any]) -> bytes:
-    """Return the canonical bytes of a body."""
+def encode(body: Any) -> bytes:
+    """Return the canonical bytes of a body, or of another value of plain JSON."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 

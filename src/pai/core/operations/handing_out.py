@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pai.core.audit import evidence, tree
 from pai.core.audit.ports import AuditedUnit
-from pai.core.audit.values import Checkpoint, Inclusion, Leaf
+from pai.core.audit.values import Checkpoint, Inclusion
 from pai.core.operations.events import AuditExported, AuditProved, CheckpointMade
 from pai.core.operations.oversight import LOG
 from pai.core.policy.ports import Policy
@@ -67,7 +67,9 @@ class HandingOut:
                 raise NotFound(f"the log has no event {index}", hint=f"it has {unit.audit.size()}, counted from 0")
             unit.audit.record(actor, AuditProved(resource=LOG, event=index))
             (leaf,) = unit.audit.leaves(index, 1)
-            return evidence.inclusion_value(unit.audit.verifier_key(), included(unit, leaf))
+            head = unit.audit.head()
+            proof = Inclusion(leaf, tuple(unit.audit.inclusion(index, head.size)), head)
+            return evidence.inclusion_value(unit.audit.verifier_key(), proof)
 
         return await self.work.run(proof)
 
@@ -92,9 +94,3 @@ class HandingOut:
             return evidence.consistency_value(unit.audit.verifier_key(), note, new, path)
 
         return await self.work.run(proof)
-
-
-def included(unit: AuditedUnit, leaf: Leaf) -> Inclusion:
-    """Return an event of this very unit, or of before, with the proof that it stands in the log as it is now."""
-    head = unit.audit.head()
-    return Inclusion(leaf, tuple(unit.audit.inclusion(leaf.index, head.size)), head)
