@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from browser_client import BrowserClient
 from installation import ADMIN, Installation
 
 
@@ -215,3 +216,53 @@ def test_an_answer_comes_with_its_receipt(served: Installation, made: dict[str, 
     unsure = served.ok("ask", "audited letters", "Who invented the telephone?", **made["env"])
     assert unsure["abstained"]
     assert unsure["receipt"]["format"] == "pai-receipt"
+
+
+def test_a_chat_gives_a_receipt_when_it_is_asked_for(
+    served: Installation, http: httpx.Client, made: dict[str, Any], tmp_path: Path
+) -> None:
+    key = served.ok("audit", "key")["key"]
+    program = tmp_path / "verify.py"
+    program.write_text((Path(sys.modules["pai"].__path__[0]) / "adapters/cryptography/outside_verifier.py").read_text())
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "the blue cabinet"}]
+    (tmp_path / "messages.json").write_text(json.dumps(messages))
+
+    def check(receipt: Any, answer: str) -> Any:
+        (tmp_path / "receipt.json").write_text(json.dumps(receipt))
+        (tmp_path / "answer.txt").write_text(answer)
+        texts = ["--answer", str(tmp_path / "answer.txt"), "--question", str(tmp_path / "messages.json")]
+        return checked(tmp_path / "receipt.json", "--key", key, *texts, program=program)
+
+    body = {"model": "default", "messages": messages, "n": 2}
+    plain = http.post("/v1/chat/completions", json=body, headers=bearer(made["key"])).json()
+    assert all("receipt" not in choice for choice in plain["choices"])
+    whole = http.post("/v1/chat/completions", json=body | {"receipt": True}, headers=bearer(made["key"])).json()
+    for choice in whole["choices"]:
+        verdict = check(choice["receipt"], choice["message"]["content"])
+        assert (verdict["receipt"]["kind"], verdict["receipt"]["model"]["name"]) == ("chat", "echo")
+        assert verdict["event"]["name"] == "models:chat:end"
+    body = {"model": "default", "messages": messages, "receipt": True, "stream": True}
+    answer = http.post("/v1/chat/completions", json=body, headers=bearer(made["key"])).text
+    chunks = [json.loads(line[6:]) for line in answer.splitlines() if line.startswith("data: {")]
+    said = "".join(one["choices"][0]["delta"].get("content") or "" for one in chunks if one["choices"])
+    (receipt,) = [one["choices"][0]["receipt"] for one in chunks if one["choices"] and "receipt" in one["choices"][0]]
+    check(receipt, said)
+
+
+def test_the_pages_give_receipts_too(served: Installation, made: dict[str, Any], tmp_path: Path) -> None:
+    key = served.ok("audit", "key")["key"]
+    program = tmp_path / "verify.py"
+    program.write_text((Path(sys.modules["pai"].__path__[0]) / "adapters/cryptography/outside_verifier.py").read_text())
+    browser = BrowserClient(served)
+    assert browser.log_in().status_code == 303
+    told = browser.say("is the  cabinet blue?")
+    (tmp_path / "receipt.json").write_text(json.dumps(told[-1]["receipt"]))
+    (tmp_path / "question.txt").write_text("is the cabinet blue?")
+    verdict = checked(
+        tmp_path / "receipt.json", "--key", key, "--question", str(tmp_path / "question.txt"), program=program
+    )
+    assert (verdict["receipt"]["kind"], verdict["event"]["name"]) == ("conversation", "conversations:message:answer")
+    question = {"collection": "audited letters", "question": "When is the follow-up of Ada Lovelace?"}
+    (tmp_path / "receipt.json").write_text(json.dumps(browser.events("/ask/questions", question)[-1]["receipt"]))
+    assert checked(tmp_path / "receipt.json", "--key", key, program=program)["receipt"]["kind"] == "ask"
+    browser.close()

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import pytest
 
 from audit_evidence import Log, verify
+from fakes.receipts import RECEIPTS
 from pai.adapters.cryptography.signatures import new_signing_seed, public_key_of, sign_message
 from pai.core.audit import encoding, notes, tree
-from pai.core.audit.receipts import MESSAGES, TEXT, Answered, Cited, Draft, Receipts, bound, messages_request
+from pai.core.audit.receipts import MESSAGES, TEXT, Answered, Cited, Draft, bound, messages_request
 from pai.core.audit.values import Event
 from pai.foundation.actor import OPERATOR
 from pai.foundation.labels import Label
@@ -27,7 +28,7 @@ QUESTION = "When is the follow-up?"
 ANSWER = "On 12 June 2026 [1]."
 ORIGINAL = b"Ada was discharged. The follow-up is on 12 June 2026."
 SOURCE = Cited("doc_1", 2, hashlib.sha256(ORIGINAL).hexdigest(), "The follow-up is on 12 June 2026.")
-MAKER = Receipts("pai-models+00000000+AAAA", "ab" * 32)
+MAKER = RECEIPTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +210,15 @@ def test_a_receipt_shows_a_log_that_was_rolled_back(given: dict[str, Any], tmp_p
 
 
 def test_chats_are_bound_by_all_their_messages(given: dict[str, Any], tmp_path: Path) -> None:
-    said = [("system", "Be short."), ("user", "Grüße?\n"), ("assistant", "Hello."), ("user", "And now?")]
+    said = [
+        ("system", "Be short.", ()),
+        ("user", "Grüße?\n", ()),
+        ("assistant", "Hello.", ()),
+        ("user", "And now?", ()),
+    ]
     draft = MAKER.draft(answered(kind="chat", request=messages_request(said), request_form=MESSAGES, sources=()))
     receipt = issued(given["log"], draft)
-    told = [{"role": role, "content": text} for role, text in said]
+    told = [{"role": role, "content": text} for role, text, _ in said]
     (tmp_path / "messages.json").write_text(json.dumps(told, indent=1, ensure_ascii=False))
     assert checked(receipt, tmp_path, "--key", given["key"], "--question", "messages.json").code == 0
     (tmp_path / "messages.json").write_text(json.dumps(told[1:]))

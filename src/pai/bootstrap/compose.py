@@ -190,7 +190,10 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
 
 
 def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Lines:
-    inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
+    inference, searching = (
+        Inference(base.storage, base.policy, engines, receipts_for(base), base.clock),
+        Searching(base.storage, access, engines),
+    )
     responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock)
     return Lines(inference, responses)
 
@@ -213,7 +216,8 @@ def services_for(
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
-    inference = Inference(storage, base.policy, watched)
+    receipts = receipts_for(base)
+    inference = Inference(storage, base.policy, watched, receipts, base.clock)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
@@ -228,7 +232,7 @@ def services_for(
         accounts=accounts,
         sessions=sessions,
         setup=Setup(accounts, sessions),
-        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
+        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock, receipts),
         keys=keys,
         conversions=conversions_for(base, launcher, measuring),
         imports=imports_for(base, launcher),
@@ -244,7 +248,7 @@ def services_for(
         batch_work=BatchWork(batches, keys, _lines(base, access, engines), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, watched, base.clock, receipts_for(base)),
+        answering=Answering(storage, access, watched, base.clock, receipts),
         custody=Custody(storage, base.keystore, base.policy),
         oversight=Oversight(storage, base.policy),
         handing_out=HandingOut(storage, base.policy),

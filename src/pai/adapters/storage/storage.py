@@ -247,7 +247,7 @@ class Storage:
     def migrate(self) -> None:
         """Bring the main database to this program's schema, after a copy. Raises Unavailable for a newer one."""
         self._writer.submit(migrate, self._path, self._key).result()
-        while self.run_sync(lambda unit: unit.audit.complete_index()):
+        while self._writer.submit(self._work, lambda unit: unit.audit.complete_index(), read_only=False).result():
             pass
 
     def _lane(self, *, read_only: bool) -> _Lane:

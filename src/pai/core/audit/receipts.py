@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from pai.core.audit import encoding, evidence
 from pai.core.audit.ports import AuditTrail
-from pai.core.audit.values import Inclusion
+from pai.core.audit.values import Event, Inclusion
+from pai.foundation.actor import Actor
 from pai.foundation.labels import Label
 from pai.foundation.refs import ModelRef
 from pai.foundation.time import to_text
@@ -103,6 +104,11 @@ class Receipts:
         }  # fmt: skip
         return Draft(f"{FORM}\n{encoding.encode(statement).decode()}\n", openings)
 
+    def recorded(self, audit: AuditTrail, actor: Actor, event: Event, draft: Draft | None) -> dict[str, Any] | None:
+        """Record the event of an answer, which holds the draft's commitment, and return the receipt; None without a draft."""
+        index = audit.record(actor, event)
+        return self.issue(audit, draft, index) if draft is not None else None
+
     def issue(self, audit: AuditTrail, draft: Draft, index: int) -> dict[str, Any]:
         """Return the receipt of an answer whose event was just recorded at ``index`` with the draft's commitment. Call it in the
         same unit of work: what does not commit gets no receipt. Raises Corrupt when the log is not the one that was signed before."""
@@ -118,6 +124,12 @@ def bound(key: bytes, text: bytes) -> str:
     return hmac.new(key, text, hashlib.sha256).hexdigest()
 
 
-def messages_request(messages: Sequence[tuple[str, str]]) -> bytes:
-    """Return a chat's request as it is bound: its messages as (role, text)."""
-    return encoding.encode([{"role": role, "content": text} for role, text in messages])
+def messages_request(messages: Sequence[tuple[str, str, Sequence[bytes]]]) -> bytes:
+    """Return a chat's request as it is bound: its messages as (role, text, pictures); pictures by their SHA-256."""
+    return encoding.encode(
+        [
+            {"role": role, "content": text}
+            | ({"images": [hashlib.sha256(one).hexdigest() for one in images]} if images else {})
+            for role, text, images in messages
+        ]
+    )

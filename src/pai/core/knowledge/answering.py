@@ -146,7 +146,7 @@ class Answering:
         )  # fmt: skip
 
         def write(unit: KnowledgeUnit) -> Answer:
-            issued = self.receipts.issue(unit.audit, receipt, unit.audit.record(actor, event))
+            issued = self.receipts.recorded(unit.audit, actor, event, receipt)
             return dataclasses.replace(answer, receipt=issued)
 
         return await self.work.run(write)
