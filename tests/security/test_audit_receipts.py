@@ -16,14 +16,17 @@ import pytest
 
 from audit_evidence import Log, verify
 from fakes.receipts import RECEIPTS
-from pai.adapters.cryptography.signatures import new_signing_seed, public_key_of, sign_message
+from pai.adapters.cryptography import outside_verifier as outside
+from pai.adapters.cryptography.signatures import new_signing_seed, public_key_of, sign_message, verify_signature
 from pai.core.audit import encoding, notes, tree
+from pai.core.audit.evidence import event_line
 from pai.core.audit.receipts import MESSAGES, TEXT, Answered, Cited, Draft, bound, messages_request
-from pai.core.audit.values import Event
+from pai.core.audit.values import Event, Leaf
 from pai.foundation.actor import OPERATOR
 from pai.foundation.labels import Label
 from pai.foundation.refs import ModelRef
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
 QUESTION = "When is the follow-up?"
 ANSWER = "On 12 June 2026 [1]."
 ORIGINAL = b"Ada was discharged. The follow-up is on 12 June 2026."
@@ -225,9 +228,26 @@ def test_chats_are_bound_by_all_their_messages(given: dict[str, Any], tmp_path: 
     assert checked(receipt, tmp_path, "--key", given["key"], "--question", "messages.json").kinds == {"question"}
 
 
-def test_known_answers() -> None:
-    """The vector of docs/audit.md."""
-    assert (
-        bound(bytes(range(32)), b"On 12 June 2026.")
-        == "352f27bea063c71dc4cf2354ccfbd017139bb9749599981faed0b733e28d8789"
-    )
+def test_the_vectors_of_the_document() -> None:
+    """Neither docs/audit.md, nor PAI, nor the outside verifier can drift alone."""
+    v = json.loads(DOCUMENT.read_text("utf-8").split("```json\n")[1].split("```")[0])
+    binding = v["binding"]
+    text = binding["text"].encode()
+    assert bound(bytes.fromhex(binding["key"]), text) == binding["bound"]
+    assert outside.binds(binding["bound"], binding["key"], text)
+    assert not outside.binds(binding["bound"], binding["key"] + "00", text)
+    key = v["verifier_key"]
+    assert notes.verifier_key(key["name"], bytes.fromhex(key["public_key"])) == key["key"]
+    assert outside.Key(key["key"]).id == notes.key_hash(key["name"], bytes.fromhex(key["public_key"]))
+    seen = v["cosignature"]
+    seed = bytes.fromhex(seen["seed"])
+    note, public = notes.parse(seen["note"]), public_key_of(seed)
+    assert note.cosigned_by(seen["witness"], public, verify_signature) == seen["time"]
+    assert note.signed_by("pai-audit", public, verify_signature)
+    again = sign_message(seed, notes.cosignature_message(note.text, seen["time"]))
+    assert notes.cosigned(seen["note"], seen["witness"], public, seen["time"], again) == seen["note"]
+    witness = outside.Key(notes.verifier_key(seen["witness"], public, notes.COSIGNATURE))
+    assert outside.Checkpoint(seen["note"], outside.Key(key["key"])).signed_by(witness) == seen["time"]
+    line = v["event_line"]
+    assert event_line(Leaf(line["index"], bytes.fromhex(line["salt"]), line["body"].encode())) == line["line"]
+    assert outside.EVENT.fullmatch(line["line"].encode())
