@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import ssl
 import subprocess
 import sys
@@ -266,3 +267,39 @@ def test_the_pages_give_receipts_too(served: Installation, made: dict[str, Any],
     (tmp_path / "receipt.json").write_text(json.dumps(browser.events("/ask/questions", question)[-1]["receipt"]))
     assert checked(tmp_path / "receipt.json", "--key", key, program=program)["receipt"]["kind"] == "ask"
     browser.close()
+
+
+def test_a_witness_elsewhere_asks_the_server_and_finds_a_disk_that_was_put_back(
+    fresh: Installation, tmp_path: Path
+) -> None:
+    auditor = fresh.key("audit")
+    fresh.start()
+    env = {"PAI_API_KEY": auditor, "PAI_URL": fresh.url, "PAI_CA_FILE": str(fresh.ca)}
+    key = fresh.ok("audit", "key")["key"]
+    folder = str(tmp_path / "witness")
+    made = fresh.ok("witness", "init", "--folder", folder, "--name", "witness.test/office", "--log-key", key)
+    fresh.ok("audit", "checkpoint")
+    first = fresh.ok("witness", "cosign", "--folder", folder, **env)
+    assert fresh.stop() == 0
+    shutil.copytree(fresh.home, tmp_path / "put-back", ignore=shutil.ignore_patterns("*.sock"))
+    fresh.start()
+    fresh.ok("user", "add", "later@pai.test", "--password-file", str(fresh.password_file))
+    note = tmp_path / "cosigned.note"
+    second = fresh.ok("witness", "cosign", "--folder", folder, "--out", str(note), **env)
+    assert second["size"] > first["size"]
+    export = tmp_path / "export"
+    fresh.ok("audit", "export", str(export))
+    checked(export, "--key", key, "--checkpoint", str(note), program=export / "verify.py")
+    checked(note, "--key", key, "--witness", made["key"], program=export / "verify.py")
+    assert fresh.ok("witness", "status", "--folder", folder)["alarms"] == []
+    assert fresh.stop() == 0
+    shutil.rmtree(fresh.home)
+    shutil.copytree(tmp_path / "put-back", fresh.home)
+    fresh.start()
+    assert fresh.ok("audit", "verify")["ok"], "alone it looks whole"
+    refused = fresh.run("witness", "cosign", "--folder", folder, **env)
+    assert refused.code == 1
+    assert "does not continue" in refused.err
+    status = fresh.run("witness", "status", "--folder", folder)
+    assert status.code == 1
+    assert "ALARM" in status.out

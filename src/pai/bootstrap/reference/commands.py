@@ -38,6 +38,10 @@ _WHERE: Final = {
         "On the audit log",
         "Likewise on the machine of the installation; auditors elsewhere have the same over HTTP.",
     ),
+    "witness": (
+        "Of a witness",
+        "These run on another machine, with a folder and a key of their own; they need no installation there.",
+    ),
     "models": ("On models", "Likewise on the machine of the installation."),
     "people": ("On people and keys", "Likewise on the machine of the installation."),
 }

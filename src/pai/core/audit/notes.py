@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pai.foundation.errors import Corrupt
+from pai.foundation.errors import Corrupt, Invalid
 
 ED25519 = b"\x01"
 COSIGNATURE = b"\x04"
@@ -74,6 +74,18 @@ def key_hash(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
 def verifier_key(name: str, public_key: bytes, kind: bytes = ED25519) -> str:
     """Return a verifier key as text (C2SP signed-note): ``name+hash+base64(kind || key)``."""
     return f"{name}+{key_hash(name, public_key, kind).hex()}+{base64.b64encode(kind + public_key).decode()}"
+
+
+def read_verifier_key(text: str) -> tuple[str, bytes, bytes]:
+    """Return (name, kind, public key) of a verifier key. Raises Invalid when it is malformed or its hash is not its own."""
+    try:
+        name, number, blob = text.strip().split("+", 2)
+        raw = base64.b64decode(blob, validate=True)
+        if not name or len(raw) != 33 or key_hash(name, raw[1:], raw[:1]).hex() != number:
+            raise ValueError(number)
+    except (ValueError, binascii.Error):
+        raise Invalid("this is no verifier key", code="bad_key", hint="as `pai audit key` prints it") from None
+    return name, raw[:1], raw[1:]
 
 
 def signed(text: str, name: str, public_key: bytes, signature: bytes) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pai.core.audit.notes import SignedNote
-from pai.core.audit.values import Checkpoint, Event, EventFilter, Leaf, RecordedEvent, Verification
+from pai.core.audit.values import Alarm, Checkpoint, Event, EventFilter, Leaf, RecordedEvent, Standing, Verification
 from pai.foundation.actor import Actor
 
 
@@ -79,4 +79,22 @@ class AuditedUnit(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """The trail of this unit."""
+        ...
+
+
+class WitnessStore(Protocol):
+    """Where a witness keeps its key and its memory."""
+
+    def standing(self) -> Standing: ...
+
+    def keep(self, note: str) -> None:
+        """Remember a co-signed note in place of the one before, durably."""
+        ...
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Remember a refusal, durably."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature of the witness."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -122,6 +122,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """A refusal: when, and why in one word and in a sentence."""
+
+    at: datetime
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a witness knows: its name and public key, the key of the log, the newest note that it co-signed (empty before the first),
+    and what it refused."""
+
+    name: str
+    public_key: bytes
+    log_key: str
+    latest: str
+    alarms: Sequence[Alarm] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Result of re-computing the whole log. ``notices`` are worth a look and prove nothing wrong."""
 
@@ -135,6 +156,7 @@ class Verification:
 
 __all__ = [
     "Actor",
+    "Alarm",
     "Checkpoint",
     "ClockSetBack",
     "Event",
@@ -144,6 +166,7 @@ __all__ = [
     "Leaf",
     "Outcome",
     "RecordedEvent",
+    "Standing",
     "Verification",
     "type_names",
 ]

@@ -29,6 +29,10 @@ COMMANDS = {
     ),
     "models": ("models", "Models: list, show, import, convert, activate, advise."),
     "audit": ("audit", "The audit log: tail, query, verify, checkpoint, key, prove, export."),
+    "witness": (
+        "witness",
+        "A second party, elsewhere, that co-signs the audit log while it only grows: init, cosign, status.",
+    ),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),
     "collection": ("content", "Collections: create, list, share, delete."),

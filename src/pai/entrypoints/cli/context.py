@@ -19,6 +19,7 @@ class Context:
     ``stage`` tells how far the set-up of a home came: ``new``, ``begun`` (interrupted after its root key was made) or
     ``complete``; it raises Conflict while another process uses the home. ``port`` is the running server's, else the one set.
     ``verifier`` gives the text of the program that outsiders check evidence with.
+    ``witness`` gives a context manager: the use cases of the witness in a folder, which no other process uses meanwhile.
     ``staged_model`` gives a context manager: the name of a staging folder, and what is known of the model in it.
     """
 
@@ -35,6 +36,8 @@ class Context:
     begin_anew: Callable[[Settings], None]
     port: Callable[[Settings], int]
     verifier: Callable[[], str]
+    witness: Callable[[Path], Any]
+    new_witness: Callable[[Path, str, str], None]
     json: bool = False
     flags: dict[str, Any] = field(default_factory=dict)
 
