@@ -196,6 +196,16 @@ class KeyVault(RootKeeper):
         """See the port."""
         return open_record(self._seal_key(purpose), sealed, purpose=f"seal/{purpose}", associated=associated)
 
+    def unseal_many(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+        """See the port."""
+        key, found = self._seal_key(purpose), list[bytes | None]()
+        for associated, sealed in records:
+            try:
+                found.append(open_record(key, sealed, purpose=f"seal/{purpose}", associated=associated))
+            except Corrupt:
+                found.append(None)
+        return found
+
     def sign(self, purpose: str, message: bytes) -> bytes:
         """See the port."""
         return sign_message(self._seed(purpose), message)

@@ -19,6 +19,7 @@ from pai.adapters.storage.audit_verification import (
     SIGNER,
     AuditKeys,
     associated,
+    opened_bodies,
     opened_body,
     stored_frontier,
     verify_log,
@@ -103,10 +104,10 @@ class AuditRows:
         e = t.audit_events
         query = select(e).where(e.c.outcome.is_(None)).order_by(e.c.index).limit(_INDEXED_AT_ONCE)
         rows = self._db.execute(query).mappings().all()
-        for row in rows:
+        for row, body in zip(rows, opened_bodies(self._keys, rows), strict=True):
             told: dict[str, Any] = {}
             with contextlib.suppress(Corrupt, ValueError, TypeError):  # `verify` tells of it; the rest is still indexed
-                told = encoding.decode(opened_body(self._keys, row))
+                told = encoding.decode(opened_body(body))
             outcome = str(told.get("outcome", "unknown"))
             self._db.execute(update(e).where(e.c.index == row["index"]).values(outcome=outcome))
             self._index_documents(row["index"], told)
@@ -141,18 +142,21 @@ class AuditRows:
             query = query.where(e.at < stamp(wanted.until))
         if wanted.before is not None:
             query = query.where(e.index < wanted.before)
-        return [self._recorded(row) for row in self._db.execute(query).mappings()]
-
-    def _recorded(self, row: Any) -> RecordedEvent:
-        body = encoding.decode(opened_body(self._keys, row))
-        return RecordedEvent(row["index"], datetime.fromisoformat(row["at"]), row["name"], row["actor"], body)
+        rows = self._db.execute(query).mappings().all()
+        return [
+            RecordedEvent(
+                row["index"], datetime.fromisoformat(row["at"]), row["name"], row["actor"], encoding.decode(opened_body(body))
+            )
+            for row, body in zip(rows, opened_bodies(self._keys, rows), strict=True)
+        ]  # fmt: skip
 
     def leaves(self, first: int, count: int) -> Sequence[Leaf]:
         """Return events as they are hashed, in their order."""
         index = t.audit_events.c.index
         query = select(t.audit_events).where(index >= first, index < first + count).order_by(index)
-        rows = self._db.execute(query).mappings()
-        return [Leaf(row["index"], row["salt"], opened_body(self._keys, row)) for row in rows]
+        rows = self._db.execute(query).mappings().all()
+        bodies = opened_bodies(self._keys, rows)
+        return [Leaf(row["index"], row["salt"], opened_body(body)) for row, body in zip(rows, bodies, strict=True)]
 
     def inclusion(self, index: int, size: int) -> Sequence[bytes]:
         """Return the audit path of an event."""

@@ -6,7 +6,7 @@ import base64
 import errno
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,9 +45,16 @@ def associated(origin: str, index: int) -> bytes:
     return origin.encode() + b"\x00" + index.to_bytes(8, "big")
 
 
-def opened_body(keys: AuditKeys, row: Any) -> bytes:
-    """Return the canonical bytes of a stored event. Raises Corrupt when they were changed or moved."""
-    return keys.keystore.unseal("audit", associated(keys.origin, row["index"]), row["body"])
+def opened_bodies(keys: AuditKeys, rows: Sequence[Any]) -> Sequence[bytes | None]:
+    """Return the canonical bytes of stored events, None for one that was changed or moved."""
+    return keys.keystore.unseal_many("audit", [(associated(keys.origin, row["index"]), row["body"]) for row in rows])
+
+
+def opened_body(body: bytes | None) -> bytes:
+    """Return a body that opened. Raises Corrupt for one that did not."""
+    if body is None:
+        raise Corrupt("an event of the audit log was changed or moved", hint="run `pai audit verify`")
+    return body
 
 
 def stored_frontier(db: Connection) -> tuple[int, list[bytes]]:
@@ -90,18 +97,18 @@ def _write_note(folder: Path, size: int, note: str) -> None:
 
 def verify_log(db: Connection, keys: AuditKeys) -> Verification:
     """Recompute the log. Every stored body must open, match its columns and its leaf; the root must match the tree and each
-    checkpoint kept inside or outside the database. Costs one keystore call per event."""
+    checkpoint kept inside or outside the database."""
     # Files first: the transaction sees the log as of its first read, which must not be older than a file that is read.
     outside = [(path.name, path.read_text("utf-8", "replace")) for path in sorted(keys.folder.glob("*.note"))]
     size, stored = stored_frontier(db)
     errors: list[Finding] = []
     wanted = _wanted_roots(db, keys, outside, errors)
-    count = _Recount(keys, db, set(wanted))
-    for row in _rows(db):
+    count = _Recount(db, set(wanted))
+    for row, body in _rows(db, keys):
         if row["index"] != count.size:
             count.errors.append(Finding("missing", count.size, "an event was removed"))
             break
-        count.take(row)
+        count.take(row, body)
     errors += count.errors
     if count.size != size or count.frontier != stored:
         errors.append(Finding("tree", None, f"the tree says {size} events, the rows give {count.size} or another root"))
@@ -120,21 +127,21 @@ def verify_log(db: Connection, keys: AuditKeys) -> Verification:
 class _Recount:
     """The tree made anew from the rows, with the roots at the sizes that are wanted."""
 
-    def __init__(self, keys: AuditKeys, db: Connection, wanted: set[int]) -> None:
+    def __init__(self, db: Connection, wanted: set[int]) -> None:
         self.size = 0
         self.frontier: list[bytes] = []
         self.roots = {0: tree.EMPTY_ROOT}
         self.errors: list[Finding] = []
         self.notices: list[Finding] = []
-        self._keys, self._wanted = keys, wanted
+        self._wanted = wanted
         self._subjects = _touched(db, t.audit_subjects.c.subject_id)
         self._documents = _touched(db, t.audit_documents.c.document_id)
         self._tiles: dict[tuple[int, int], bytes] = {}
         self._before: datetime | None = None
 
-    def take(self, row: Any) -> None:
+    def take(self, row: Any, body: bytes | None) -> None:
         """Add the next event."""
-        self._check(row)
+        self._check(row, body)
         for level, position, root in tree.tiles_completed(self.frontier, self.size, row["leaf"]):
             self._tiles[level, position] = root
         self.frontier = tree.append(self.frontier, self.size, row["leaf"])
@@ -150,11 +157,11 @@ class _Recount:
             if left:
                 yield Finding(kind.split()[-1], min(left), f"the index of {kind} names events that are not there")
 
-    def _check(self, row: Any) -> None:
+    def _check(self, row: Any, sealed: bytes | None) -> None:
         index = row["index"]
         subjects, documents = self._subjects.pop(index, set()), self._documents.pop(index, set())
         try:
-            body = opened_body(self._keys, row)
+            body = opened_body(sealed)
             told = encoding.decode(body)
         except (Corrupt, ValueError, TypeError):
             self.errors.append(Finding("body", index, "a sealed body was changed or moved"))
@@ -182,13 +189,13 @@ class _Recount:
             self.errors.append(Finding("clock", index, "time goes back, and PAI did not write so"))
 
 
-def _rows(db: Connection) -> Iterator[Any]:
+def _rows(db: Connection, keys: AuditKeys) -> Iterator[tuple[Any, bytes | None]]:
     index = t.audit_events.c.index
     start: int | None = None
     while True:
         query = select(t.audit_events).order_by(index).limit(_BATCH)
         rows = db.execute(query if start is None else query.where(index >= start)).mappings().all()
-        yield from rows
+        yield from zip(rows, opened_bodies(keys, rows), strict=True)
         if len(rows) < _BATCH:
             return
         start = rows[-1]["index"] + 1
