@@ -295,6 +295,19 @@ def test_sealed_records_open_for_their_purpose_and_context_only(keystore: FullKe
             keystore.unseal(wrong_purpose, associated, sealed)
 
 
+def test_many_records_open_at_once_and_a_changed_one_alone_does_not(keystore: Keystore) -> None:
+    rows = [(f"row {n}".encode(), f"plain {n}".encode() * (2000 if n == 150 else 1)) for n in range(330)]
+    sealed = [(associated, keystore.seal("audit", associated, plain)) for associated, plain in rows]
+    assert list(keystore.unseal_many("audit", sealed)) == [plain for _, plain in rows]
+    sealed[7] = (sealed[7][0], sealed[7][1][:-1] + bytes([sealed[7][1][-1] ^ 1]))
+    sealed[200] = (sealed[201][0], sealed[200][1])
+    found = keystore.unseal_many("audit", sealed)
+    assert [n for n, one in enumerate(found) if one is None] == [7, 200]
+    assert list(keystore.unseal_many("audit", [])) == []
+    with pytest.raises(Invalid):
+        keystore.unseal_many("checkpoint", sealed[:1])
+
+
 def test_unknown_purposes_are_refused(keystore: FullKeystore) -> None:
     calls: list[Callable[[], object]] = [
         lambda: keystore.seal("database", b"", b""),

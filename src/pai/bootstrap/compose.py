@@ -32,6 +32,8 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
+from pai.core.audit.notes import verifier_key
+from pai.core.audit.receipts import Receipts
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.responses import Responses
@@ -61,6 +63,7 @@ from pai.core.models.values import Form, Model, ModelFile
 from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
 from pai.core.operations.events import Restored
+from pai.core.operations.handing_out import HandingOut
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
@@ -162,6 +165,11 @@ def _record_restore(home: Home, storage: Storage) -> None:
         mark.unlink()
 
 
+def receipts_for(base: Base) -> Receipts:
+    """Return what makes receipts of answers."""
+    return Receipts(verifier_key("pai-models", base.keystore.verify_key("model")), base.policy.sha256)
+
+
 def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineRegistry:
     """Return the registry of engines that asks the supervisor for workers."""
 
@@ -223,7 +231,8 @@ def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines, di
         Lines,  # with it all of the dialect: half a second that host commands do not need
     )
 
-    inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
+    inference = Inference(base.storage, base.policy, engines, receipts_for(base), base.clock)
+    searching = Searching(base.storage, access, engines)
     responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock, disk)
     return Lines(inference, responses)
 
@@ -246,7 +255,8 @@ def services_for(
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
-    inference = Inference(storage, base.policy, watched)
+    receipts = receipts_for(base)
+    inference = Inference(storage, base.policy, watched, receipts, base.clock)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
@@ -261,7 +271,7 @@ def services_for(
         accounts=accounts,
         sessions=sessions,
         setup=Setup(accounts, sessions),
-        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
+        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock, receipts),
         keys=keys,
         conversions=conversions_for(base, launcher, measuring),
         imports=imports_for(base, launcher),
@@ -277,13 +287,14 @@ def services_for(
         batch_work=BatchWork(batches, keys, _answers(base, access, engines, disk), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, watched, base.clock),
+        answering=Answering(storage, access, watched, base.clock, receipts),
         custody=Custody(storage, base.keystore, base.policy),
         shredding=Shredding(storage, base.policy),
         backups=Backups(
             storage, base.keystore, HomeMoments(storage, limit), lambda: Secret(os.urandom(32)), base.policy, base.clock
         ),
         oversight=Oversight(storage, base.policy),
+        handing_out=HandingOut(storage, base.policy),
         metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
         meter=base.counted,
         ready=ready,

@@ -212,6 +212,16 @@ class KeyVault(RootKeeper):
             made.append(seal_versioned(keys, opened, purpose=purpose, associated=associated))
         return made
 
+    def unseal_many(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+        """See the port."""
+        keys, found = self._seal_keys(purpose), list[bytes | None]()
+        for associated, sealed in records:
+            try:
+                found.append(open_versioned(keys, sealed, purpose=f"seal/{purpose}", associated=associated))
+            except Corrupt:
+                found.append(None)
+        return found
+
     def sign(self, purpose: str, message: bytes) -> bytes:
         """See the port."""
         return sign_message(self._seed(purpose), message)

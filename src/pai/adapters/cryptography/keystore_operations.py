@@ -374,6 +374,18 @@ class Unseal(Operation, frozen=True):
         return vault.unseal(self.purpose, self.associated, self.sealed)
 
 
+class UnsealMany(Operation, frozen=True):
+    """``Keystore.unseal_many``."""
+
+    op = "unseal_many"
+    purpose: str
+    records: list[tuple[bytes, bytes]]
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.unseal_many(self.purpose, self.records)
+
+
 class Sign(Operation, frozen=True):
     """``Keystore.sign``."""
 
@@ -403,6 +415,6 @@ OPERATIONS: Final[dict[str, type[Operation]]] = {
         Status, Create, Open, OpenWithRecovery, ConfirmRecovery, RenewRecovery, SetPassphrase,
         MakeMember, UnlockWithPassword, SpendPasswordTime, WrapForPassword, WrapForApiKey, UnlockWithApiKey,
         UnlockFromConsole, UnlockWithRecovery, Forget, MakeDataKey, OpenDataKey, ShareDataKey, GrantToJob,
-        RotateRoot, RotateKeys, KeyVersions, Rewrap, OpenJobGrant, DatabaseKey, Seal, Unseal, Sign, VerifyKey,
+        RotateRoot, RotateKeys, KeyVersions, Rewrap, OpenJobGrant, DatabaseKey, Seal, Unseal, UnsealMany, Sign, VerifyKey,
     )
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib import resources
 from typing import Any
@@ -22,12 +23,14 @@ _REASONS = {
 
 
 class CedarPolicy:
-    """Implements ``core.policy.ports.Policy``. Raises Corrupt when policies or schema do not parse or disagree."""
+    """Implements ``core.policy.ports.Policy``; ``sha256`` (hex) is of the policies' text. Raises Corrupt when policies or schema do
+    not parse or disagree."""
 
     def __init__(self, policies: str | None = None, schema: str | None = None) -> None:
         folder = resources.files("pai.adapters.policy") / "policies"
         text = policies if policies is not None else (folder / "pai.cedar").read_text("utf-8")
         shape = schema if schema is not None else (folder / "pai.cedarschema").read_text("utf-8")
+        self.sha256 = hashlib.sha256(text.encode()).hexdigest()
         try:
             checked = cedarpy.validate_policies(text, shape)
             if not checked.validation_passed:

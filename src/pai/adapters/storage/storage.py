@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pai.core.keys.ports import KeysUnit
     from pai.core.knowledge.ports import KnowledgeUnit
     from pai.core.models.ports import ModelsUnit
-    from pai.core.operations.ports import BackupsUnit
+    from pai.core.operations.ports import BackupsUnit, OversightUnit
     from pai.core.ports.work import Work
 
 Result = TypeVar("Result")
@@ -263,6 +263,8 @@ class Storage:
     def migrate(self) -> None:
         """Bring the main database to this program's schema, after a copy. Raises Unavailable for a newer one."""
         self._writer.submit(migrate, self._path, self._key).result()
+        while self._writer.submit(self._work, lambda unit: unit.audit.complete_index(), read_only=False).result():
+            pass
 
     def _lane(self, *, read_only: bool) -> _Lane:
         lane: _Lane | None = getattr(self._local, "lane", None)
@@ -383,9 +385,10 @@ if TYPE_CHECKING:
     def _fits_every_room(
         unit: UnitOfWork,
     ) -> tuple[
-        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit, BackupsUnit
+        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit, BackupsUnit,
+        OversightUnit,
     ]:  # fmt: skip
-        return unit, unit, unit, unit, unit, unit, unit, unit, unit
+        return unit, unit, unit, unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

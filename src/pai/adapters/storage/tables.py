@@ -244,11 +244,12 @@ model_measurements = Table(
 audit_events = Table(
     "audit_events", metadata,
     Column("index", Integer, primary_key=True, autoincrement=False),
-    Column("at", String, nullable=False),
+    Column("at", String, nullable=False, index=True),
     Column("name", String, nullable=False, index=True),
     Column("actor", String, nullable=False, index=True),
     Column("resource", String, index=True),
-    Column("model", String),
+    Column("model", String, index=True),
+    Column("outcome", String, index=True),  # empty only in events of before version 0004, until they are looked through
     Column("leaf", LargeBinary, nullable=False),
     Column("salt", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -258,6 +259,20 @@ audit_subjects = Table(
     "audit_subjects", metadata,
     Column("subject_id", String, primary_key=True),
     Column("index", Integer, primary_key=True),
+)  # fmt: skip
+
+audit_documents = Table(
+    "audit_documents", metadata,
+    Column("document_id", String, primary_key=True),
+    Column("index", Integer, primary_key=True),
+)  # fmt: skip
+
+# Roots of perfect subtrees of 256, 65536 ... leaves: what proofs are made from.
+audit_tiles = Table(
+    "audit_tiles", metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
 )  # fmt: skip
 
 audit_frontier = Table(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pai.core.identity.events import UserAdded, UserDisabled
+from pai.core.identity.events import UserAdded, UserDisabled, UsersListed
 from pai.core.identity.passwords import check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.values import User
@@ -62,7 +62,13 @@ class Accounts:
     async def list(self, actor: Actor) -> Sequence[User]:
         """Return all accounts. Raises Denied."""
         self.policy.decide(actor, Permission.USERS, INSTALLATION)
-        return await self.work.read(lambda unit: unit.users.list())
+
+        def look(unit: IdentityUnit) -> Sequence[User]:
+            found = unit.users.list()
+            unit.audit.record(actor, UsersListed(resource=INSTALLATION, users=len(found)))
+            return found
+
+        return await self.work.run(look)
 
     async def disable(self, actor: Actor, email: str) -> User:
         """Disable an account: its keys and sessions die with the commit. Raises NotFound, Conflict for the last administrator."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import normal_email
-from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked
+from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked, KeysListed
 from pai.core.identity.key_text import KeyText, new_key_text, read_key_text
 from pai.core.identity.liveness import Liveness
 from pai.core.identity.ports import IdentityUnit
@@ -137,11 +137,16 @@ class ApiKeys:
 
     async def list(self, actor: Actor, owner_id: str | None = None) -> Sequence[ApiKey]:
         """Return one's own keys; the console sees everyone's."""
-        if actor.kind is ActorKind.OPERATOR:
-            self.policy.decide(actor, Permission.USERS, ResourceRef("installation", "pai"))
-            return await self.work.read(lambda unit: unit.users.keys(owner_id))
-        self.policy.decide(actor, Permission.KEYS, ResourceRef("user", actor.id, actor.id))
-        return await self.work.read(lambda unit: unit.users.keys(actor.id))
+        owner = owner_id if actor.kind is ActorKind.OPERATOR else actor.id
+        resource = ResourceRef("user", owner, owner) if owner is not None else ResourceRef("installation", "pai")
+        self.policy.decide(actor, Permission.USERS if actor.kind is ActorKind.OPERATOR else Permission.KEYS, resource)
+
+        def look(unit: IdentityUnit) -> Sequence[ApiKey]:
+            found = unit.users.keys(owner)
+            unit.audit.record(actor, KeysListed(resource=resource, keys=len(found)))
+            return found
+
+        return await self.work.run(look)
 
     async def revoke(self, actor: Actor, key_id: str) -> None:
         """Revoke a key; it is dead at once. Raises NotFound also for other people's keys."""

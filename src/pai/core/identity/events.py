@@ -17,6 +17,14 @@ class UserAdded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsersListed(Event):
+    """Someone looked at the accounts and their addresses."""
+
+    name: ClassVar[str] = "identity:user:list"
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserDisabled(Event):
     """An account was disabled: its keys and sessions are dead."""
 
@@ -31,6 +39,14 @@ class KeyCreated(Event):
     name: ClassVar[str] = "identity:key:create"
     scopes: tuple[str, ...]
     content: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysListed(Event):
+    """Someone looked at API keys: names, scopes, times; their own, or those of the account or all accounts that ``resource`` names."""
+
+    name: ClassVar[str] = "identity:key:list"
+    keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,10 @@ class Keystore(Protocol):
         """
         ...
 
+    def unseal_many(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> Sequence[bytes | None]:
+        """Decrypt (associated, sealed) pairs; None where one was changed or moved. For whoever reads many."""
+        ...
+
     def sign(self, purpose: str, message: bytes) -> bytes:
         """Sign with the Ed25519 key of ``purpose`` (``checkpoint``, ``model``)."""
         ...

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pai.foundation.labels import Label, RetentionClass, TrainingPermission
 from pai.foundation.refs import DEFAULT_PURPOSE
@@ -122,13 +124,13 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer over documents. ``abstained`` means that no answer was found, and ``sources`` is empty. ``nearest`` are
-    quotes near to what was not found: they show that there may be an answer after all."""
+    quotes near to what was not found: they show that there may be an answer after all. ``receipt`` is of ``core.audit.receipts``."""
 
     text: str
     abstained: bool
     sources: tuple[Source, ...]
     model: str
-    receipt: str | None = None
+    receipt: Mapping[str, Any] | None = None
     nearest: tuple[Source, ...] = ()
 
 

@@ -51,12 +51,14 @@ class ChatStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEnded(Event):
-    """A chat answer ended: done, failed or stopped by its reader."""
+    """A chat answer ended: done, failed or stopped by its reader; ``receipt`` is the SHA-256 of what its receipt says, where there is
+    one."""
 
     name: ClassVar[str] = "models:chat:end"
     started: int
     prompt_tokens: int
     completion_tokens: int
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ class Permission(StrEnum):
     USERS = "identity:users"
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
+    AUDIT_EXPORT = "audit:export"
     STATUS = "operations:status"
     METRICS = "operations:metrics"
     ROOT_KEY = "keys:root"
@@ -70,6 +71,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.USERS: Scope.ADMIN,
     Permission.AUDIT_READ: Scope.AUDIT,
     Permission.AUDIT_VERIFY: Scope.AUDIT,
+    Permission.AUDIT_EXPORT: Scope.AUDIT,
     Permission.STATUS: Scope.METRICS,
     Permission.METRICS: Scope.METRICS,
     Permission.ROOT_KEY: Scope.ADMIN,

@@ -32,11 +32,12 @@ def local_time(text: str) -> str:
 def _what(event: dict[str, Any]) -> str:
     resource = event.get("resource") or {}
     kind, named = str(resource.get("kind", "")), str(event["resource_name"])
-    if kind not in ("collection", "document"):
-        return named
-    told = f"{kind} {short(resource['id'])}"
+    told = [f"{kind} {short(resource['id'])}" if kind in ("collection", "document") else named]
     # Documents are known by an id too: a name is content, and the log holds none.
-    return f"{told}, document {short(event['document'])}" if event.get("document") else told
+    told.append(f"document {short(event['document'])}" if event.get("document") else "")
+    told.append(f"with {event['model']['name']}" if event.get("model") else "")
+    told.append(f"for {event['purpose']}" if event.get("purpose") else "")
+    return ", ".join(filter(None, told))
 
 
 def short(identifier: str) -> str:

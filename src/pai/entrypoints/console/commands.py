@@ -12,6 +12,7 @@ from pai.core.identity.accounts import normal_email
 from pai.core.identity.values import User
 from pai.core.models.importing import NOT_STATED
 from pai.core.models.values import ModelRecord
+from pai.entrypoints.console.audit_commands import COMMANDS as AUDIT_COMMANDS
 from pai.entrypoints.console.backup_commands import BACKUP_COMMANDS
 from pai.entrypoints.console.key_commands import KEY_COMMANDS, keys_status
 from pai.entrypoints.http import shapes
@@ -179,40 +180,10 @@ async def models_measure(services: Services, arguments: Arguments) -> Any:
     return shapes.measurement(await services.measuring.measure(OPERATOR, str(arguments["name"])))
 
 
-async def audit_tail(services: Services, arguments: Arguments) -> Any:
-    """Show the newest events."""
-    wanted = EventFilter(
-        limit=int(arguments.get("limit", 20)), name=arguments.get("name"), subject=arguments.get("subject")
-    )
-    emails = {user.id: user.email for user in (await _by_id(services)).values()}
-    found = [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]
-    return {"events": [{**event, **_names(event, emails)} for event in found]}
-
-
-def _names(event: dict[str, Any], emails: dict[str, str]) -> dict[str, str]:
-    """People by their address. A collection stays an id: the console has no right to what its owner called it."""
-    actor, resource = str(event["actor"]["id"]), event.get("resource") or {}
-    named = str(resource.get("id", ""))
-    kind = str(resource.get("kind", ""))
-    told = emails.get(named, named)
-    return {"actor_name": emails.get(actor, actor), "resource_name": told if kind in ("", "user") else f"{kind} {told}"}
-
-
-async def audit_verify(services: Services, _arguments: Arguments) -> Any:
-    """Recompute the whole audit log."""
-    return shapes.verification(await services.oversight.verify(OPERATOR))
-
-
-async def audit_checkpoint(services: Services, _arguments: Arguments) -> Any:
-    """Sign the tree head."""
-    made = await services.oversight.checkpoint(OPERATOR)
-    return {"size": made.size, "root": made.root, "note": made.note}
-
-
 async def doctor(services: Services, _arguments: Arguments) -> Any:
     """Tell what an installation knows of its own state, in one call: one passphrase is enough for it."""
     wanted = EventFilter(limit=1, name="operations:server:start")
-    started = [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]
+    started = [shapes.event(event) for event in (await services.oversight.events(OPERATOR, wanted)).events]
     return {
         "serving": services.ready() != NOT_SERVING, "layers": started[0]["protections"] if started else [],
         "missing": started[0]["missing"] if started else [], "keys": await keys_status(services, {}),
@@ -244,9 +215,7 @@ COMMANDS: dict[str, Command] = {
     "models.convert": models_convert,
     "models.activate": models_activate,
     "models.measure": models_measure,
-    "audit.tail": audit_tail,
-    "audit.verify": audit_verify,
-    "audit.checkpoint": audit_checkpoint,
+    **AUDIT_COMMANDS,
     "doctor": doctor,
     "status": status,
 }

@@ -27,6 +27,7 @@ from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
+from pai.core.operations.handing_out import HandingOut
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.shredding import Shredding
@@ -47,6 +48,7 @@ class Services:
     ingest: Ingest
     answering: Answering
     oversight: Oversight
+    handing_out: HandingOut
     ready: Callable[[], str]
     upload_bytes: int
     json_bytes: int

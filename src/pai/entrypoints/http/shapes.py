@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pai.core.audit.values import RecordedEvent, Verification
+from pai.core.audit.values import Checkpoint, RecordedEvent, Verification
 from pai.core.identity.values import ApiKey, Session, User
 from pai.core.knowledge.ingest import JobReport
 from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job, Source
@@ -84,8 +84,18 @@ def event(value: RecordedEvent) -> dict[str, Any]:
 
 def verification(value: Verification) -> dict[str, Any]:
     """A verification of the audit log."""
-    errors = [{"kind": error.kind, "index": error.index, "hint": error.hint} for error in value.errors]
-    return {"ok": value.ok, "size": value.size, "root": value.root, "checkpoint": value.checkpoint, "errors": errors}
+    errors, notices = (
+        [{"kind": one.kind, "index": one.index, "hint": one.hint} for one in found]
+        for found in (value.errors, value.notices)
+    )
+    return {
+        "ok": value.ok, "size": value.size, "root": value.root, "checkpoint": value.checkpoint, "errors": errors, "notices": notices,
+    }  # fmt: skip
+
+
+def checkpoint(value: Checkpoint) -> dict[str, Any]:
+    """A checkpoint of the audit log."""
+    return {"size": value.size, "root": value.root, "note": value.note}
 
 
 def user(value: User) -> dict[str, Any]:

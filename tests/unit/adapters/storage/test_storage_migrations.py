@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlcipher3.dbapi2 as sqlcipher
@@ -16,10 +18,13 @@ from pai.adapters.storage import tables
 from pai.adapters.storage.cipher import connect
 from pai.adapters.storage.migrate import newest, script
 from pai.adapters.storage.sealed_files import CONVERSATIONS_SCHEMA, SealedFile
+from pai.core.audit import encoding, tree
+from pai.core.audit.values import EventFilter, Outcome
 from pai.core.files.values import File, Use
 from pai.foundation.actor import SYSTEM
 from pai.foundation.errors import Unavailable
 from pai.foundation.ids import new_id
+from pai.foundation.refs import ResourceRef
 from storage_home import NOW, Noted, StorageHome, a_key
 
 
@@ -60,19 +65,65 @@ def set_revision(home: StorageHome, revision: str) -> None:
     connection.close()
 
 
+BEFORE_0004 = (
+    "DROP TABLE audit_documents", "DROP TABLE audit_tiles", "DROP INDEX ix_audit_events_at", "DROP INDEX ix_audit_events_model",
+    "DROP INDEX ix_audit_events_outcome", "ALTER TABLE audit_events DROP COLUMN outcome",
+)  # fmt: skip
+
+
+def make_older(home: StorageHome, revision: str, *statements: str) -> None:
+    connection = connect(home.database, home.vault.database_key())
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    set_revision(home, revision)
+
+
 def test_an_older_database_is_brought_up_and_kept_beside(home: StorageHome) -> None:
     home.open().run_sync(lambda unit: unit.audit.record(SYSTEM, Noted()))
     home.close()
-    connection = connect(home.database, home.vault.database_key())
-    for table in ("model_measurements", "backups", "backup_secret"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.close()
-    set_revision(home, "0001")
+    make_older(home, "0001", "DROP TABLE model_measurements", *BEFORE_0004)
     assert home.open().read_sync(lambda unit: (unit.audit.size(), unit.models.measurements())) == (1, [])
-    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [
-        f"main-before-{script().get_current_head()}.db",
-        "main.db",
-    ]
+    head = script().get_current_head()
+    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [f"main-before-{head}.db", "main.db"]
+
+
+def test_an_older_audit_log_gets_its_tiles_and_indexes(home: StorageHome) -> None:
+    """It proves what it held before, and what is in sealed bodies only is found by the new filters."""
+    document = ResourceRef("document", new_id("doc"))
+
+    def fill(unit: Any) -> None:
+        for n in range(700):
+            unit.audit.record(
+                SYSTEM,
+                Noted(
+                    n=n, resource=document if n == 650 else None, outcome=Outcome.REFUSED if n == 600 else Outcome.DONE
+                ),
+            )
+        unit.audit.checkpoint()
+
+    home.open().run_sync(fill)
+    home.close()
+    make_older(home, "0002", *BEFORE_0004)
+    storage = home.open()
+
+    def look(unit: Any) -> None:
+        assert unit.audit.verify().errors == ()
+        assert [one.index for one in unit.audit.events(EventFilter(document=document.id))] == [650]
+        assert [one.index for one in unit.audit.events(EventFilter(outcome=Outcome.REFUSED))] == [600]
+        root = base64.b64decode(unit.audit.latest_checkpoint().root)
+        for index in (0, 255, 256, 511, 650, 699):
+            (leaf,) = unit.audit.leaves(index, 1)
+            path = unit.audit.inclusion(index, 700)
+            assert tree.verify_inclusion(encoding.leaf_of(leaf.salt, leaf.body), index, 700, path, root)
+
+    storage.read_sync(look)
+    storage.run_sync(lambda unit: [unit.audit.record(SYSTEM, Noted(n=n)) for n in range(100)])
+    storage.read_sync(lambda unit: assert_empty(unit.audit.verify().errors))
+
+
+def assert_empty(found: tuple[object, ...]) -> None:
+    assert found == ()
 
 
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:

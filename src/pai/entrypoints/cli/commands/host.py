@@ -12,7 +12,6 @@ import click
 
 from pai import __version__
 from pai.entrypoints.cli.asking import nothing, passphrases
-from pai.entrypoints.cli.audit_table import audit_table
 from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.machine import machine_text, machine_value
@@ -126,51 +125,6 @@ def env(context: Context, json_: bool) -> None:
             ]
         ),
     )
-
-
-@click.group()
-def audit() -> None:
-    """The audit log. Example: pai audit verify"""
-
-
-@audit.command("tail")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--subject", help="Only events that touched this data subject (id).")
-@as_json
-@click.pass_obj
-def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
-    """Show the newest events, newest first, in this machine's time. Looking is recorded too.
-
-    People stand by their address. Collections and documents stand by the end of their id, because the log and the console know no
-    names of them: those belong to their owners. operator@console is whoever ran a command of `pai` on this machine, such as this one;
-    system is PAI itself. With --json: whole ids, all fields, times in UTC.
-
-    Example: pai audit tail --limit 50
-    """
-    value = call(context, "audit.tail", limit=limit, subject=subject)
-    show(context, value, audit_table(value["events"]))
-
-
-@audit.command("verify")
-@as_json
-@click.pass_obj
-def audit_verify(context: Context, json_: bool) -> int:
-    """Recompute the whole log and compare it with the tree and every signed checkpoint."""
-    value = call(context, "audit.verify")
-    errors = "".join(f"\n  {e['kind']} at {e['index']}: {e['hint']}" for e in value["errors"])
-    show(
-        context, value, f"{'intact' if value['ok'] else 'BROKEN'}: {value['size']} events, root {value['root']}{errors}"
-    )
-    return 0 if value["ok"] else 1
-
-
-@audit.command("checkpoint")
-@as_json
-@click.pass_obj
-def audit_checkpoint(context: Context, json_: bool) -> None:
-    """Sign the present head of the log."""
-    value = call(context, "audit.checkpoint")
-    show(context, value, value["note"])
 
 
 @click.group()

@@ -1,6 +1,7 @@
 // Ask: a question, a cited answer, and the passage that each citation rests on.
 import { Refused, send, stream } from "/static/send.js";
 import { breakable, make, setBlocks } from "/static/nodes.js";
+import { receiptLine } from "/static/receipt.js";
 import { countSeconds } from "/static/waiting.js";
 
 const page = document.querySelector("[data-ask]");
@@ -97,7 +98,7 @@ function reset(question) {
   panel.hidden = true;
   $("asked").textContent = question;
   $("prose").replaceChildren();
-  for (const name of ["sources", "nearest"]) $(name).replaceChildren();
+  for (const name of ["sources", "nearest", "receipt"]) $(name).replaceChildren();
   for (const name of ["absent", "sources-part", "nearest-part", "by"]) $(name).hidden = true;
   page.querySelector("[data-answer] .banner")?.remove();
   $("answer").hidden = false;
@@ -127,6 +128,7 @@ function finish(event) {
   $("nearest-part").hidden = nearest.length === 0;
   $("by").textContent = `AI generated · ${event.model} · each quote stands in its document word for word; whether it answers the question, and wholly, is for you to check`;
   $("by").hidden = event.abstained;
+  $("receipt").replaceChildren(receiptLine(event.receipt));
   $("live").textContent = event.abstained ? `${event.answer} Nearest passages: ${nearest.length}.` : `Answer: ${$("prose").textContent}. Sources: ${event.sources.length}.`;
 }
 
