@@ -36,6 +36,11 @@ from pai.core.files.batches import Batches
 from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.login import Login
+from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.people import People
+from pai.core.identity.requirement import Requirement
+from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.setup import Setup
 from pai.core.knowledge.access import Access
@@ -61,7 +66,7 @@ from pai.entrypoints.http.services import Services
 from pai.entrypoints.openai_api.lines import Lines
 from pai.foundation.errors import Unavailable
 from pai.foundation.refs import ModelRef
-from pai.settings import Settings
+from pai.settings import Profile, Settings
 
 MB = 1 << 20
 
@@ -177,8 +182,12 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     return Sessions(
         base.storage, base.keystore, base.policy, base.clock, caches=engines,
         idle=timedelta(minutes=settings.sessions.idle_minutes),
-        absolute=timedelta(minutes=settings.sessions.absolute_minutes),
+        absolute=timedelta(minutes=settings.sessions.absolute_minutes), requirement=_requirement(settings),
     )  # fmt: skip
+
+
+def _requirement(settings: Settings) -> Requirement:
+    return Requirement(settings.profile is not Profile.LAPTOP or not settings.server.on_loopback)
 
 
 def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Lines:
@@ -213,12 +222,17 @@ def services_for(
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
     batches = Batches(storage, own, base.policy, files)
-    keys = ApiKeys(storage, base.keystore, base.policy, base.clock)
+    keys = ApiKeys(storage, base.keystore, base.policy, base.clock, requirement=_requirement(settings))
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = _sessions(settings, base, engines)
+    factors = SecondFactors(sessions, place=settings.place)
     return Services(
         accounts=accounts,
         sessions=sessions,
+        login=Login(sessions, factors),
+        factors=factors,
+        password=OwnPassword(sessions),
+        people=People(accounts, sessions, keys),
         setup=Setup(accounts, sessions),
         conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
         keys=keys,

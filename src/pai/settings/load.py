@@ -13,7 +13,6 @@ import msgspec
 from pai.foundation.errors import Usage
 from pai.settings.values import Keys, Limits, Models, Profile, Retention, Server, Sessions, Settings, Storage
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "server": Server,
     "keys": Keys,
@@ -148,7 +147,7 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _check(settings: Settings) -> None:
-    if settings.server.host not in LOOPBACK:
+    if not settings.server.on_loopback:
         raise Usage(
             f"server.host {settings.server.host} is not a loopback address",
             code="not_loopback",

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Profile(StrEnum):
@@ -30,6 +33,11 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(description="Further host names that requests may carry and the certificate names (comma-separated)"),
     ] = ()
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host in LOOPBACK
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,6 +136,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ca_file: Annotated[Path | None, Meta(description="Client: certificate authority; default $PAI_HOME/tls/ca.pem")] = (
         None
     )
+
+    @property
+    def place(self) -> str:
+        """What people call this installation: its first own name, else this machine."""
+        return self.server.names[0] if self.server.names else "localhost"
 
     def __repr__(self) -> str:
         return f"Settings(home={str(self.home)!r}, profile={self.profile.value!r}, ...)"

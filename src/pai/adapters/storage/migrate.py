@@ -24,8 +24,8 @@ def script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def migrate(path: Path, key: Secret) -> None:
-    """Upgrade the database at ``path`` to the newest revision; a copy of an existing one is made beside it first.
+def migrate(path: Path, key: Secret, target: str = "head") -> None:
+    """Upgrade the database at ``path`` to the newest revision (tests stop earlier); a copy of an existing one is made beside it first.
 
     Raises Unavailable (code ``newer_data``) when a newer PAI wrote it.
     """
@@ -49,7 +49,7 @@ def migrate(path: Path, key: Secret) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
             def upgrade(revision: object, _context: MigrationContext) -> list[object]:
-                return list(directory._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001
+                return list(directory._upgrade_revs(target, revision))  # type: ignore[arg-type]  # noqa: SLF001
 
             configured = MigrationContext.configure(
                 connection,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from pai.core.audit.ports import AuditTrail
-from pai.core.identity.values import ApiKey, FailureCount, Session, User
+from pai.core.identity.values import (
+    ApiKey,
+    BackupCode,
+    Device,
+    FailureCount,
+    Passkey,
+    Session,
+    SetupToken,
+    Totp,
+    User,
+)
 from pai.core.keys.ports import WrapRepository
 
 
@@ -32,8 +42,60 @@ class UserRepository(Protocol):
     def failures(self, key: str) -> FailureCount | None: ...
     def set_failures(self, count: FailureCount) -> None: ...
     def clear_failures(self, key: str) -> None: ...
-    def add_setup_token(self, token_hash: bytes, email: str, expires_at: datetime) -> None: ...
-    def take_setup_token(self, token_hash: bytes, now: datetime) -> str | None: ...
+    def add_setup_token(self, token: SetupToken) -> None:
+        """Keep a one-time link; earlier ones for the address die."""
+        ...
+
+    def take_setup_token(self, token_hash: bytes, now: datetime) -> SetupToken | None:
+        """Use a link up; return it, None when it is unknown or expired."""
+        ...
+
+    def setup_tokens(self, now: datetime) -> Sequence[SetupToken]:
+        """Return the links that are still open."""
+        ...
+
+    def remove_setup_tokens(self, email: str) -> None: ...
+
+
+class FactorRepository(Protocol):
+    """Second factors, passkeys, backup codes and known browsers of accounts."""
+
+    def totp(self, user_id: str, *, confirmed: bool = True) -> Totp | None: ...
+    def set_totp(self, totp: Totp) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def remove_totp(self, user_id: str, *, confirmed: bool) -> None: ...
+    def backup_codes(self, user_id: str) -> Sequence[BackupCode]:
+        """Return those that are not used yet."""
+        ...
+
+    def set_backup_codes(self, user_id: str, codes: Sequence[BackupCode]) -> None:
+        """Replace all codes of an account."""
+        ...
+
+    def use_backup_code(self, user_id: str, code_hash: bytes, now: datetime) -> bool:
+        """Use a code up; return whether there was one to use."""
+        ...
+
+    def passkeys(self, user_id: str) -> Sequence[Passkey]: ...
+    def passkey_by_credential(self, credential_id: bytes) -> Passkey | None: ...
+    def set_passkey(self, passkey: Passkey) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def remove_passkey(self, passkey_id: str) -> None: ...
+    def devices(self, user_id: str) -> Sequence[Device]:
+        """Return known browsers, newest first."""
+        ...
+
+    def set_device(self, device: Device) -> None:
+        """Insert or replace by id."""
+        ...
+
+    def holders(self) -> Mapping[str, Sequence[str]]:
+        """Return which second factors each account has in force: ``totp``, ``passkey``. Accounts without one are left out."""
+        ...
 
 
 class PromptCaches(Protocol):
@@ -49,6 +111,8 @@ class IdentityUnit(Protocol):
 
     @property
     def users(self) -> UserRepository: ...
+    @property
+    def factors(self) -> FactorRepository: ...
     @property
     def wraps(self) -> WrapRepository: ...
     @property

@@ -42,6 +42,18 @@ class Keystore(Protocol):
         """Open the private key with an API key; return its handle."""
         ...
 
+    def wrap_for_passkey(self, handle: str, passkey_id: str, secret: Secret) -> bytes:
+        """Wrap the open private key under what a passkey's PRF gives (W3C Web Authentication level 3, section 10.1.4; 32 bytes)."""
+        ...
+
+    def unlock_with_passkey(self, passkey_id: str, secret: Secret, wrap: bytes) -> str:
+        """Open the private key with what the passkey's PRF gave; return its handle."""
+        ...
+
+    def wrap_for_console(self, handle: str, user_id: str) -> bytes:
+        """Wrap the open private key under a key of this server, which holds it from then on."""
+        ...
+
     def unlock_from_console(self, user_id: str, wrap: bytes) -> str:
         """Open a private key that this server holds itself (first administrator, service accounts)."""
         ...

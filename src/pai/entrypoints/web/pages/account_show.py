@@ -52,8 +52,8 @@ def add(router: APIRouter, services: Services) -> None:
         user = await services.accounts.me(actor)
         return page(
             "account", user=user, server_holds_key=user.first_administrator,
-            sessions=await services.sessions.list(actor),
-            keys=await services.keys.list(actor), scopes=SCOPES,
+            sessions=await services.sessions.list(actor), own=await services.factors.own(actor), must_enrol=actor.must_enrol,
+            keys=[] if actor.must_enrol else await services.keys.list(actor), scopes=SCOPES,
             **shell(request, actor),
         )  # fmt: skip
 
