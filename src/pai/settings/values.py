@@ -12,7 +12,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

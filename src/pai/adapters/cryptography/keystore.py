@@ -118,7 +118,9 @@ class KeyVault(RootKeeper):
 
     def wrap_for_api_key(self, handle: str, key_id: str, secret: Secret) -> bytes:
         """See the port."""
-        return wrap_member(self._member(handle), _random_secret(secret, "api-key"), factor=Factor.API_KEY, bound_to=key_id)
+        return wrap_member(
+            self._member(handle), _random_secret(secret, "api-key"), factor=Factor.API_KEY, bound_to=key_id
+        )
 
     def unlock_with_api_key(self, key_id: str, secret: Secret, wrap: bytes) -> str:
         """See the port."""

@@ -395,7 +395,8 @@ OPERATIONS: Final[dict[str, type[Operation]]] = {
     for kind in (
         Status, Create, Open, OpenWithRecovery, ConfirmRecovery, RenewRecovery, SetPassphrase,
         MakeMember, UnlockWithPassword, SpendPasswordTime, WrapForPassword, WrapForApiKey, UnlockWithApiKey,
-        WrapForPasskey, UnlockWithPasskey, WrapForConsole, UnlockFromConsole, UnlockWithRecovery, Forget, MakeDataKey, OpenDataKey, ShareDataKey, GrantToJob,
+        WrapForPasskey, UnlockWithPasskey, WrapForConsole, UnlockFromConsole,
+        UnlockWithRecovery, Forget, MakeDataKey, OpenDataKey, ShareDataKey, GrantToJob,
         OpenJobGrant, DatabaseKey, Seal, Unseal, Sign, VerifyKey,
     )
 }  # fmt: skip

@@ -89,6 +89,12 @@ class FactorRows:
         """Insert or replace by id."""
         self._set(t.devices, device)
 
+    def keep_devices(self, user_id: str, most: int) -> None:
+        """Forget the longest unseen beyond so many."""
+        c = t.devices.c
+        kept = select(c.id).where(c.user_id == user_id).order_by(c.seen_at.desc(), c.id.desc()).limit(most)
+        self._db.execute(delete(t.devices).where(c.user_id == user_id, c.id.not_in(kept)))
+
     def holders(self) -> Mapping[str, Sequence[str]]:
         """Return which second factors each account has in force."""
         found: dict[str, list[str]] = {}

@@ -62,7 +62,7 @@ class ApiKeys:
     opened: dict[str, _Open] = field(default_factory=dict)
     liveness: Liveness = field(default_factory=Liveness)
     refusals: Refusals = field(default_factory=Refusals)
-    requirement: Requirement = Requirement()
+    requirement: Requirement = field(default_factory=Requirement)
 
     async def create(
         self, actor: Actor, *, owner: str, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None,

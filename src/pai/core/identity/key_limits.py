@@ -68,11 +68,5 @@ def stay_within(maker: KeyLimits, wanted: KeyLimits) -> None:
 
 def _inside(text: str, networks: Sequence[str]) -> bool:
     inner = ipaddress.ip_network(text)
-    for network in map(ipaddress.ip_network, networks):
-        if isinstance(inner, ipaddress.IPv4Network) and isinstance(network, ipaddress.IPv4Network):
-            if inner.subnet_of(network):
-                return True
-        elif isinstance(inner, ipaddress.IPv6Network) and isinstance(network, ipaddress.IPv6Network):
-            if inner.subnet_of(network):
-                return True
-    return False
+    outer = [one for one in map(ipaddress.ip_network, networks) if one.version == inner.version]
+    return any(inner[0] in one and inner[-1] in one for one in outer)

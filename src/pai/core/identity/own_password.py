@@ -30,7 +30,9 @@ async def unlock(sessions: Sessions, user_id: str, password: Secret) -> tuple[st
 
     def attempt(unit: IdentityUnit) -> tuple[User | None, MemberWrap | None]:
         admit_factor(unit.users, user_id, sessions.clock.now())
-        wrap = unit.wraps.member_wrap(user_id, Factor.PASSWORD) or unit.wraps.member_wrap(user_id, Factor.PASSWORD, RESET)
+        wrap = unit.wraps.member_wrap(user_id, Factor.PASSWORD) or unit.wraps.member_wrap(
+            user_id, Factor.PASSWORD, RESET
+        )
         return unit.users.get(user_id), wrap
 
     user, wrap = await sessions.work.run(attempt)
@@ -85,9 +87,7 @@ class OwnPassword:
             salt, verifier, blob = made
             now = self.sessions.clock.now()
             unit.users.update(dataclasses.replace(user, password_salt=salt, password_verifier=verifier))
-            unit.wraps.add_member_wrap(
-                MemberWrap(new_id("wrp"), actor.id, Factor.PASSWORD, wrap.factor_id, blob, now)
-            )
+            unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), actor.id, Factor.PASSWORD, wrap.factor_id, blob, now))
             unit.audit.record(actor, PasswordChosen(resource=ResourceRef("user", actor.id), content=content))
 
         await self.sessions.work.run(write)
@@ -112,7 +112,9 @@ class OwnPassword:
         if found is None:
             event = StepUpRefused(resource=ResourceRef("user", actor.id), outcome=Outcome.REFUSED, reason="password")
             await self.sessions.work.run(lambda unit: unit.audit.record(actor, event))
-            raise Unauthenticated("the password is not right", code="wrong_password", hint="it is the one you log in with")
+            raise Unauthenticated(
+                "the password is not right", code="wrong_password", hint="it is the one you log in with"
+            )
         return found
 
     def _decide(self, actor: Actor, permission: Permission) -> None:

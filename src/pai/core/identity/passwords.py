@@ -25,7 +25,12 @@ _OWN: Final = (
     "administrator", "changemenow", "correcthorsebatterystaple", "letmein", "passwort", "password", "personalai", "welcome",
 )  # fmt: skip
 """Words that are not in the shipped list but are tried first here."""
-_RUNS: Final = ("abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")
+_RUNS: Final = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "01234567890123456789",
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
+)
 _EDGE: Final = re.compile(r"^[\d\W_]+|[\d\W_]+$")
 
 
@@ -55,7 +60,9 @@ def _common(folded: str) -> bool:
     listed = common_passwords()
     core = _EDGE.sub("", folded)
     # Only words of the list that are long enough to be one: else whoever adds digits to a short word would be refused for good ones.
-    return folded in listed or (core in listed and len(core) * 2 > len(folded)) or len(set(folded)) < 5 or _repeats(folded)
+    return (
+        folded in listed or (core in listed and len(core) * 2 > len(folded)) or len(set(folded)) < 5 or _repeats(folded)
+    )
 
 
 def _repeats(folded: str) -> bool:

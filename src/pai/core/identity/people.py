@@ -9,9 +9,10 @@ from pai.core.identity.accounts import INSTALLATION, Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
-from pai.core.identity.values import SetupToken, User
+from pai.core.identity.values import Session, SetupToken, User
 from pai.core.policy.values import Permission
 from pai.foundation.actor import Actor, Role
+from pai.foundation.errors import Denied, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,21 @@ class People:
         user = await self.accounts.set_role(actor, email, role)
         await self.sessions.end_all(actor, email, "role")
         return user
+
+    async def address_of(self, actor: Actor, user_id: str) -> str:
+        """Return the address of an account by its id. Raises NotFound also for who may not know of it."""
+        try:
+            self.accounts.policy.decide(actor, Permission.USERS, INSTALLATION)
+        except Denied as error:
+            if error.code != "denied":
+                raise
+            raise NotFound("no such account") from None
+        user = await self.accounts.work.read(lambda unit: unit.users.get(user_id))
+        if user is None:
+            raise NotFound("no such account", hint="see the list of people")
+        return user.email
+
+    async def sessions_of(self, actor: Actor, user_id: str) -> Sequence[Session]:
+        """Return an account's live browser sessions. Raises Denied, NotFound."""
+        await self.address_of(actor, user_id)
+        return await self.sessions.list(actor, user_id)

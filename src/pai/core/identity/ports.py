@@ -93,6 +93,10 @@ class FactorRepository(Protocol):
         """Insert or replace by id."""
         ...
 
+    def keep_devices(self, user_id: str, most: int) -> None:
+        """Forget the longest unseen beyond so many."""
+        ...
+
     def holders(self) -> Mapping[str, Sequence[str]]:
         """Return which second factors each account has in force: ``totp``, ``passkey``. Accounts without one are left out."""
         ...

@@ -104,7 +104,11 @@ class SecondFactors:
 
         made = await self.sessions.work.run(write)
         if made is None:
-            raise Invalid("this code is not right", code="wrong_code", hint="scan the picture again, then type the code it shows now")
+            raise Invalid(
+                "this code is not right",
+                code="wrong_code",
+                hint="scan the picture again, then type the code it shows now",
+            )
         await self.sessions.end_others(actor, "factors")
         return made
 
@@ -138,7 +142,9 @@ class SecondFactors:
 
         def write(unit: IdentityUnit) -> tuple[str, ...]:
             if actor.id not in unit.factors.holders():
-                raise Conflict("backup codes stand in for a second factor, and this account has none", hint="set one up first")
+                raise Conflict(
+                    "backup codes stand in for a second factor, and this account has none", hint="set one up first"
+                )
             return make_codes(unit, actor, self.sessions.clock.now())
 
         return await self.sessions.work.run(write)
@@ -190,7 +196,9 @@ class SecondFactors:
             await self.sessions.work.run(lambda unit: unit.audit.record(actor, event))
             if kinds:
                 raise Unauthenticated("this code is not right", code="wrong_code", hint=NO_CODE)
-            raise Unauthenticated("the password is not right", code="wrong_password", hint="it is the one you log in with")
+            raise Unauthenticated(
+                "the password is not right", code="wrong_password", hint="it is the one you log in with"
+            )
         await self.stepped_up(actor, method)
 
     async def stepped_up(self, actor: Actor, method: str) -> None:

@@ -17,13 +17,13 @@ from datetime import timedelta
 from typing import Final
 
 from pai.core.identity.accounts import INSTALLATION, normal_email
-from pai.core.identity.devices import Arrival, Arrived, arrive
+from pai.core.identity.devices import Arrival, Arrived, arrive, unseen
 from pai.core.identity.events import LoggedIn, SessionEnded
 from pai.core.identity.liveness import Liveness
 from pai.core.identity.ports import IdentityUnit, PromptCaches
 from pai.core.identity.requirement import Requirement
 from pai.core.identity.throttle import forgive
-from pai.core.identity.values import Session, User
+from pai.core.identity.values import Device, Session, User
 from pai.core.keys.ports import Keystore
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
@@ -64,12 +64,13 @@ class _Open:
     seen: float
     end: float
     proved: float
-    methods: tuple[str, ...]
+    device_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Use cases on browser sessions. ``opened`` maps token hashes to open member keys; it dies with the process."""
+    """Use cases on browser sessions. ``opened`` maps token hashes to what is open for them, ``unseen`` accounts to new browsers that
+    nobody has acknowledged; both die with the process, as all sessions do."""
 
     work: Work[IdentityUnit]
     keystore: Keystore
@@ -79,8 +80,9 @@ class Sessions:
     idle: timedelta = timedelta(minutes=15)
     absolute: timedelta = timedelta(hours=12)
     caches: PromptCaches | None = None
-    requirement: Requirement = Requirement()
+    requirement: Requirement = field(default_factory=Requirement)
     opened: dict[bytes, _Open] = field(default_factory=dict)
+    unseen: dict[str, tuple[Device, ...]] = field(default_factory=dict)
 
     async def begin(self, user: User, handle: str | None, arrival: Arrival, methods: tuple[str, ...]) -> NewSession:
         """Begin the session of somebody who proved who they are by ``methods``. Raises Unauthenticated when the account was disabled or
@@ -120,8 +122,9 @@ class Sessions:
             raise
         moment = self.clock.monotonic()
         self.opened[session.token_hash] = _Open(
-            session.id, user.id, handle, moment, moment + self.absolute.total_seconds(), moment, methods
+            session.id, user.id, handle, moment, moment + self.absolute.total_seconds(), moment, seen.device.id
         )
+        self.unseen[user.id] = seen.unseen
         return NewSession(session, token, csrf, user, seen.token)
 
     async def authenticate(self, token: Secret) -> Actor:
@@ -153,6 +156,24 @@ class Sessions:
         for held in self.opened.values():
             if held.session_id == actor.session_id:
                 held.proved = self.clock.monotonic()
+
+    def news(self, actor: Actor) -> tuple[Device, ...]:
+        """Return other browsers that this account was used with for the first time, for its owner to look at."""
+        own = next((held.device_id for held in self.opened.values() if held.session_id == actor.session_id), "")
+        return tuple(one for one in self.unseen.get(actor.id, ()) if one.id != own)
+
+    async def acknowledge(self, actor: Actor) -> None:
+        """Note that the owner knows of the browsers that ``news`` tells. Raises Denied without a fresh proof: who stole a password must not
+        be able to wave their own browser through."""
+        self.policy.decide(actor, Permission.FACTORS_CHANGE, ResourceRef("user", actor.id, actor.id))
+        told = self.news(actor)
+
+        def write(unit: IdentityUnit) -> tuple[Device, ...]:
+            for one in told:
+                unit.factors.set_device(dataclasses.replace(one, acknowledged_at=self.clock.now()))
+            return unseen(unit, actor.id)
+
+        self.unseen[actor.id] = await self.work.run(write)
 
     async def logout(self, actor: Actor) -> None:
         """End the actor's own session; what engines cached of their prompts goes too."""

@@ -15,7 +15,14 @@ from typing import Final
 
 from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import INSTALLATION, Accounts, new_account, normal_email
-from pai.core.identity.events import FactorRemoved, LinkWithdrawn, LoginRefused, PasswordChosen, SetupLinkMade, UserInvited
+from pai.core.identity.events import (
+    FactorRemoved,
+    LinkWithdrawn,
+    LoginRefused,
+    PasswordChosen,
+    SetupLinkMade,
+    UserInvited,
+)
 from pai.core.identity.passwords import ALONE, WITH_FACTOR, check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.refusals import Refusals

@@ -96,3 +96,10 @@ async def open_content(
     """Open one's own content in this browser session with the password, after a log-in that could not."""
     await services_of(request).password.open_content(actor, Secret(body.proof.encode()))
     return {"opened": True}
+
+
+@guarded(router, "POST", "/devices/acknowledge", Permission.FACTORS_CHANGE)
+async def acknowledge_devices(request: Request, actor: FactorsChange) -> dict[str, Any]:
+    """Say that the new browsers, which the account page tells of, are one's own."""
+    await services_of(request).sessions.acknowledge(actor)
+    return {"acknowledged": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -173,8 +174,6 @@ def _user_of(unit: object) -> str:
 
 async def test_a_sealed_secret_moved_to_another_account_opens_nothing(people: People) -> None:
     """Who can write the database gives their own app to somebody else's account: its seal names the account."""
-    import dataclasses
-
     user, _, phone, _ = await enrolled(people)
     victim, _, _, _ = await enrolled(people)
     mine = await people.storage.read(lambda unit: unit.factors.totp(user.id))
@@ -216,9 +215,7 @@ async def test_guesses_count_over_all_log_ins_and_sessions_of_an_account(people:
 
 async def test_parallel_guesses_are_all_counted(people: People) -> None:
     user, _, _, _ = await enrolled(people)
-    done = await asyncio.gather(
-        *(people.factors.check(user.id, f"{n:06d}") for n in range(40)), return_exceptions=True
-    )
+    done = await asyncio.gather(*(people.factors.check(user.id, f"{n:06d}") for n in range(40)), return_exceptions=True)
     assert len([one for one in done if one is None]) <= 5
     assert all(one is None or isinstance(one, Throttled) for one in done)
 
@@ -256,7 +253,7 @@ async def test_a_new_app_replaces_the_old_and_ends_other_sessions(people: People
 
 
 async def test_a_stale_session_and_a_key_change_no_factors(people: People) -> None:
-    user, actor, phone, _ = await enrolled(people)
+    user, _, phone, _ = await enrolled(people)
     begun = await people.login.with_code((await first_step(people, user)).ticket, phone.next())
     people.clock.later(minutes=5, seconds=1)
     stale = await people.sessions.authenticate(begun.token)

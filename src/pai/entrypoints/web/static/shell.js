@@ -44,7 +44,8 @@ function agreed(question, verb) {
 function valuesOf(form) {
   const values = {};
   for (const [name, value] of new FormData(form)) values[name] = value;
-  for (const box of form.querySelectorAll("input[type=checkbox]")) values[box.name] = new FormData(form).getAll(box.name);
+  for (const box of form.querySelectorAll("input[type=checkbox]:not([data-flag])")) values[box.name] = new FormData(form).getAll(box.name);
+  for (const box of form.querySelectorAll("input[type=checkbox][data-flag]")) values[box.name] = box.checked;
   return values;
 }
 
