@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -15,6 +16,10 @@ from second_factor import enrol, second_step
 
 SLOWLY = "Slowly: " + " ".join(f"word{n}" for n in range(300))
 TICKET = "__Host-pai_login"
+
+
+def trusted(served: Installation) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(served.ca))
 
 
 def account(served: Installation, name: str, role: str = "member") -> str:
@@ -102,7 +107,7 @@ def test_nobody_touches_the_factors_of_another_and_no_key_steps_up(served: Insta
     browser = logged_in(served, email)
     _, codes = enrol(browser)
     key = served.key("inference,admin", owner=email)
-    with httpx.Client(base_url=served.url, verify=str(served.ca), trust_env=False) as program:
+    with httpx.Client(base_url=served.url, verify=trusted(served), trust_env=False) as program:
         program.headers["authorization"] = f"Bearer {key}"
         assert program.get("/pai/v1/factors").json()["backup_codes_left"] == 10
         for method, path, body in (
@@ -210,7 +215,7 @@ def test_disabling_ends_everything_at_once_open_streams_included(served: Install
     def completion() -> None:
         body = {"model": "default", "stream": True, "messages": [{"role": "user", "content": SLOWLY}]}
         with (
-            httpx.Client(base_url=served.url, verify=str(served.ca), timeout=60, trust_env=False) as program,
+            httpx.Client(base_url=served.url, verify=trusted(served), timeout=60, trust_env=False) as program,
             program.stream(
                 "POST", "/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"}
             ) as answer,
@@ -232,16 +237,16 @@ def test_disabling_ends_everything_at_once_open_streams_included(served: Install
     assert ended["session"] == "session_ended"
     assert "DONE" not in str(ended["key"])
     assert browser.http.get("/pai/v1/me").status_code == 401
-    with httpx.Client(base_url=served.url, verify=str(served.ca), trust_env=False) as program:
+    with httpx.Client(base_url=served.url, verify=trusted(served), trust_env=False) as program:
         assert program.get("/v1/models", headers={"authorization": f"Bearer {key}"}).status_code == 401
         own = {"sec-fetch-site": "same-origin"}
         assert (
             program.post("/setup", json={"token": link, "password": "kettle attic seven"}, headers=own).status_code
             == 401
         )
-    assert BrowserClient(served).log_in(email).status_code == 401
-    assert owner.send("POST", f"/pai/v1/users/{user}/enable").status_code == 200
     back = BrowserClient(served)
+    assert back.log_in(email).status_code == 401
+    assert owner.send("POST", f"/pai/v1/users/{user}/enable").status_code == 200
     assert back.log_in(email).status_code == 303
     listed = {one["email"]: one for one in served.ok("user", "list")["users"]}
     assert listed[email]["disabled_at"] is None

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import normal_email
 from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked
-from pai.core.identity.key_limits import KeyLimits, checked_networks, stay_within, within
+from pai.core.identity.key_limits import KeyLimits, checked_networks, within, within_maker
 from pai.core.identity.key_text import KeyText, new_key_text, read_key_text
 from pai.core.identity.liveness import Liveness
 from pai.core.identity.ports import IdentityUnit
@@ -80,15 +80,16 @@ class ApiKeys:
             if user is None or user.disabled_at is not None:
                 raise NotFound(f"no active account has the address {owner}", hint="see `pai user list`")
             now = self.clock.now()
-            self._may_create(unit, actor, user, KeyLimits(scopes, ceiling, expires_at, allowed))
-            if expires_at is not None and expires_at <= now:
+            granted = self._granted(unit, actor, user, KeyLimits(scopes, ceiling, expires_at, allowed))
+            if granted.expires_at is not None and granted.expires_at <= now:
                 raise Invalid("the key would have expired already", code="bad_expiry", hint="give a moment to come")
             content = bool(scopes & CONTENT_SCOPES) or Scope.INFERENCE in scopes
             blob = (
                 self._wrap(unit, actor, user, text, password, needed=bool(scopes & CONTENT_SCOPES)) if content else None
             )
             key = ApiKey(
-                key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, expires_at, networks=allowed
+                key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, granted.expires_at,
+                networks=granted.networks,
             )  # fmt: skip
             unit.users.add_key(key)
             if blob is not None:
@@ -100,17 +101,17 @@ class ApiKeys:
 
         return await self.work.run(write)
 
-    def _may_create(self, unit: IdentityUnit, actor: Actor, owner: User, wanted: KeyLimits) -> None:
+    def _granted(self, unit: IdentityUnit, actor: Actor, owner: User, wanted: KeyLimits) -> KeyLimits:
         if actor.kind is ActorKind.OPERATOR:
             self.policy.decide(actor, Permission.USERS_CHANGE, ResourceRef("user", owner.id, owner.id))
-            return
+            return wanted
         needed = Permission.ADMIN_KEY if Scope.ADMIN in wanted.scopes else Permission.KEYS
         self.policy.decide(actor, needed, ResourceRef("user", owner.id, owner.id))
         if actor.scopes is None:
-            return
+            return wanted
         maker = unit.users.key(actor.key_id or "")
         networks = maker.networks if maker is not None else ()
-        stay_within(KeyLimits(actor.scopes, actor.ceiling, actor.until, networks), wanted)
+        return within_maker(KeyLimits(actor.scopes, actor.ceiling, actor.until, networks), wanted)
 
     def _wrap(
         self, unit: IdentityUnit, actor: Actor, owner: User, text: KeyText, password: Secret | None, *, needed: bool

@@ -54,16 +54,21 @@ def within(address: str, networks: Sequence[str]) -> bool:
     return any(peer in ipaddress.ip_network(network) for network in networks)
 
 
-def stay_within(maker: KeyLimits, wanted: KeyLimits) -> None:
-    """Raise Denied when a key would be allowed something that the key it is made with is not."""
+def within_maker(maker: KeyLimits, wanted: KeyLimits) -> KeyLimits:
+    """Return what a key gets that is made with another one: its end and networks are the maker's where none are named.
+
+    Raises Denied where more is asked for than the maker has.
+    """
     if not wanted.scopes <= maker.scopes:
         raise Denied("a key cannot make a key with more scopes than its own")
     if not maker.ceiling.covers(wanted.ceiling):
         raise Denied("a key cannot make a key with a higher label ceiling than its own", hint="name a ceiling")
-    if maker.expires_at is not None and (wanted.expires_at is None or wanted.expires_at > maker.expires_at):
+    end, networks = wanted.expires_at or maker.expires_at, wanted.networks or maker.networks
+    if maker.expires_at is not None and end is not None and end > maker.expires_at:
         raise Denied("a key cannot make a key that outlives it", hint=f"let it end by {maker.expires_at.isoformat()}")
-    if maker.networks and not all(_inside(text, maker.networks) for text in wanted.networks or ("0.0.0.0/0", "::/0")):
-        raise Denied("a key cannot make a key for more networks than its own", hint="name its networks")
+    if maker.networks and not all(_inside(text, maker.networks) for text in networks):
+        raise Denied("a key cannot make a key for more networks than its own", hint="name some of its networks")
+    return KeyLimits(wanted.scopes, wanted.ceiling, end, networks)
 
 
 def _inside(text: str, networks: Sequence[str]) -> bool:
