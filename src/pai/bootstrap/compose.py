@@ -16,6 +16,7 @@ from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.intake import FolderIntake
 from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.identity.webauthn import WebAuthnPasskeys
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
@@ -38,6 +39,7 @@ from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.login import Login
 from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.passkeys import Passkeys
 from pai.core.identity.people import People
 from pai.core.identity.requirement import Requirement
 from pai.core.identity.second_factors import SecondFactors
@@ -226,11 +228,13 @@ def services_for(
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = _sessions(settings, base, engines)
     factors = SecondFactors(sessions, place=settings.place)
+    login = Login(sessions, factors)
     return Services(
         accounts=accounts,
         sessions=sessions,
-        login=Login(sessions, factors),
+        login=login,
         factors=factors,
+        passkeys=Passkeys(sessions, factors, login, WebAuthnPasskeys()),
         password=OwnPassword(sessions),
         people=People(accounts, sessions, keys),
         setup=Setup(accounts, sessions),

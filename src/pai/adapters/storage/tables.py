@@ -148,7 +148,6 @@ passkeys = Table(
     Column("name", String, nullable=False),
     Column("transports", Json, nullable=False),
     Column("synced", Boolean, nullable=False),
-    Column("prf_salt", LargeBinary, nullable=False),
     Column("opens_content", Boolean, nullable=False),
     Column("created_at", String, nullable=False),
     Column("used_at", String),

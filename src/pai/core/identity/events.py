@@ -166,3 +166,11 @@ class LinkWithdrawn(Event):
     """An open one-time link was made void."""
 
     name: ClassVar[str] = "identity:setup-link:withdraw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeySuspended(Event):
+    """A passkey answered with a counter that had been seen already: it seems to be in two hands, and is out of use."""
+
+    name: ClassVar[str] = "identity:passkey:suspend"
+    passkey: str

@@ -61,7 +61,10 @@ def _common(folded: str) -> bool:
     core = _EDGE.sub("", folded)
     # Only words of the list that are long enough to be one: else whoever adds digits to a short word would be refused for good ones.
     return (
-        folded in listed or (core in listed and len(core) * 2 >= len(folded)) or len(set(folded)) < 5 or _repeats(folded)
+        folded in listed
+        or (core in listed and len(core) * 2 >= len(folded))
+        or len(set(folded)) < 5
+        or _repeats(folded)
     )
 
 

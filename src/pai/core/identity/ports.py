@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from pai.core.audit.ports import AuditTrail
 from pai.core.identity.values import (
@@ -121,3 +122,54 @@ class IdentityUnit(Protocol):
     def wraps(self) -> WrapRepository: ...
     @property
     def audit(self) -> AuditTrail: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a browser is: the host name that passkeys are bound to, and the origin with it (``https://localhost:8443``)."""
+
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new passkey as it was made. ``public_key`` is COSE; ``synced``: its maker copies it between devices."""
+
+    credential_id: bytes
+    public_key: bytes
+    sign_count: int
+    transports: tuple[str, ...]
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asserted:
+    """An answer whose signature is right."""
+
+    credential_id: bytes
+    sign_count: int
+    synced: bool
+
+
+class PasskeyVerifier(Protocol):
+    """The ceremonies of W3C Web Authentication level 3, sections 7.1 and 7.2, user verification required.
+
+    ``credential`` is the browser's JSON. Every wrong answer raises Unauthenticated (``wrong_passkey``). The counter is not judged here.
+    """
+
+    def registration_options(
+        self, place: Place, challenge: bytes, user: bytes, email: str, known: Sequence[bytes]
+    ) -> Mapping[str, Any]: ...
+    def verify_registration(self, place: Place, challenge: bytes, credential: Mapping[str, Any]) -> Registered: ...
+    def assertion_options(self, place: Place, challenge: bytes, known: Sequence[bytes]) -> Mapping[str, Any]: ...
+    def verify_assertion(
+        self, place: Place, challenge: bytes, credential: Mapping[str, Any], public_key: bytes, user: bytes
+    ) -> Asserted: ...
+    def challenge_of(self, credential: Mapping[str, Any]) -> bytes:
+        """Return the challenge that an answer names; nothing is proved by that."""
+        ...
+
+    def credential_id(self, credential: Mapping[str, Any]) -> bytes:
+        """Return which passkey an answer names; nothing is proved by that."""
+        ...

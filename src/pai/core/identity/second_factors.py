@@ -20,6 +20,7 @@ from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.throttle import admit_factor, forgive_factor
 from pai.core.identity.values import BackupCode, Passkey, Totp
+from pai.core.keys.values import Factor
 from pai.core.policy.values import Permission
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
@@ -42,12 +43,15 @@ class NewTotp:
 
 @dataclass(frozen=True, slots=True)
 class OwnFactors:
-    """What an account has. ``backup_codes`` counts those that are left; ``required``: it may not be without a second factor."""
+    """What an account has. ``backup_codes`` counts those that are left; ``required``: it may not be without a second factor;
+    ``server_holds``: this server has a wrap of its content key; ``password_opens``: its password opens its content."""
 
     totp: Totp | None
     passkeys: Sequence[Passkey]
     backup_codes: int
     required: bool
+    server_holds: bool
+    password_opens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,11 @@ class SecondFactors:
             user = unit.users.get(actor.id)
             required = user is not None and self.sessions.requirement.covers(user)
             held = unit.factors.backup_codes(actor.id)
-            return OwnFactors(unit.factors.totp(actor.id), unit.factors.passkeys(actor.id), len(held), required)
+            server = unit.wraps.member_wrap(actor.id, Factor.CONSOLE) is not None
+            password = unit.wraps.member_wrap(actor.id, Factor.PASSWORD) is not None
+            return OwnFactors(
+                unit.factors.totp(actor.id), unit.factors.passkeys(actor.id), len(held), required, server, password
+            )
 
         return await self.sessions.work.read(look)
 

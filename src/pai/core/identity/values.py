@@ -108,7 +108,6 @@ class Passkey:
     name: str
     transports: tuple[str, ...]
     synced: bool
-    prf_salt: bytes
     opens_content: bool
     created_at: datetime
     used_at: datetime | None = None

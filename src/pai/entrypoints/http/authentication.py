@@ -15,11 +15,12 @@ from starlette.responses import Response
 
 from pai.core.identity.devices import Arrival
 from pai.core.identity.liveness import Liveness
+from pai.core.identity.ports import Place
 from pai.core.identity.sessions import NewSession, csrf_matches, csrf_of
 from pai.entrypoints.http.dialects import dialect_of
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Denied, Unauthenticated
+from pai.foundation.errors import Denied, Invalid, Unauthenticated
 from pai.foundation.redaction import Secret
 
 COOKIE: Final = "__Host-pai_session"
@@ -158,6 +159,16 @@ def _normal(origin: str) -> tuple[str, str, int | None]:
         return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     except ValueError:
         return "", "", None
+
+
+def place_of(request: Request) -> Place:
+    """Return where the browser is, by the Host header, which is one of our own names. Raises Invalid for an address without a name:
+    passkeys are bound to one (W3C Web Authentication level 3, section 5.1.2)."""
+    host = request.headers.get("host", "").lower()
+    name = urlsplit(f"https://{host}").hostname or ""
+    if not any(c.isalpha() for c in name) or ":" in name:
+        raise Invalid("passkeys need a name, not an address", code="no_name", hint="open PAI at https://localhost:PORT")
+    return Place(name, f"https://{host}")
 
 
 def set_session_cookie(response: Response, begun: NewSession) -> None:

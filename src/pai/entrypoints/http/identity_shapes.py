@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from typing import Any
 
 import segno
@@ -10,8 +13,13 @@ from pai.core.identity.people import Everyone
 from pai.core.identity.second_factors import OwnFactors
 from pai.core.identity.values import Passkey
 from pai.entrypoints.http.shapes import user
+from pai.foundation.errors import Invalid
+from pai.foundation.redaction import Secret
 from pai.foundation.time import to_text
 
+PRF_INPUT = base64.urlsafe_b64encode(hashlib.sha256(b"pai/passkey/content/1").digest()).rstrip(b"=").decode()
+"""What a passkey's PRF is asked with. One input for all: what it gives depends on each passkey's own secret."""
+PRF_BYTES = 32
 QUIET_ZONE = 4
 """Modules of white around the picture (ISO/IEC 18004)."""
 
@@ -33,6 +41,19 @@ def passkey(value: Passkey) -> dict[str, Any]:
         "created_at": to_text(value.created_at), "used_at": to_text(value.used_at) if value.used_at else None,
         "suspended_at": to_text(value.suspended_at) if value.suspended_at else None,
     }  # fmt: skip
+
+
+def prf(text: str | None) -> Secret | None:
+    """Return what a passkey's PRF gave, None when it has none. Raises Invalid for anything but 32 bytes as base64url."""
+    if text is None:
+        return None
+    try:
+        given = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        given = b""
+    if len(given) != PRF_BYTES:
+        raise Invalid("the PRF result is not 32 bytes as base64url", code="bad_prf")
+    return Secret(given)
 
 
 def everyone(value: Everyone) -> dict[str, Any]:

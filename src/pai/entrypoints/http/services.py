@@ -15,6 +15,7 @@ from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.login import Login
 from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.passkeys import Passkeys
 from pai.core.identity.people import People
 from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import Sessions
@@ -56,6 +57,7 @@ class Services:
     sessions: Sessions
     login: Login
     factors: SecondFactors
+    passkeys: Passkeys
     password: OwnPassword
     people: People
     setup: Setup

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pai.core.policy.values import Permission
 from pai.entrypoints.http import identity_shapes as shapes
+from pai.entrypoints.http.authentication import place_of
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.foundation.actor import Actor
 from pai.foundation.redaction import Secret
@@ -31,6 +32,23 @@ class Code(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     code: str = Field(min_length=1, max_length=64)
+
+
+class NewPasskey(BaseModel):
+    """POST /pai/v1/passkeys. ``credential`` is what the browser gave, ``prf`` what the passkey's PRF extension gave (base64url)."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field("", max_length=100)
+    credential: dict[str, Any]
+    prf: str | None = Field(None, max_length=100)
+    server_holds: bool = False
+
+
+class Answer(BaseModel):
+    """POST /pai/v1/step-up/passkey."""
+
+    model_config = ConfigDict(extra="forbid")
+    credential: dict[str, Any]
 
 
 class NewPassword(BaseModel):
@@ -103,3 +121,39 @@ async def acknowledge_devices(request: Request, actor: FactorsChange) -> dict[st
     """Say that the new browsers, which the account page tells of, are one's own."""
     await services_of(request).sessions.acknowledge(actor)
     return {"acknowledged": True}
+
+
+@guarded(router, "POST", "/passkeys/options", Permission.FACTORS_CHANGE)
+async def begin_passkey(request: Request, actor: FactorsChange) -> dict[str, Any]:
+    """Return what the browser needs to make a passkey."""
+    options = await services_of(request).passkeys.begin_registration(actor, place_of(request))
+    return {"options": options, "prf_input": shapes.PRF_INPUT}
+
+
+@guarded(router, "POST", "/passkeys", Permission.FACTORS_CHANGE, status_code=201)
+async def add_passkey(request: Request, body: NewPasskey, actor: FactorsChange) -> dict[str, Any]:
+    """Keep the passkey that the browser made; backup codes, if there were none, are shown this once."""
+    made = await services_of(request).passkeys.finish_registration(
+        actor, place_of(request), body.name, body.credential, shapes.prf(body.prf), server_holds=body.server_holds
+    )
+    return {"passkey": shapes.passkey(made.passkey), "backup_codes": list(made.backup_codes)}
+
+
+@guarded(router, "DELETE", "/passkeys/{passkey}", Permission.FACTORS_CHANGE)
+async def remove_passkey(request: Request, passkey: str, actor: FactorsChange) -> dict[str, Any]:
+    """Forget one of one's own passkeys."""
+    await services_of(request).passkeys.remove(actor, passkey)
+    return {"removed": passkey}
+
+
+@guarded(router, "POST", "/step-up/passkey/options", Permission.SELF)
+async def begin_step_up(request: Request, actor: Self) -> dict[str, Any]:
+    """Return what the browser needs to prove once more who you are with a passkey."""
+    return {"options": await services_of(request).passkeys.begin_step_up(actor, place_of(request))}
+
+
+@guarded(router, "POST", "/step-up/passkey", Permission.SELF)
+async def finish_step_up(request: Request, body: Answer, actor: Self) -> dict[str, Any]:
+    """Take that proof; what is dangerous is then open to this browser session for five minutes."""
+    await services_of(request).passkeys.finish_step_up(actor, place_of(request), body.credential)
+    return {"fresh": True}

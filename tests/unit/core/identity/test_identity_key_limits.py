@@ -28,7 +28,10 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     [
         (KeyLimits(frozenset({Scope.AUDIT}), Label.PUBLIC, LATER, MAKER.networks), "scopes"),
         (KeyLimits(frozenset({Scope.INFERENCE}), Label.CONFIDENTIAL, LATER, MAKER.networks), "ceiling"),
-        (KeyLimits(frozenset({Scope.INFERENCE}), Label.PUBLIC, LATER + timedelta(seconds=1), MAKER.networks), "outlives"),
+        (
+            KeyLimits(frozenset({Scope.INFERENCE}), Label.PUBLIC, LATER + timedelta(seconds=1), MAKER.networks),
+            "outlives",
+        ),
         (KeyLimits(frozenset({Scope.INFERENCE}), Label.PUBLIC, LATER, ("0.0.0.0/0",)), "networks"),
         (KeyLimits(frozenset({Scope.INFERENCE}), Label.PUBLIC, LATER, ("8.0.0.0/6",)), "networks"),
         (KeyLimits(frozenset({Scope.INFERENCE}), Label.PUBLIC, LATER, ("10.1.0.0/16", "192.168.0.0/16")), "networks"),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from pai.core.identity.login import LIFE_SECONDS, SecondStep
 from pai.core.identity.sessions import NewSession
 from pai.entrypoints.http.authentication import (
     arrival_of,
     login_ticket,
+    place_of,
     require_same_origin,
     session_token,
     set_login_ticket,
     set_session_cookie,
 )
+from pai.entrypoints.http.identity_shapes import PRF_INPUT, prf
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.web.browser import START, own_page, sentence
 from pai.entrypoints.web.templating import page
@@ -27,6 +31,14 @@ MAX_EMAIL = 254
 MAX_PASSWORD = 1024
 MAX_CODE = 64
 _FORM = "application/x-www-form-urlencoded"
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /login as JSON: empty for the options, then with the passkey's answer and what its PRF gave (base64url)."""
+
+    credential: dict[str, Any] | None = None
+    prf: str | None = None
+    back: str = ""
 
 
 def add(router: APIRouter, services: Services) -> None:
@@ -48,6 +60,8 @@ def add(router: APIRouter, services: Services) -> None:
     async def log_in(request: Request) -> Response:
         """Take the first or the second step, or say in one sentence why not."""
         require_same_origin(request)
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() == "application/json":
+            return await _passkey(services, request)
         form = await _fields(request)
         return await (_second(services, request, form) if "code" in form else _first(services, request, form))
 
@@ -79,6 +93,23 @@ async def _second(services: Services, request: Request, form: dict[str, str]) ->
             return _refused("login", error, email="", back=back, ended=False)
         return _refused("second_step", error, kinds=kinds, back=back)
     return await _begun(services, request, begun, back)
+
+
+async def _passkey(services: Services, request: Request) -> Response:
+    """A passkey as the only step, or as the second one: first the options, then the answer."""
+    try:
+        asked = msgspec.json.decode(await request.body(), type=_Asked)
+    except (msgspec.MsgspecError, RecursionError):
+        raise Invalid("this is no answer of a passkey", code="bad_json") from None
+    ticket, place = login_ticket(request), place_of(request)
+    if asked.credential is None:
+        options = await services.passkeys.begin_login(place, ticket)
+        return JSONResponse({"options": options, "prf_input": PRF_INPUT})
+    begun = await services.passkeys.finish_login(place, asked.credential, prf(asked.prf), ticket, arrival_of(request))
+    await leave(services, session_token(request))
+    answer = JSONResponse({"then": own_page(asked.back)})
+    set_session_cookie(answer, begun)
+    return answer
 
 
 async def _begun(services: Services, request: Request, begun: NewSession, back: str) -> Response:

@@ -2,6 +2,7 @@
 import { Refused } from "/static/send.js";
 import { sendProved } from "/static/step_up.js";
 import { notice } from "/static/shell.js";
+import { makePasskey, possible } from "/static/passkeys.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const totp = document.getElementById("totp");
@@ -72,3 +73,18 @@ totp?.addEventListener("close", () => {
 document.querySelector("[data-codes-renew]")?.addEventListener("click", () => guarded(async () => {
   showCodes((await sendProved("POST", "/pai/v1/factors/backup-codes")).backup_codes);
 }));
+
+const adding = document.querySelector("[data-passkey-add]");
+if (adding && !possible) adding.disabled = true;
+
+document.querySelector("[data-passkey-new]")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { name, server_holds } = event.target.elements;
+  guarded(async () => {
+    const made = await makePasskey(await sendProved("POST", "/pai/v1/passkeys/options"));
+    const told = await sendProved("POST", "/pai/v1/passkeys", { ...made, name: name.value, server_holds: Boolean(server_holds?.checked) });
+    document.getElementById("new-passkey").close();
+    if (told.backup_codes.length) showCodes(told.backup_codes);
+    else location.reload();
+  }, event.target.querySelector("[data-error]"));
+});

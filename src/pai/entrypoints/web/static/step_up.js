@@ -1,5 +1,6 @@
 // Dangerous things ask once more who is there: a request that was refused for that is sent again after the proof.
 import { Refused, send } from "/static/send.js";
+import { possible, usePasskey } from "/static/passkeys.js";
 
 const dialog = document.getElementById("step-up");
 const form = dialog?.querySelector("[data-step-up]");
@@ -12,6 +13,7 @@ async function prepare() {
   proof.type = code ? "text" : "password";
   proof.inputMode = "text";
   proof.autocomplete = code ? "one-time-code" : "current-password";
+  form.querySelector("[data-step-up-passkey]").hidden = !possible || !own.passkeys.some((one) => !one.suspended_at);
   form.querySelector("[data-error]").hidden = true;
   form.reset();
 }
@@ -22,12 +24,10 @@ async function proved() {
   const error = form.querySelector("[data-error]");
   return new Promise((resolve) => {
     let given = false;
-    const submit = async (event) => {
-      event.preventDefault();
-      const button = form.querySelector("button.primary");
+    const provedBy = async (prove, button) => {
       button.disabled = true;
       try {
-        await send("POST", "/pai/v1/step-up", { proof: form.elements.proof.value });
+        await prove();
         given = true;
         dialog.close();
       } catch (problem) {
@@ -39,9 +39,20 @@ async function proved() {
         button.disabled = false;
       }
     };
+    const submit = (event) => {
+      event.preventDefault();
+      provedBy(() => send("POST", "/pai/v1/step-up", { proof: form.elements.proof.value }), form.querySelector("button.primary"));
+    };
+    const passkey = form.querySelector("[data-step-up-passkey]");
+    const touch = () => provedBy(async () => {
+      const { credential } = await usePasskey(await send("POST", "/pai/v1/step-up/passkey/options"));
+      await send("POST", "/pai/v1/step-up/passkey", { credential });
+    }, passkey);
     form.addEventListener("submit", submit);
+    passkey.addEventListener("click", touch);
     dialog.addEventListener("close", () => {
       form.removeEventListener("submit", submit);
+      passkey.removeEventListener("click", touch);
       form.reset();
       resolve(given);
     }, { once: true });

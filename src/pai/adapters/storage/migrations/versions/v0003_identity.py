@@ -45,7 +45,6 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("transports", sa.Text(), nullable=False),
         sa.Column("synced", sa.Boolean(), nullable=False),
-        sa.Column("prf_salt", sa.LargeBinary(), nullable=False),
         sa.Column("opens_content", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.String(), nullable=False),
         sa.Column("used_at", sa.String(), nullable=True),
