@@ -113,7 +113,9 @@ def test_a_copied_passkey_is_taken_out_of_use(chromium: Chromium, served: Instal
     chromium.wait_for("[data-composer]", 30)
     log_out(chromium)
     chromium.cdp("WebAuthn.removeCredential", authenticatorId=device, credentialId=held["credentialId"])
-    chromium.cdp("WebAuthn.addCredential", authenticatorId=device, credential=held)  # as it was before: the counter stands still
+    chromium.cdp(
+        "WebAuthn.addCredential", authenticatorId=device, credential=held
+    )  # as it was before: the counter stands still
     use_passkey(chromium, served)
     chromium.wait_for("[data-passkey-error]")
     assert "not taken" in chromium.text("[data-passkey-error]")
