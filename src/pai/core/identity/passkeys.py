@@ -88,8 +88,8 @@ class Passkeys:
         All other sessions of the account end. Raises Denied, Invalid (``wrong_passkey``), Conflict for one that is known already.
         """
         self._decide(actor, Permission.FACTORS_CHANGE)
-        challenge = self._taken(credential, "register", actor.session_id or "", place)
         try:
+            challenge = self._taken(credential, "register", actor.session_id or "", place)
             made = await asyncio.to_thread(self.verifier.verify_registration, place, challenge, credential)
         except Unauthenticated as error:
             raise Invalid(error.message, code="wrong_passkey", hint=error.hint) from None

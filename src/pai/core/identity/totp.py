@@ -12,7 +12,6 @@ import re
 import secrets
 from datetime import datetime
 from typing import Final
-from urllib.parse import quote
 
 from pai.foundation.redaction import Secret
 
@@ -22,6 +21,7 @@ DRIFT: Final = 1
 """Steps before and after the present one that are taken: a phone's clock may be half a minute off (RFC 6238 section 5.2)."""
 SECRET_BYTES: Final = 20
 """160 bits, as RFC 4226 section 4 (R6) recommends."""
+_PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~@")
 _CODE: Final = re.compile(r"[0-9]{6}\Z")
 
 
@@ -66,6 +66,10 @@ def as_text(secret: Secret) -> str:
 
 def address(secret: Secret, account: str, place: str) -> str:
     """Return the ``otpauth:`` address that apps read from a QR code; ``place`` tells installations apart in the app's list."""
-    issuer = quote(f"PAI ({place})", safe="")
-    named = quote(account, safe="@")
+    issuer, named = _encoded(f"PAI ({place})"), _encoded(account)
     return f"otpauth://totp/{issuer}:{named}?secret={as_text(secret).replace(' ', '')}&issuer={issuer}"
+
+
+def _encoded(text: str) -> str:
+    """Percent-encode all but what RFC 3986 section 2.3 calls unreserved, and the @ of an address."""
+    return "".join(chr(byte) if chr(byte) in _PLAIN else f"%{byte:02X}" for byte in text.encode())
