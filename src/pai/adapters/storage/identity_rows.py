@@ -167,6 +167,11 @@ class WrapRows:
         row = self._db.execute(query).mappings().first()
         return from_row(MemberWrap, row) if row else None
 
+    def members_with(self, factor: Factor) -> frozenset[str]:
+        """Return the accounts whose private key is wrapped by this kind of factor."""
+        query = select(t.member_wraps.c.user_id).where(t.member_wraps.c.factor == factor.value)
+        return frozenset(row[0] for row in self._db.execute(query))
+
     def remove_member_wraps(self, user_id: str, factor: Factor, factor_id: str = "") -> None:
         """Delete a member's wrap of one factor."""
         w = t.member_wraps.c

@@ -10,6 +10,7 @@ from pai.core.identity.api_keys import ApiKeys
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.values import Session, SetupToken, User
+from pai.core.keys.values import Factor
 from pai.core.policy.values import Permission
 from pai.foundation.actor import Actor, Role
 from pai.foundation.errors import Denied, NotFound
@@ -17,11 +18,12 @@ from pai.foundation.errors import Denied, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Everyone:
-    """All accounts, the second factors of each by id, and the one-time links that are open."""
+    """All accounts, the second factors of each by id, the one-time links that are open, and whose content key this server has a wrap of."""
 
     users: Sequence[User]
     factors: Mapping[str, Sequence[str]]
     links: Sequence[SetupToken]
+    server_holds: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,8 @@ class People:
         self.accounts.policy.decide(actor, Permission.USERS, INSTALLATION)
 
         def look(unit: IdentityUnit) -> Everyone:
-            return Everyone(
-                unit.users.list(), unit.factors.holders(), unit.users.setup_tokens(self.accounts.clock.now())
-            )
+            links = unit.users.setup_tokens(self.accounts.clock.now())
+            return Everyone(unit.users.list(), unit.factors.holders(), links, unit.wraps.members_with(Factor.CONSOLE))
 
         return await self.accounts.work.read(look)
 

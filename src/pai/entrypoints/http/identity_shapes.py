@@ -58,7 +58,14 @@ def prf(text: str | None) -> Secret | None:
 
 def everyone(value: Everyone) -> dict[str, Any]:
     """All accounts with the kinds of their second factors, and the links that are open, without their tokens."""
-    users = [{**user(one), "second_factors": list(value.factors.get(one.id, ()))} for one in value.users]
+    users = [
+        {
+            **user(one),
+            "key_holder": "this server" if one.id in value.server_holds else "the member",
+            "second_factors": list(value.factors.get(one.id, ())),
+        }
+        for one in value.users
+    ]
     links = [
         {
             "email": one.email, "kind": "reset" if one.user_id else "invitation", "role": one.role or None,

@@ -94,6 +94,7 @@ async def test_this_server_holds_the_key_only_when_asked(people: People, passkey
     for asked in (False, True):
         user, actor, device = await enrolled(people, passkeys, None, server_holds=asked)
         assert (await people.factors.own(actor)).server_holds is asked
+        assert (user.id in (await people.others.everyone(OPERATOR)).server_holds) is asked
         begun = await people.sessions.authenticate((await log_in(passkeys, device, None)).token)
         assert (begun.unlocked is not None) is asked
         if asked:
