@@ -21,6 +21,7 @@ from pai.foundation.redaction import Secret
 PASSPHRASE = Secret(b"a long passphrase for tests only")
 PASSWORD = Secret(b"correct horse battery staple 9")
 API_KEY = Secret(b"an api key with enough entropy 0123456789")
+PRF = Secret(b"\x07" * 32)
 KDF = "rfc9106-second"
 
 
@@ -175,7 +176,9 @@ def test_each_factor_opens_the_same_member_key(keystore: FullKeystore, owner: Ne
     handles = [
         handle,
         keystore.unlock_with_api_key("key_1", API_KEY, api_wrap),
+        keystore.unlock_with_passkey("psk_1", PRF, keystore.wrap_for_passkey(handle, "psk_1", PRF)),
         keystore.unlock_from_console("usr_owner", owner.console_wrap),
+        keystore.unlock_from_console("usr_owner", keystore.wrap_for_console(handle, "usr_owner")),
         keystore.unlock_with_recovery("usr_owner", owner.recovery_code, owner.recovery_wrap),
         keystore.unlock_with_password(
             "usr_owner", Secret(b"the next password"), salt=salt, verifier=verifier, wrap=wrap
@@ -207,6 +210,14 @@ def test_wrong_secrets_open_no_member_key(keystore: FullKeystore, owner: NewMemb
         keystore.unlock_with_api_key("key_2", API_KEY, wrap)
     with pytest.raises(Invalid):
         keystore.wrap_for_api_key(handle, "key_1", Secret(b"short"))
+    prf_wrap = keystore.wrap_for_passkey(handle, "psk_1", PRF)
+    for passkey, given in (("psk_1", Secret(b"\x08" * 32)), ("psk_2", PRF)):
+        with pytest.raises(Unauthenticated):
+            keystore.unlock_with_passkey(passkey, given, prf_wrap)
+    with pytest.raises(Unauthenticated):  # what a passkey gives is no API key
+        keystore.unlock_with_api_key("psk_1", PRF, prf_wrap)
+    with pytest.raises(Denied):
+        keystore.wrap_for_console(handle, "usr_another")
     other_code = keystore.new_member("usr_other", PASSWORD, console=False).recovery_code
     with pytest.raises(Unauthenticated):
         keystore.unlock_with_recovery("usr_owner", other_code, owner.recovery_wrap)

@@ -31,6 +31,9 @@ class StillClock:
     def now(self) -> datetime:
         return NOW
 
+    def monotonic(self) -> float:
+        return 0.0
+
 
 class OwnerPolicy:
     """Owners may do all, those it is shared with may read and ask."""

@@ -20,6 +20,7 @@ from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.intake import FolderIntake
 from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.identity.webauthn import WebAuthnPasskeys
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
@@ -44,6 +45,12 @@ from pai.core.files.files import Files
 from pai.core.files.ports import Answers
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.login import Login
+from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.passkeys import Passkeys
+from pai.core.identity.people import People
+from pai.core.identity.requirement import Requirement
+from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.setup import Setup
 from pai.core.knowledge.access import Access
@@ -74,7 +81,7 @@ from pai.foundation.actor import OPERATOR, Actor
 from pai.foundation.errors import Unavailable
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ModelRef, ResourceRef
-from pai.settings import Settings
+from pai.settings import Profile, Settings
 
 MB = 1 << 20
 
@@ -220,8 +227,12 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     return Sessions(
         base.storage, base.keystore, base.policy, base.clock, caches=engines,
         idle=timedelta(minutes=settings.sessions.idle_minutes),
-        absolute=timedelta(minutes=settings.sessions.absolute_minutes),
+        absolute=timedelta(minutes=settings.sessions.absolute_minutes), requirement=_requirement(settings),
     )  # fmt: skip
+
+
+def _requirement(settings: Settings) -> Requirement:
+    return Requirement(settings.profile is not Profile.LAPTOP or not settings.server.on_loopback)
 
 
 def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Answers:
@@ -264,12 +275,19 @@ def services_for(
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
     batches = Batches(storage, own, base.policy, files)
-    keys = ApiKeys(storage, base.keystore, base.policy, base.clock)
+    keys = ApiKeys(storage, base.keystore, base.policy, base.clock, requirement=_requirement(settings))
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = _sessions(settings, base, engines)
+    factors = SecondFactors(sessions, place=settings.place)
+    login = Login(sessions, factors)
     return Services(
         accounts=accounts,
         sessions=sessions,
+        login=login,
+        factors=factors,
+        passkeys=Passkeys(sessions, factors, login, WebAuthnPasskeys()),
+        password=OwnPassword(sessions),
+        people=People(accounts, sessions, keys),
         setup=Setup(accounts, sessions),
         conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock, receipts),
         keys=keys,

@@ -78,6 +78,7 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     if doors.stopped():
         return
     base = await asyncio.to_thread(open_base, settings, keystore)
+    await _check_reach(settings, base)
     tls = await asyncio.to_thread(
         lambda: ensure_certificates(
             settings.home / "tls", keystore, now=base.clock.now(), extra_names=settings.server.names
@@ -116,6 +117,27 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         await doors.close()
         await _record_stop(base)
         await asyncio.to_thread(base.storage.close)
+
+
+async def _check_reach(settings: Any, base: Base) -> None:
+    """Refuse to be reached from other machines while an account that can let people in is guarded by a password alone.
+
+    Raises Conflict before anything is answered.
+    """
+    from pai.core.identity.requirement import administrators_without
+    from pai.foundation.errors import Conflict
+
+    if settings.server.on_loopback:
+        return
+    without, anybody = await base.storage.read(lambda unit: (administrators_without(unit), bool(unit.users.list())))
+    if anybody and not without:
+        return
+    who = ", ".join(without) + " without" if anybody else "nobody is there yet"
+    raise Conflict(
+        f"PAI listens on {settings.server.host} only once every administrator has a second factor ({who})",
+        code="not_loopback",
+        hint="serve on 127.0.0.1, log in there and set it up on the account page; or disable the account",
+    )
 
 
 def _rounds(settings: Any, base: Base, services: Services, engines: EngineRegistry) -> list[asyncio.Task[None]]:

@@ -107,13 +107,13 @@ def _check(
 ) -> None:
     """Refuse what would fail later on, before anything is made."""
     from pai.core.identity.accounts import normal_email
-    from pai.core.identity.passwords import check_password
+    from pai.core.identity.passwords import CONSOLE, check_password
 
     if models not in CHOICES:
         raise Usage(f"unknown choice of models {models!r}", hint="use one of: " + ", ".join(CHOICES))
     address = normal_email(email)
     if password is not None:
-        check_password(password, address)
+        check_password(password, address, CONSOLE)
     known = catalogue()
     named = [(Path(name) / file.path, file) for name in CHOICES[models] if name in known for file in known[name].files]
     missing = [(path, file) for path, file in named if not (home.models / path).exists()]

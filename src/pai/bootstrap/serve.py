@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pai.adapters.system.addresses import own_names
 from pai.adapters.system.home import Home, HomeLock
 from pai.adapters.system.listeners import bind_tcp, bind_unix
 from pai.adapters.system.processes import start_python
@@ -60,6 +61,7 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     ``passphrases`` is asked only once the home and the port are ours.
     """
     began = time.monotonic()
+    settings = _named(settings)
     home = Home(settings.home)
     if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
@@ -93,6 +95,17 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
             began = time.monotonic()
     _say("PAI has stopped.")
     return code or 0
+
+
+def _named(settings: Settings) -> Settings:
+    """Return the settings with the names by which others reach an address beyond loopback: the certificate and the Host check take
+    exactly these."""
+    server = settings.server
+    if server.on_loopback:
+        return settings
+    found = own_names() if server.everywhere else (server.host,)
+    names = tuple(dict.fromkeys((*server.names, *found)))
+    return msgspec.structs.replace(settings, server=msgspec.structs.replace(server, names=names))
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -296,8 +309,10 @@ def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed
                 f"the server started in {total - models - keys:.1f} s; besides, opening the keys took {keys:.1f} s (slow on "
                 f"purpose) and loading the models {models:.1f} s"
             )
-            address = f"https://localhost:{settings.server.port}"
+            address = f"https://{settings.server.called}:{settings.server.port}"
             print(f"PAI is ready at {address}", flush=True)
+            if not settings.server.on_loopback:
+                _say("  other machines reach it as " + ", ".join(settings.server.names))
             _say(_next_steps(address, has_command=shutil.which("pai") is not None))
         case "sealed":
             _say(

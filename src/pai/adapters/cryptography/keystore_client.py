@@ -144,6 +144,18 @@ class KeystoreClient:
         """See the port."""
         return self._call(operations.UnlockWithApiKey(key_id, secret, wrap), str)
 
+    def wrap_for_passkey(self, handle: str, passkey_id: str, secret: Secret) -> bytes:
+        """See the port."""
+        return self._call(operations.WrapForPasskey(handle, passkey_id, secret), bytes)
+
+    def unlock_with_passkey(self, passkey_id: str, secret: Secret, wrap: bytes) -> str:
+        """See the port."""
+        return self._call(operations.UnlockWithPasskey(passkey_id, secret, wrap), str)
+
+    def wrap_for_console(self, handle: str, user_id: str) -> bytes:
+        """See the port."""
+        return self._call(operations.WrapForConsole(handle, user_id), bytes)
+
     def unlock_from_console(self, user_id: str, wrap: bytes) -> str:
         """See the port."""
         return self._call(operations.UnlockFromConsole(user_id, wrap), str)

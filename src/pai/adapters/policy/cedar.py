@@ -19,7 +19,11 @@ _REASONS = {
     "scope": "the key lacks the scope",
     "purpose": "the purpose is not the collection's",
     "restricted": "its processing is restricted",
+    "step-up": "who you are has to be proved again first",
+    "enrol-first": "administrators need a second factor here, and you have none yet",
 }
+_CODES = {"enrol-first": "second_factor_needed", "step-up": "step_up"}
+"""Codes of denials that a person can mend themselves, the first that applies."""
 
 
 class CedarPolicy:
@@ -55,9 +59,9 @@ class CedarPolicy:
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"
         needed = SCOPES[permission]
-        raise Denied(
-            f"{permission.value} is denied: {why}", hint=_hint(needed.value if needed else None, named, resource)
-        )
+        code = next((code for name, code in _CODES.items() if name in named), None)
+        hint = _hint(needed.value if needed else None, named, resource)
+        raise Denied(f"{permission.value} is denied: {why}", code=code, hint=hint)
 
 
 def _asked(
@@ -77,6 +81,7 @@ def _asked(
     ]
     context = {
         "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
+        "fresh": actor.fresh, "mustEnrol": actor.must_enrol,
         "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
     }  # fmt: skip
     action = {"type": "Action", "id": permission.value}
@@ -94,6 +99,10 @@ def _hint(scope: str | None, named: list[str], resource: ResourceRef) -> str:
         return f"use a key with the scope {scope!r}"
     if "restricted" in named:
         return "see why with the officer responsible for data protection"
+    if "enrol-first" in named:
+        return "set one up on your account page"
+    if "step-up" in named:
+        return "confirm it with your code, passkey or password in the browser; an API key cannot do this"
     if "label-ceiling" in named:
         return "use a credential with a higher label ceiling"
     return "ask the owner to share it, or an administrator for the role"

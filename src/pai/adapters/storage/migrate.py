@@ -31,8 +31,8 @@ def script() -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def migrate(path: Path, key: Secret) -> None:
-    """Upgrade the database at ``path`` to the newest revision; a copy of an existing one is made beside it first.
+def migrate(path: Path, key: Secret, target: str = "head") -> None:
+    """Upgrade the database at ``path`` to the newest revision (tests stop earlier); a copy of an existing one is made beside it first.
 
     Raises Unavailable (code ``newer_data``) when a newer PAI wrote it.
     """
@@ -41,7 +41,7 @@ def migrate(path: Path, key: Secret) -> None:
     try:
         # Nearly every start finds the newest revision: only the others pay for importing what migrates (0.2 s).
         if not existed or _revision(engine) != newest():
-            _upgrade(engine, path, existed=existed)
+            _upgrade(engine, path, target, existed=existed)
     except exc.DBAPIError as error:
         raise translated(error.orig or error, path) from error
     finally:
@@ -62,7 +62,7 @@ def _revision(engine: Engine) -> str | None:
         return None if found is None else str(found)
 
 
-def _upgrade(engine: Engine, path: Path, *, existed: bool) -> None:
+def _upgrade(engine: Engine, path: Path, target: str, *, existed: bool) -> None:
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
 
@@ -80,7 +80,7 @@ def _upgrade(engine: Engine, path: Path, *, existed: bool) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         def upgrade(revision: object, _context: MigrationContext) -> list[object]:
-            return list(directory._upgrade_revs("head", revision))  # type: ignore[arg-type]  # noqa: SLF001
+            return list(directory._upgrade_revs(target, revision))  # type: ignore[arg-type]  # noqa: SLF001
 
         configured = MigrationContext.configure(
             connection,

@@ -21,6 +21,7 @@ from pai.adapters.storage.batch_file import BatchFile, BatchRows
 from pai.adapters.storage.cipher import connect, is_io_error, translated
 from pai.adapters.storage.collection_file import CollectionFile, stored_ids
 from pai.adapters.storage.conversation_file import ConversationFile
+from pai.adapters.storage.factor_rows import FactorRows
 from pai.adapters.storage.identity_rows import UserRows, WrapRows
 from pai.adapters.storage.knowledge_rows import CollectionRows, ModelRows, SubjectRows
 from pai.adapters.storage.member_files import MemberFiles
@@ -107,6 +108,7 @@ class UnitOfWork:
         self._doomed: list[str] = []
         self._after_commit: list[Callable[[], None]] = []
         self.users = UserRows(connection)
+        self.factors = FactorRows(connection)
         self.wraps = WrapRows(connection)
         self.collections = CollectionRows(connection)
         self.subjects = SubjectRows(connection)

@@ -20,7 +20,12 @@ class Factor(StrEnum):
     PASSWORD = "password"  # noqa: S105  the name of a factor, not a secret
     API_KEY = "api-key"
     RECOVERY = "recovery"
+    PASSKEY = "passkey"
     CONSOLE = "console"
+
+
+RESET = "reset"
+"""Factor id of a password that logs in but opens no content: the old content key was not at hand when it was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ class NewMember:
 
 @dataclass(frozen=True, slots=True)
 class MemberWrap:
-    """A member's private key wrapped by one factor. ``factor_id`` is the API key's id for that factor, else empty."""
+    """A member's private key wrapped by one factor. ``factor_id`` is the id of the API key or passkey for those
+    factors, ``RESET`` for a password that opens no content, else empty."""
 
     id: str
     user_id: str

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import click
 
 from pai.core.identity.accounts import normal_email
-from pai.core.identity.passwords import MINIMUM, check_password
+from pai.core.identity.passwords import CONSOLE, check_password
 from pai.core.keys.values import MIN_PASSPHRASE, check_passphrase
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import note
@@ -23,7 +23,7 @@ TRIES: Final = 3
 _Answer = TypeVar("_Answer")
 _VARIABLES = {"password": "PAI_ADMIN_PASSWORD_FILE", "passphrase": "PAI_PASSPHRASE_FILE"}
 PASSWORD_IS = f"""
-Password: your own log-in; it also opens your documents and conversations. At least {MINIMUM} characters, best a few unrelated words."""
+Password: your own log-in; it also opens your documents and conversations. At least {CONSOLE} characters, best a few unrelated words."""
 PASSPHRASE_IS = f"""
 Passphrase: opens the whole installation; it is needed at every start. At least {MIN_PASSPHRASE} characters, best several random words."""
 
@@ -62,7 +62,7 @@ def email() -> str:
 
 def password(address: str) -> Secret:
     """Ask twice for a new password of an account. Raises Usage without a terminal, Invalid after the third bad answer."""
-    return _new_secret("password", PASSWORD_IS, lambda typed: check_password(typed, address))
+    return _new_secret("password", PASSWORD_IS, lambda typed: check_password(typed, address, CONSOLE))
 
 
 def passphrase(password: Secret | None) -> Secret:

@@ -74,7 +74,7 @@ def connect(context: Context) -> Iterator[Client]:
         raise Usage(
             "the API key holds characters that no key has", code="no_key", hint="copy it into PAI_API_KEY again"
         )
-    url = (settings.url or f"https://localhost:{context.port(settings)}").rstrip("/")
+    url = (settings.url or f"https://{settings.server.called}:{context.port(settings)}").rstrip("/")
     if not url.startswith("https://"):
         raise Usage("PAI_URL must begin with https://", code="not_https", hint="such as https://localhost:8443")
     trusted = _trusted(settings.ca_file or settings.home / "tls" / "ca.pem")

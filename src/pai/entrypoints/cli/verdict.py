@@ -109,7 +109,7 @@ def _disk(settings: Settings) -> Group:
 
 def _port(port: int, *, running: bool) -> Group:
     if running:
-        return Group("port", True, f"The server answers at https://localhost:{port}, on this machine alone.")
+        return Group("port", True, f"The server answers at https://localhost:{port}.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

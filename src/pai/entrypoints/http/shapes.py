@@ -111,7 +111,7 @@ def key(value: ApiKey, owner: str = "") -> dict[str, Any]:
     """An API key without its secret."""
     return {
         "id": value.id, "name": value.name, "owner": owner or value.owner_id, "scopes": sorted(scope.value for scope in value.scopes),
-        "content": value.content, "ceiling": value.ceiling.value,
+        "content": value.content, "ceiling": value.ceiling.value, "networks": list(value.networks),
         "expires_at": to_text(value.expires_at) if value.expires_at else None,
         "used_at": to_text(value.used_at) if value.used_at else None,
         "revoked_at": to_text(value.revoked_at) if value.revoked_at else None,
@@ -122,7 +122,8 @@ def session(value: Session) -> dict[str, Any]:
     """A browser session."""
     return {
         "id": value.id, "agent": value.agent, "address": value.address, "created_at": to_text(value.created_at),
-        "seen_at": to_text(value.seen_at), "expires_at": to_text(value.expires_at),
+        "seen_at": to_text(value.seen_at), "expires_at": to_text(value.expires_at), "methods": list(value.methods),
+        "new_device": value.new_device,
     }  # fmt: skip
 
 

@@ -60,6 +60,7 @@ class NewKey(BaseModel):
     scopes: Annotated[list[Scope], Field(min_length=1)]
     expires_at: AwareDatetime | None = None
     ceiling: Label = Label.RESTRICTED
+    networks: list[str] = Field(default_factory=list, max_length=32)
 
 
 @guarded(router, "GET", "/me", Permission.SELF)
@@ -253,7 +254,7 @@ async def create_key(
     """Make a key for oneself, with no more scopes than this credential has."""
     made = await services_of(request).keys.create(
         actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at,
-        ceiling=body.ceiling,
+        ceiling=body.ceiling, networks=body.networks,
     )  # fmt: skip
     return {**shapes.key(made.key, actor.name), "key": made.text}
 

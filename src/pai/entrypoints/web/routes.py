@@ -14,6 +14,7 @@ from pai.entrypoints.web.pages import (
     collection_show,
     conversation_show,
     document_show,
+    people_list,
     privacy_show,
     session_login,
     session_logout,
@@ -22,7 +23,7 @@ from pai.entrypoints.web.templating import templates
 
 _PAGES = (
     session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
-    collection_ask, document_show, privacy_show,
+    collection_ask, document_show, people_list, privacy_show,
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.pool import StaticPool
 
 from pai.adapters.storage import tables
 from pai.adapters.storage.cipher import connect
-from pai.adapters.storage.migrate import newest, script
+from pai.adapters.storage.migrate import migrate, newest, script
 from pai.adapters.storage.sealed_files import CONVERSATIONS_SCHEMA, SealedFile
 from pai.core.audit import encoding, tree
 from pai.core.audit.values import EventFilter, Outcome
@@ -71,21 +71,15 @@ BEFORE_0004 = (
 )  # fmt: skip
 
 
+BEFORE_0005 = ("DROP TABLE backups", "DROP TABLE backup_secret")
+
+
 def make_older(home: StorageHome, revision: str, *statements: str) -> None:
     connection = connect(home.database, home.vault.database_key())
     for statement in statements:
         connection.execute(statement)
     connection.close()
     set_revision(home, revision)
-
-
-def test_an_older_database_is_brought_up_and_kept_beside(home: StorageHome) -> None:
-    home.open().run_sync(lambda unit: unit.audit.record(SYSTEM, Noted()))
-    home.close()
-    make_older(home, "0001", "DROP TABLE model_measurements", *BEFORE_0004)
-    assert home.open().read_sync(lambda unit: (unit.audit.size(), unit.models.measurements())) == (1, [])
-    head = script().get_current_head()
-    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [f"main-before-{head}.db", "main.db"]
 
 
 def test_an_older_audit_log_gets_its_tiles_and_indexes(home: StorageHome) -> None:
@@ -104,7 +98,7 @@ def test_an_older_audit_log_gets_its_tiles_and_indexes(home: StorageHome) -> Non
 
     home.open().run_sync(fill)
     home.close()
-    make_older(home, "0002", *BEFORE_0004)
+    make_older(home, "0003", *BEFORE_0005, *BEFORE_0004)
     storage = home.open()
 
     def look(unit: Any) -> None:
@@ -124,6 +118,43 @@ def test_an_older_audit_log_gets_its_tiles_and_indexes(home: StorageHome) -> Non
 
 def assert_empty(found: tuple[object, ...]) -> None:
     assert found == ()
+
+
+def older(home: StorageHome, revision: str, *statements: str) -> None:
+    """Make the database as that revision made it, with these rows."""
+    home.database.parent.mkdir(parents=True, exist_ok=True)
+    migrate(home.database, home.vault.database_key(), revision)
+    connection = connect(home.database, home.vault.database_key())
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+USER = """INSERT INTO users (id, email, role, kind, public_key, password_salt, password_verifier, first_administrator, created_at)
+ VALUES ('usr_1', 'ada@pai.test', 'member', 'person', x'00', x'01', x'02', 0, '2026-01-31T09:00:00Z')"""
+SESSION = """INSERT INTO sessions (id, user_id, token_hash, csrf_hash, created_at, seen_at, expires_at, agent, address)
+ VALUES ('ses_1', 'usr_1', x'03', x'04', '2026-01-31T09:00:00Z', '2026-01-31T09:00:00Z', '2026-01-31T21:00:00Z', 'Firefox', '::1')"""
+KEY = """INSERT INTO api_keys (id, owner_id, name, scopes, ceiling, secret_hash, content, created_at)
+ VALUES ('key_1', 'usr_1', 'script', '["inference"]', 'restricted', x'05', 0, '2026-01-31T09:00:00Z')"""
+LINKS = """INSERT INTO setup_tokens (token_hash, email, expires_at) VALUES
+ (x'06', 'ada@pai.test', '2026-01-31T09:30:00Z'), (x'07', 'first@pai.test', '2026-01-31T09:30:00Z')"""
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_older_database_is_brought_up_losing_nothing_and_kept_beside(home: StorageHome, revision: str) -> None:
+    older(home, revision, USER, SESSION, KEY, LINKS)
+
+    def look(unit: Any) -> Any:
+        return (
+            unit.users.get("usr_1").email, unit.users.sessions("usr_1")[0].methods, unit.users.key("key_1").networks,
+            {one.email: (one.user_id, one.role, one.first) for one in unit.users.setup_tokens(NOW)},
+            unit.factors.holders(), unit.models.measurements(),
+        )  # fmt: skip
+
+    links = {"ada@pai.test": ("usr_1", "", False), "first@pai.test": ("", "administrator", True)}
+    assert home.open().read_sync(look) == ("ada@pai.test", ("password",), (), links, {}, [])
+    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [f"main-before-{newest()}.db", "main.db"]
 
 
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:

@@ -31,7 +31,7 @@ def show(context: Context, value: Any, text: str) -> None:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on (loopback only).")
+@click.option("--host", help="Address to listen on (127.0.0.1); others see below.")
 @click.option("--port", type=int, help="Port to listen on (8443).")
 @click.option("--passphrase-file", help="File with the root passphrase, mode 0600.")
 @click.option("--sealed", is_flag=True, help="Ask for nothing and start sealed, as without a terminal and a file.")
@@ -40,6 +40,9 @@ def serve(context: Context, host: str | None, port: int | None, passphrase_file:
     """Serve until SIGTERM or Ctrl-C. Prints one line when ready.
 
     Without a passphrase from a file or a terminal it starts sealed: it answers 503 to everything until `pai keys unseal`.
+
+    Beyond loopback (--host 0.0.0.0, or one address of this machine) PAI serves once every administrator has a second factor; the
+    certificate then names this machine and its addresses, besides those of the setting server.names.
 
     Example: pai serve --port 8443
     """
