@@ -11,7 +11,7 @@ import pytest
 
 from pai.adapters.storage.knowledge_rows import MOST_JOBS
 from pai.adapters.storage.storage import Storage
-from pai.core.identity.values import ApiKey, FailureCount, Session
+from pai.core.identity.values import ApiKey, FailureCount, Session, SetupToken
 from pai.core.keys.values import Factor, KeyWrap, MemberWrap
 from pai.core.knowledge.values import Job, JobState
 from pai.core.models.values import Model, ModelFile, ModelRecord
@@ -104,10 +104,10 @@ def test_failures_and_setup_tokens(storage: Storage) -> None:
     assert storage.read_sync(lambda unit: unit.users.failures("account:x")) == count
     storage.run_sync(lambda unit: unit.users.clear_failures("account:x"))
     assert storage.read_sync(lambda unit: unit.users.failures("account:x")) is None
-    storage.run_sync(lambda unit: unit.users.add_setup_token(b"1" * 32, "a@pai.test", NOW))
-    storage.run_sync(lambda unit: unit.users.add_setup_token(b"2" * 32, "b@pai.test", NOW))
+    one, other = SetupToken(b"1" * 32, "a@pai.test", NOW), SetupToken(b"2" * 32, "b@pai.test", NOW)
+    storage.run_sync(lambda unit: (unit.users.add_setup_token(one), unit.users.add_setup_token(other)))
     early = NOW - timedelta(minutes=1)
-    assert storage.run_sync(lambda unit: unit.users.take_setup_token(b"1" * 32, early)) == "a@pai.test"
+    assert storage.run_sync(lambda unit: unit.users.take_setup_token(b"1" * 32, early)) == one
     assert storage.run_sync(lambda unit: unit.users.take_setup_token(b"1" * 32, early)) is None, "single use"
     assert storage.run_sync(lambda unit: unit.users.take_setup_token(b"2" * 32, NOW)) is None, "expired"
 
