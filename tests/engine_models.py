@@ -23,6 +23,7 @@ from pai.adapters.models.openvino_conversion import FILES, convert_gguf
 from pai.core.models.values import Model, ModelFile, ModelRecord
 from tiny_families import tiny_folder
 from tiny_models import tiny_gguf
+from tiny_reranker import CONTEXT, tiny_reranker
 
 RECORD = ModelRecord("tests", "none", "none", "made for tests")
 CHAT_MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -75,6 +76,12 @@ def tiny_onnx(folder: Path) -> Model:
     made.ir_version = 8
     save(made, str(home / "model.onnx"))
     return model_of(folder, "tiny", "embedding", "onnxruntime", ("model.onnx", "tokenizer.json"), 16, 8)
+
+
+def tiny_cross_encoder(folder: Path, outputs: int = 1) -> Model:
+    """A reranker whose score is how many words both sides share."""
+    tiny_reranker(folder / "tiny-reranker", outputs=outputs)
+    return model_of(folder, "tiny-reranker", "rerank", "onnxruntime", ("model.onnx", "tokenizer.json"), CONTEXT, None)
 
 
 def tiny_llama(folder: Path) -> Model:

@@ -7,17 +7,23 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from pai.adapters.engines.intake import STAGED
 from pai.adapters.models.model_folder import Prepared, prepare
+from pai.adapters.models.reranker_folder import prepare_reranker
 from pai.adapters.system.home import Home
 from pai.foundation.errors import Unavailable, Usage
 from pai.settings import Settings
 
+_PREPARE: Final = {"chat": prepare, "rerank": prepare_reranker}
+_WEIGHTS: Final = {"chat": "*.safetensors", "rerank": "**/model.onnx"}
+
 
 @contextmanager
-def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepared]]:
-    """Give the name of a staging folder with a copy of the model, and what is known of it; what is not taken is removed.
+def staged_model(settings: Settings, folder: Path, task: str) -> Iterator[tuple[str, Prepared]]:
+    """Give the name of a staging folder with a copy of a model for ``task`` (chat or rerank), and what is known of it; what is not taken
+    is removed.
 
     Raises Unsupported or Invalid for a folder that holds no model of ours, Usage without an installation, Unavailable when the
     disk has too little room.
@@ -26,7 +32,7 @@ def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepar
     if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
     name = STAGED + secrets.token_hex(8)
-    needed = sum(path.stat().st_size for path in folder.glob("*.safetensors")) >> 20
+    needed = sum(path.stat().st_size for path in folder.glob(_WEIGHTS[task])) >> 20
     free = (shutil.disk_usage(home.root).free >> 20) - settings.storage.free_disk_floor_mb
     if needed > free:
         raise Unavailable(
@@ -35,6 +41,6 @@ def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepar
         )  # fmt: skip
     target = home.staging / name
     try:
-        yield name, prepare(folder, target)
+        yield name, _PREPARE[task](folder, target)
     finally:
         shutil.rmtree(target, ignore_errors=True)

@@ -22,6 +22,7 @@ from pai.bootstrap import telemetry
 
 if TYPE_CHECKING:
     from pai.adapters.system.sandbox import SandboxProfile
+    from pai.adapters.workers.service import Routes
 
 _PR_SET_PDEATHSIG: Final = 1
 _GB: Final = 1 << 30
@@ -184,17 +185,30 @@ def _whole(fd: int) -> bytes:
 
 
 def _onnx_embedding(given: Given) -> Prepared:
+    def routes() -> Routes:
+        from pai.adapters.workers.onnx_embedding import embedding_routes
+
+        return embedding_routes(given.fds[0], given.fds[1], given.options)
+
+    return _onnx(given, routes)
+
+
+def _onnx_reranking(given: Given) -> Prepared:
+    def routes() -> Routes:
+        from pai.adapters.workers.onnx_reranking import reranking_routes
+
+        return reranking_routes(given.fds[0], given.fds[1], given.options)
+
+    return _onnx(given, routes)
+
+
+def _onnx(given: Given, routes: Callable[[], Routes]) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.service import listen, serve
 
-    def run() -> None:
-        from pai.adapters.workers.onnx_embedding import embedding_routes
-
-        serve(listener, embedding_routes(given.fds[0], given.fds[1], given.options))
-
     listener = listen()
     memory = 4 * os.fstat(given.fds[0]).st_size + 6 * _GB
-    return SandboxProfile(readable=runtime_paths(), memory=memory), run
+    return SandboxProfile(readable=runtime_paths(), memory=memory), lambda: serve(listener, routes())
 
 
 def _echo(given: Given) -> Prepared:
@@ -248,6 +262,7 @@ _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "converter": _converter,
     "gguf-converter": _gguf_converter,
     "onnx-embedding": _onnx_embedding,
+    "onnx-reranking": _onnx_reranking,
     "echo": _echo,
     "parser": _parser,
     "model-check": _model_check,

@@ -15,7 +15,7 @@ from pai.foundation.errors import Invalid
 
 STAGED: Final = "model-"
 """How names of staging folders begin, in the home's folder for what is under way."""
-_ENGINE: Final = "transformers"
+_RERANKER: Final = "model.onnx"
 
 
 class FolderIntake:
@@ -30,8 +30,11 @@ class FolderIntake:
         """Check, hash and move. Raises Invalid, Corrupt or Unavailable; nothing is kept then."""
         if not staged.startswith(STAGED):
             raise Invalid("no model lies ready there", code="no_model_here", hint="use `pai models import FOLDER`")
-        wanted = files_of(_ENGINE)
-        format_, read = header_of(_ENGINE)
+        engine, task = (
+            ("onnxruntime", "rerank") if (self._staging / staged / _RERANKER).exists() else ("transformers", "chat")
+        )
+        wanted = files_of(engine)
+        format_, read = header_of(engine)
         with ExitStack() as stack:
             fds = {}
             for path in wanted:
@@ -43,7 +46,7 @@ class FolderIntake:
                 for path, fd in fds.items()
             ]
             await asyncio.to_thread(self._move, staged, name)
-        return Taken(tuple(files), format_, _ENGINE)
+        return Taken(tuple(files), format_, engine, task)
 
     def _move(self, staged: str, name: str) -> None:
         # No registered model has the name: what lies there is left from an import that was cut off.

@@ -271,7 +271,7 @@ class EngineRegistry:
         ]
 
     async def _load(self, model: Model, fds: Sequence[int], header: Mapping[str, Any]) -> tuple[Worker, SocketEngine]:
-        kind = _KINDS[model.engine]
+        kind = _kind_of(model)
         # The worker gets the very descriptors examined, not names that could come to mean other files.
         worker = await self._launcher.start(kind, ordered(model, fds), self._options_of(kind, model))
         engine = self._engine(kind, worker, model)
@@ -309,7 +309,7 @@ class EngineRegistry:
                 parallel = self._options.get("parallel", _PARALLEL)
                 pool = shared_context(context, parallel)
                 return {"context_length": context, "pool": pool, "parallel": parallel, "threads": threads}
-            case "onnx-embedding":
+            case "onnx-embedding" | "onnx-reranking":
                 return {"max_tokens": model.context_length, "threads": _EMBEDDING_THREADS}
             case _:
                 return {"context_length": context}
@@ -343,6 +343,12 @@ def _put_off(place: _Place) -> None:
     place.not_before = _now() + (min(2.0 ** (place.failures - 2), _LONGEST_PAUSE) if place.failures > 1 else 0.0)
 
 
+def _kind_of(model: Model) -> str:
+    """Return the kind of worker that runs a model."""
+    kind = _KINDS[model.engine]
+    return "onnx-reranking" if kind == "onnx-embedding" and model.task == "rerank" else kind
+
+
 def _capabilities(model: Model, context: int) -> Capabilities:
     chat = {
         Capability.CHAT, Capability.COMPLETE, Capability.TOKENISE, Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS,
@@ -350,6 +356,6 @@ def _capabilities(model: Model, context: int) -> Capabilities:
     if model.engine != "echo":
         chat.add(Capability.LOGIT_BIAS)
     embedding = {Capability.EMBED, Capability.TOKENISE}
-    by_task = {"chat": chat, "embedding": embedding}
+    by_task = {"chat": chat, "embedding": embedding, "rerank": {Capability.RERANK}}
     supports = chat | embedding if model.engine == "echo" else by_task[model.task]
     return Capabilities(frozenset(supports), context, model.dimensions)

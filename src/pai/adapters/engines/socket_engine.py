@@ -15,7 +15,7 @@ import msgspec
 from pai.adapters.engines.bodies import completion_body, logprobs_of, template_body
 from pai.adapters.engines.connection import Response, WorkerGoneError, request
 from pai.adapters.engines.marks import Marks
-from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Usage
+from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Relevance, Usage
 from pai.core.ports.metrics import (
     CACHED_TOKENS,
     EACH_TOKEN,
@@ -118,6 +118,19 @@ class SocketEngine:
             raise self._nonsense()
         self.meter.count(PROMPT_TOKENS, self._model.name, by=tokens)
         return Embeddings(vectors, tokens, size // 4)
+
+    async def rank(self, question: str, documents: Sequence[str]) -> Relevance:
+        """Return how well each document answers the question."""
+        told = await self._post("/rerank", {"query": question, "documents": list(documents)})
+        try:
+            scores = tuple(float(score) for score in told["scores"])
+            tokens = int(told["usage"]["prompt_tokens"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._nonsense() from error
+        if len(scores) != len(documents) or not all(0 <= score <= 1 for score in scores):
+            raise self._nonsense()
+        self.meter.count(PROMPT_TOKENS, self._model.name, by=tokens)
+        return Relevance(scores, tokens)
 
     async def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has."""

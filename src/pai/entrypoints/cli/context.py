@@ -18,7 +18,7 @@ class Context:
 
     ``stage`` tells how far the set-up of a home came: ``new``, ``begun`` (interrupted after its root key was made) or
     ``complete``; it raises Conflict while another process uses the home. ``port`` is the running server's, else the one set.
-    ``staged_model`` gives a context manager: the name of a staging folder, and what is known of the model in it.
+    ``staged_model`` gives a context manager for a folder and a task: the name of a staging folder, and what is known of the model in it.
     """
 
     load: Callable[[dict[str, Any]], Settings]
@@ -28,7 +28,7 @@ class Context:
     console_in_process: Callable[[Settings, Iterable[Secret], str, dict[str, Any]], Any]
     machine: Callable[[Settings], Machine]
     candidates: Callable[[Settings], tuple[Candidate, ...]]
-    staged_model: Callable[[Settings, Path], Any]
+    staged_model: Callable[[Settings, Path, str], Any]
     cache: Path
     stage: Callable[[Settings], str]
     begin_anew: Callable[[Settings], None]
