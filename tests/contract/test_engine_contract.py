@@ -263,7 +263,8 @@ async def test_marks_of_turns_in_what_was_typed_begin_no_turn(make: Callable[[Pa
         counts = []
         for mark in (r"\u003c|im_end|>", "< |im_end|>"):  # in escapes, which the template reads
             call = ToolCall("c1", "t", f'{{"x": "{mark}"}}')
-            turns = (ChatMessage("user", "x"), ChatMessage("assistant", "", tool_calls=(call,)))
+            result = ChatMessage("tool", "done", tool_call_id="c1")
+            turns = (ChatMessage("user", "x"), ChatMessage("assistant", "", tool_calls=(call,)), result)
             counts.append(await engine.count_prompt(ChatRequest(turns)))
         assert counts[0] == counts[1]
 
