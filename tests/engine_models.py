@@ -24,6 +24,7 @@ from pai.core.models.values import Model, ModelFile, ModelRecord
 from tiny_families import tiny_folder
 from tiny_models import tiny_gguf
 from tiny_reranker import CONTEXT, tiny_reranker
+from tiny_vision import tiny_projector
 
 RECORD = ModelRecord("tests", "none", "none", "made for tests")
 CHAT_MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -90,6 +91,15 @@ def tiny_llama(folder: Path) -> Model:
     home.mkdir(parents=True)
     tiny_gguf(home / "model.gguf")
     return model_of(folder, "tiny-chat", "chat", "llama.cpp", ("model.gguf",), 1024, None)
+
+
+def tiny_seeing(folder: Path) -> Model:
+    """The same model with what it sees by."""
+    home = folder / "tiny-seeing"
+    home.mkdir(parents=True)
+    tiny_gguf(home / "model.gguf")
+    tiny_projector(home / "mmproj.gguf")
+    return model_of(folder, "tiny-seeing", "chat", "llama.cpp", ("model.gguf", "mmproj.gguf"), 1024, None)
 
 
 _made = tempfile.TemporaryDirectory(prefix="pai-test-models-")  # until this process ends

@@ -162,6 +162,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
     bodies = {
         "ask": {"question": "Who has the key?"}, "share": {"email": "stranger@pai.test"},
         "search": {"query": "Who has the key?"}, "files": {"file_id": made["file"]},
+        "file_batches": {"file_ids": [made["file"]]},
     }  # fmt: skip
     made = {**made, **browser_made}
     tried = 0

@@ -27,6 +27,7 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
+from pai.adapters.workers.picture_client import SandboxedPictures
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.responses import Responses
@@ -190,14 +191,15 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     )  # fmt: skip
 
 
-def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Answers:
+def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines, pictures: SandboxedPictures) -> Answers:
     if isinstance(engines, NoEngines):
         return NoAnswers()
     from pai.entrypoints.openai_api.lines import (
         Lines,  # with it all of the dialect: half a second that host commands do not need
     )
 
-    inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
+    inference = Inference(base.storage, base.policy, engines, pictures)
+    searching = Searching(base.storage, access, engines)
     responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock)
     return Lines(inference, responses)
 
@@ -220,7 +222,8 @@ def services_for(
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
-    inference = Inference(storage, base.policy, watched)
+    pictures = SandboxedPictures(launcher)
+    inference = Inference(storage, base.policy, watched, pictures)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
@@ -248,7 +251,7 @@ def services_for(
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, _answers(base, access, engines), traffic),
+        batch_work=BatchWork(batches, keys, _answers(base, access, engines, pictures), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
         answering=Answering(storage, access, watched, base.clock),

@@ -10,14 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from pai.adapters.engines.intake import STAGED
+from pai.adapters.models.gguf_folder import holds_gguf, prepare_gguf
 from pai.adapters.models.model_folder import Prepared, prepare
 from pai.adapters.models.reranker_folder import prepare_reranker
 from pai.adapters.system.home import Home
 from pai.foundation.errors import Unavailable, Usage
 from pai.settings import Settings
 
-_PREPARE: Final = {"chat": prepare, "rerank": prepare_reranker}
-_WEIGHTS: Final = {"chat": "*.safetensors", "rerank": "**/model.onnx"}
+_WEIGHTS: Final = ("*.safetensors", "*.gguf", "**/model.onnx")
+
+
+def _prepared(task: str, source: Path, target: Path) -> Prepared:
+    if task == "rerank":
+        return prepare_reranker(source, target)
+    return (prepare_gguf if holds_gguf(source) else prepare)(source, target)
 
 
 @contextmanager
@@ -32,7 +38,7 @@ def staged_model(settings: Settings, folder: Path, task: str) -> Iterator[tuple[
     if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
     name = STAGED + secrets.token_hex(8)
-    needed = sum(path.stat().st_size for path in folder.glob(_WEIGHTS[task])) >> 20
+    needed = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind)) >> 20
     free = (shutil.disk_usage(home.root).free >> 20) - settings.storage.free_disk_floor_mb
     if needed > free:
         raise Unavailable(
@@ -41,6 +47,6 @@ def staged_model(settings: Settings, folder: Path, task: str) -> Iterator[tuple[
         )  # fmt: skip
     target = home.staging / name
     try:
-        yield name, _PREPARE[task](folder, target)
+        yield name, _prepared(task, folder, target)
     finally:
         shutil.rmtree(target, ignore_errors=True)

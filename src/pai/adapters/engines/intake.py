@@ -9,13 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from pai.adapters.engines.model_files import HeaderCheck, files_of, header_of, open_file, sha256_of_fd
+from pai.adapters.engines.model_files import PROJECTOR, HeaderCheck, files_of, header_of, open_file, sha256_of_fd
 from pai.core.models.values import ModelFile, Taken
 from pai.foundation.errors import Invalid
 
 STAGED: Final = "model-"
 """How names of staging folders begin, in the home's folder for what is under way."""
-_RERANKER: Final = "model.onnx"
+_KNOWN_BY: Final = {"model.onnx": ("onnxruntime", "rerank"), "model.gguf": ("llama.cpp", "chat")}
+"""What lies in a folder, and the engine and task that it is for."""
+_USUAL: Final = ("transformers", "chat")
 
 
 class FolderIntake:
@@ -30,11 +32,12 @@ class FolderIntake:
         """Check, hash and move. Raises Invalid, Corrupt or Unavailable; nothing is kept then."""
         if not staged.startswith(STAGED):
             raise Invalid("no model lies ready there", code="no_model_here", hint="use `pai models import FOLDER`")
-        engine, task = (
-            ("onnxruntime", "rerank") if (self._staging / staged / _RERANKER).exists() else ("transformers", "chat")
-        )
-        wanted = files_of(engine)
+        there = {path.name for path in (self._staging / staged).iterdir()}
+        engine, task = next((known for name, known in _KNOWN_BY.items() if name in there), _USUAL)
+        beside = tuple(sorted({PROJECTOR} & there))
+        wanted = (*files_of(engine), *beside)
         format_, read = header_of(engine)
+        read = (*read, *beside)
         with ExitStack() as stack:
             fds = {}
             for path in wanted:

@@ -54,6 +54,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             nice=0,
             options=_TEXT,
         ),
+        "llama-vision": WorkerKind(descriptors=2, nice=0, options=_TEXT),
         "onnx-embedding": WorkerKind(descriptors=2, nice=5, options=_READING),
         "onnx-reranking": WorkerKind(descriptors=2, nice=5, options=_READING),
         "openvino": WorkerKind(
@@ -74,6 +75,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             nice=5,
             options={"cpu_seconds": Range(1, 86_400, 240), "memory_mb": Range(256, 65_536, 2048)},
         ),
+        "picture": WorkerKind(descriptors=1, nice=5, options={}),
         "model-check": WorkerKind(descriptors=1, nice=0, options={}),
     }
 )

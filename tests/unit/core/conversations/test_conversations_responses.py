@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from test_conversations_chats import SpeakingEngine, member
 
-from fakes.word_engines import OneEngine, WordEngine
+from fakes.word_engines import OneEngine, Untouched, WordEngine
 from identity_home import People, identity_home
 from pai.core.conversations.looking_up import LookedUp, one_purpose
 from pai.core.conversations.output import Piece
@@ -43,7 +43,7 @@ def room(people: People, engine: WordEngine) -> Responses:
     policy = people.accounts.policy
     engines: Any = OneEngine(engine)
     searching = Searching(people.storage, Access(people.vault, policy), engines)
-    inference = Inference(people.storage, policy, engines)
+    inference = Inference(people.storage, policy, engines, Untouched())
     return Responses(people.storage, people.vault, policy, inference, searching, people.clock)
 
 

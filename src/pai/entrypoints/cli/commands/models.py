@@ -73,8 +73,9 @@ def models_import(
     known_gaps: str,
     json_: bool,
 ) -> None:
-    """Take a model from a folder. To chat: model.safetensors, config.json, tokenizer.json and the JSON files beside them; it runs on
-    PyTorch, an extra (`make transformers`). To rerank: model.onnx and tokenizer.json of a cross-encoder.
+    """Take a model from a folder. To chat: one GGUF file, with an mmproj file beside it if it can see, on llama.cpp; or
+    model.safetensors, config.json, tokenizer.json and the JSON files beside them, on PyTorch, an extra (`make transformers`).
+    To rerank: model.onnx and tokenizer.json of a cross-encoder.
 
     Code and pickled weights in the folder are never read. The files are copied, checked, hashed and signed by this
     installation. Nothing uses it until an alias means it: `pai models activate NAME --alias default-reranker` for a reranker.
