@@ -23,6 +23,8 @@ from pai.adapters.models.openvino_conversion import FILES, convert_gguf
 from pai.core.models.values import Model, ModelFile, ModelRecord
 from tiny_families import tiny_folder
 from tiny_models import tiny_gguf
+from tiny_reranker import CONTEXT, tiny_reranker
+from tiny_vision import tiny_projector
 
 RECORD = ModelRecord("tests", "none", "none", "made for tests")
 CHAT_MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -77,12 +79,27 @@ def tiny_onnx(folder: Path) -> Model:
     return model_of(folder, "tiny", "embedding", "onnxruntime", ("model.onnx", "tokenizer.json"), 16, 8)
 
 
+def tiny_cross_encoder(folder: Path, outputs: int = 1) -> Model:
+    """A reranker whose score is how many words both sides share."""
+    tiny_reranker(folder / "tiny-reranker", outputs=outputs)
+    return model_of(folder, "tiny-reranker", "rerank", "onnxruntime", ("model.onnx", "tokenizer.json"), CONTEXT, None)
+
+
 def tiny_llama(folder: Path) -> Model:
     """A model of random weights, on llama.cpp."""
     home = folder / "tiny-chat"
     home.mkdir(parents=True)
     tiny_gguf(home / "model.gguf")
     return model_of(folder, "tiny-chat", "chat", "llama.cpp", ("model.gguf",), 1024, None)
+
+
+def tiny_seeing(folder: Path) -> Model:
+    """The same model with what it sees by."""
+    home = folder / "tiny-seeing"
+    home.mkdir(parents=True)
+    tiny_gguf(home / "model.gguf")
+    tiny_projector(home / "mmproj.gguf")
+    return model_of(folder, "tiny-seeing", "chat", "llama.cpp", ("model.gguf", "mmproj.gguf"), 1024, None)
 
 
 _made = tempfile.TemporaryDirectory(prefix="pai-test-models-")  # until this process ends

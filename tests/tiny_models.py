@@ -21,7 +21,7 @@ TEMPLATE = (
 )
 MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "[INST]")
 WORDS = ("one", "two", "three", "the", "and")
-_UINT32, _INT32, _FLOAT, _TEXT, _LIST = 4, 5, 6, 8, 9
+_UINT32, _INT32, _FLOAT, _BOOL, _TEXT, _LIST = 4, 5, 6, 7, 8, 9
 _F32, _F16 = 0, 1
 
 
@@ -90,6 +90,11 @@ def tiny_gguf(path: Path, seed: int = 3) -> None:
         "tokenizer.ggml.bos_token_id": (_UINT32, first_mark), "tokenizer.ggml.add_bos_token": (7, False),
         "tokenizer.chat_template": (_TEXT, TEMPLATE),
     }  # fmt: skip
+    write_gguf(path, told, tensors)
+
+
+def write_gguf(path: Path, told: dict[str, tuple[int, Any]], tensors: dict[str, np.ndarray]) -> None:
+    """Write metadata (name -> kind and value) and tensors as a GGUF file of version 3."""
     infos, data = b"", b""
     for name, values in tensors.items():
         kind = _F32 if values.dtype == np.float32 else _F16

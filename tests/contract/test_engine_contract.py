@@ -5,86 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
-import signal
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import engine_models
 from pai.adapters.engines import text_engine
-from pai.adapters.engines.registry import EngineRegistry
-from pai.adapters.workers.launcher import LocalLauncher
-from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.paged.vocabulary import Vocabulary
-from pai.bootstrap.telemetry import child_environment
 from pai.core.models.generation import answered
 from pai.core.models.values import Model
-from pai.core.ports.engine import Capability, ChatDelta, ChatMessage, ChatRequest, Engine, Tool, ToolCall
+from pai.core.ports.engine import Capability, ChatDelta, ChatMessage, ChatRequest, Tool, ToolCall
 from pai.foundation.errors import Invalid, Unavailable
+from running_engines import CHAT, EMBEDDING, OPTIONS, TINY, asking, process_of, registry_for, running, whole
 from tiny_families import FAMILIES, MORE, generated
 from tiny_models import letters
-
-OPTIONS = {"context_length": 512, "parallel": 2, "threads": 2}
-CHAT = [
-    pytest.param(engine_models.echo, id="echo"),
-    pytest.param(engine_models.tiny_llama, id="tiny-llama"),
-    pytest.param(engine_models.tiny_openvino, id="tiny-openvino"),
-    *(pytest.param(engine_models.tiny_torch(one), id=f"torch-{one}", marks=pytest.mark.extra) for one in FAMILIES),
-    pytest.param(engine_models.llama, id="llama", marks=pytest.mark.model),
-]
-TINY = [
-    pytest.param(engine_models.tiny_llama, id="tiny-llama"),
-    pytest.param(engine_models.tiny_openvino, id="tiny-openvino"),
-    # One family with positions in its keys, and one that adds them to its scores.
-    *(
-        pytest.param(engine_models.tiny_torch(one), id=f"torch-{one}", marks=pytest.mark.extra)
-        for one in ("llama", "bloom")
-    ),
-]
-EMBEDDING = [
-    pytest.param(engine_models.echo, id="echo"),
-    pytest.param(engine_models.tiny_onnx, id="tiny-onnx"),
-    pytest.param(engine_models.minilm, id="minilm", marks=pytest.mark.model),
-]
-
-
-@asynccontextmanager
-async def registry_for(model: Model, folder: Path) -> AsyncIterator[tuple[EngineRegistry, LocalLauncher]]:
-    launcher = LocalLauncher(folder / "w", child_environment())
-
-    async def find(name: str) -> Model | None:
-        return model if name in {model.name, *model.aliases} else None
-
-    registry = EngineRegistry(
-        launcher, folder / "models", find, lambda _: None, ModelCheck(launcher), lambda *_: 1, OPTIONS
-    )
-    try:
-        yield registry, launcher
-    finally:
-        await registry.close()
-        launcher.close()
-
-
-@asynccontextmanager
-async def running(make: Callable[[Path], Model], folder: Path) -> AsyncIterator[Engine]:
-    async with registry_for(make(folder / "models"), folder) as (registry, _):
-        yield await registry.get("default")
-
-
-def asking(text: str, **options: Any) -> ChatRequest:
-    return ChatRequest((ChatMessage("user", text),), **{"temperature": 0.0, "max_tokens": 16, **options})
-
-
-async def whole(engine: Engine, request: ChatRequest) -> tuple[str, ChatDelta]:
-    deltas = [delta async for delta in engine.chat(request)]
-    assert all(delta.finish_reason is None and delta.usage is None for delta in deltas[:-1])
-    return "".join(delta.text for delta in deltas), deltas[-1]
 
 
 @pytest.mark.parametrize("make", CHAT)
@@ -295,12 +233,6 @@ async def test_tools_reach_the_prompt(make: Callable[[Path], Model], tmp_path: P
         assert (await whole(engine, with_tools))[1].finish_reason in {"stop", "length"}
 
 
-CACHING = [
-    *TINY,
-    pytest.param(engine_models.llama, id="llama", marks=pytest.mark.model),
-]
-
-
 @pytest.mark.parametrize("make", TINY)
 async def test_a_call_is_held_to_definitions_too(make: Callable[[Path], Model], tmp_path: Path) -> None:
     city = {
@@ -331,7 +263,8 @@ async def test_marks_of_turns_in_what_was_typed_begin_no_turn(make: Callable[[Pa
         counts = []
         for mark in (r"\u003c|im_end|>", "< |im_end|>"):  # in escapes, which the template reads
             call = ToolCall("c1", "t", f'{{"x": "{mark}"}}')
-            turns = (ChatMessage("user", "x"), ChatMessage("assistant", "", tool_calls=(call,)))
+            result = ChatMessage("tool", "done", tool_call_id="c1")
+            turns = (ChatMessage("user", "x"), ChatMessage("assistant", "", tool_calls=(call,)), result)
             counts.append(await engine.count_prompt(ChatRequest(turns)))
         assert counts[0] == counts[1]
 
@@ -348,82 +281,6 @@ async def test_texts_may_come_as_token_ids(make: Callable[[Path], Model], tmp_pa
         assert len((await engine.embed(["a cat"])).vectors) == 1
 
 
-@pytest.mark.parametrize("make", CACHING)
-async def test_no_prompt_cache_crosses_users(make: Callable[[Path], Model], tmp_path: Path) -> None:
-    shared = ChatMessage("system", "The secret of this house is that the key lies below the third stone. " * 4)
-
-    async with running(make, tmp_path) as engine:
-
-        async def cached(user: str) -> int:
-            request = ChatRequest((shared, ChatMessage("user", "hi")), max_tokens=1, temperature=0.0, cache_key=user)
-            _, last = await whole(engine, request)
-            assert last.usage is not None
-            return last.usage.cached_tokens
-
-        assert await cached("alice") == 0
-        assert await cached("alice") > 50  # her own
-        assert await cached("bob") == 0
-        assert await cached("carol") == 0  # takes a slot that another filled
-        assert await cached("carol") > 50
-        await engine.forget("carol")  # type: ignore[attr-defined]  # of this engine, not of the port
-        assert await cached("carol") == 0
-        assert await cached("") == 0
-        assert await cached("") == 0
-
-
-@pytest.mark.parametrize("make", TINY)
-async def test_a_cached_beginning_changes_no_answer(make: Callable[[Path], Model], tmp_path: Path) -> None:
-    story = ChatMessage("user", "one two three and the one and the two. " * 12)
-    async with running(make, tmp_path) as engine:
-        request = ChatRequest((story,), max_tokens=12, temperature=0.0, cache_key="alice")
-        cold, last = await whole(engine, request)
-        warm, again = await whole(engine, request)
-        assert last.usage is not None
-        assert again.usage is not None
-        assert again.usage.cached_tokens > 0 == last.usage.cached_tokens
-        assert (warm, again.usage.prompt_tokens) == (cold, last.usage.prompt_tokens)
-
-
-@pytest.mark.parametrize("make", TINY)
-@pytest.mark.parametrize("size", [1, 10], ids=["short", "long"])
-async def test_what_was_typed_is_not_in_the_workers_memory_afterwards(
-    make: Callable[[Path], Model], size: int, tmp_path: Path
-) -> None:
-    secret = "the-zebra-sleeps-in-room-ninetyfour-"
-    async with registry_for(make(tmp_path / "models"), tmp_path) as (registry, launcher):
-        engine = await registry.get("default")
-        folder = launcher.workers[0].socket_path.parent
-        answer = engine.chat(ChatRequest((ChatMessage("user", secret * size),), max_tokens=60, cache_key="alice"))
-        await anext(aiter(answer))
-        worker = int(_process_of(folder).name)
-        os.kill(worker, signal.SIGSTOP)  # tiny models have said all before a large process is searched
-        assert _in_memory(folder, secret) > 0  # the search finds it while it is there
-        os.kill(worker, signal.SIGCONT)
-        async for _ in answer:
-            pass
-        await registry.forget("alice")
-        other = ChatRequest((ChatMessage("user", "hello there"),), max_tokens=3, cache_key="bob")
-        engine = await registry.get("default")  # of another process, where the first could not forget
-        await whole(engine, other)
-        assert _in_memory(launcher.workers[0].socket_path.parent, secret) == 0
-
-
-def _in_memory(folder: Path, text: str) -> int:
-    """Count a text in the writable memory of the worker that runs in ``folder``."""
-    process = _process_of(folder)
-    found = 0
-    with (process / "mem").open("rb", 0) as memory:
-        for line in (process / "maps").read_text().splitlines():
-            place, rights = line.split()[:2]
-            if "w" not in rights:
-                continue
-            start, end = (int(part, 16) for part in place.split("-"))
-            with contextlib.suppress(OSError):
-                memory.seek(start)
-                found += memory.read(end - start).count(text.encode())
-    return found
-
-
 @pytest.mark.model
 async def test_a_cancelled_answer_really_stops(tmp_path: Path) -> None:
     async with registry_for(engine_models.llama(tmp_path / "models"), tmp_path) as (registry, launcher):
@@ -437,15 +294,6 @@ async def test_a_cancelled_answer_really_stops(tmp_path: Path) -> None:
         assert _cpu_ticks(folder) - before <= 5  # of about 200
 
 
-def _process_of(folder: Path) -> Path:
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if f"--run={folder}" in (entry / "cmdline").read_text():
-                    return entry
-    raise AssertionError("no such worker")
-
-
 def _cpu_ticks(folder: Path) -> int:
-    fields = (_process_of(folder) / "stat").read_text().rsplit(")", 1)[1].split()
+    fields = (process_of(folder) / "stat").read_text().rsplit(")", 1)[1].split()
     return int(fields[11]) + int(fields[12])

@@ -165,6 +165,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
     bodies = {
         "ask": {"question": "Who has the key?"}, "share": {"email": "stranger@pai.test"},
         "search": {"query": "Who has the key?"}, "role": {"role": "member"}, "files": {"file_id": made["file"]},
+        "file_batches": {"file_ids": [made["file"]]},
     }  # fmt: skip
     made = {**made, **browser_made, "index": "1"}
     tried = 0

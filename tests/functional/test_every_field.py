@@ -30,6 +30,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "/v1/vector_stores": {},
     "/v1/vector_stores/{collection}": {},
     "/v1/vector_stores/{collection}/files": {"file_id": "file_none"},
+    "/v1/vector_stores/{collection}/file_batches": {"file_ids": ["file_none"]},
     "/v1/vector_stores/{collection}/search": {"query": "x"},
     "/v1/messages": {**CHAT, "max_tokens": 5},
     "/v1/messages/count_tokens": CHAT,

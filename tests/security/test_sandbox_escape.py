@@ -60,6 +60,8 @@ def test_nothing_is_reached_from_a_worker(kind: str, target: tuple[Path, int]) -
         "parser",
         "model-check",
         "onnx-embedding",
+        "onnx-reranking",
+        "picture",
         "openvino",
         "transformers",
         "converter",

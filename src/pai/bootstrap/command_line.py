@@ -78,10 +78,10 @@ def _candidates(settings: Settings) -> tuple[Candidate, ...]:
     return candidates_of(settings, _cache())
 
 
-def _staged_model(settings: Settings, folder: Path) -> Any:
+def _staged_model(settings: Settings, folder: Path, task: str) -> Any:
     from pai.bootstrap.staging import staged_model
 
-    return staged_model(settings, folder)
+    return staged_model(settings, folder, task)
 
 
 def _verifier() -> str:

@@ -33,6 +33,7 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
+from pai.adapters.workers.picture_client import SandboxedPictures
 from pai.core.audit.notes import verifier_key
 from pai.core.audit.receipts import Receipts
 from pai.core.conversations.chats import Conversations
@@ -235,14 +236,16 @@ def _requirement(settings: Settings) -> Requirement:
     return Requirement(settings.profile is not Profile.LAPTOP or not settings.server.on_loopback)
 
 
-def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Answers:
+def _answers(
+    base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace, pictures: SandboxedPictures
+) -> Answers:
     if isinstance(engines, NoEngines):
         return NoAnswers()
     from pai.entrypoints.openai_api.lines import (
         Lines,  # with it all of the dialect: half a second that host commands do not need
     )
 
-    inference = Inference(base.storage, base.policy, engines, receipts_for(base), base.clock)
+    inference = Inference(base.storage, base.policy, engines, receipts_for(base), base.clock, pictures)
     searching = Searching(base.storage, access, engines)
     responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock, disk)
     return Lines(inference, responses)
@@ -266,8 +269,8 @@ def services_for(
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
-    receipts = receipts_for(base)
-    inference = Inference(storage, base.policy, watched, receipts, base.clock)
+    receipts, pictures = receipts_for(base), SandboxedPictures(launcher)
+    inference = Inference(storage, base.policy, watched, receipts, base.clock, pictures)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
@@ -302,7 +305,7 @@ def services_for(
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, _answers(base, access, engines, disk), traffic),
+        batch_work=BatchWork(batches, keys, _answers(base, access, engines, disk, pictures), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
         answering=Answering(storage, access, watched, base.clock, receipts),

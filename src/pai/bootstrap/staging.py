@@ -7,17 +7,29 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from pai.adapters.engines.intake import STAGED
+from pai.adapters.models.gguf_folder import holds_gguf, prepare_gguf
 from pai.adapters.models.model_folder import Prepared, prepare
+from pai.adapters.models.reranker_folder import prepare_reranker
 from pai.adapters.system.home import Home
 from pai.foundation.errors import Unavailable, Usage
 from pai.settings import Settings
 
+_WEIGHTS: Final = ("*.safetensors", "*.gguf", "**/model.onnx")
+
+
+def _prepared(task: str, source: Path, target: Path) -> Prepared:
+    if task == "rerank":
+        return prepare_reranker(source, target)
+    return (prepare_gguf if holds_gguf(source) else prepare)(source, target)
+
 
 @contextmanager
-def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepared]]:
-    """Give the name of a staging folder with a copy of the model, and what is known of it; what is not taken is removed.
+def staged_model(settings: Settings, folder: Path, task: str) -> Iterator[tuple[str, Prepared]]:
+    """Give the name of a staging folder with a copy of a model for ``task`` (chat or rerank), and what is known of it; what is not taken
+    is removed.
 
     Raises Unsupported or Invalid for a folder that holds no model of ours, Usage without an installation, Unavailable when the
     disk has too little room.
@@ -26,7 +38,7 @@ def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepar
     if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
     name = STAGED + secrets.token_hex(8)
-    needed = sum(path.stat().st_size for path in folder.glob("*.safetensors")) >> 20
+    needed = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind)) >> 20
     free = (shutil.disk_usage(home.root).free >> 20) - settings.storage.free_disk_floor_mb
     if needed > free:
         raise Unavailable(
@@ -35,6 +47,6 @@ def staged_model(settings: Settings, folder: Path) -> Iterator[tuple[str, Prepar
         )  # fmt: skip
     target = home.staging / name
     try:
-        yield name, prepare(folder, target)
+        yield name, _prepared(task, folder, target)
     finally:
         shutil.rmtree(target, ignore_errors=True)

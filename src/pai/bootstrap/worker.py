@@ -22,6 +22,7 @@ from pai.bootstrap import telemetry
 
 if TYPE_CHECKING:
     from pai.adapters.system.sandbox import SandboxProfile
+    from pai.adapters.workers.service import Routes
 
 _PR_SET_PDEATHSIG: Final = 1
 _GB: Final = 1 << 30
@@ -87,7 +88,7 @@ def _llama(given: Given) -> Prepared:
     # Two threads meet at a barrier many times for each token: letting them sleep there at once cost a third of the speed. They
     # spin for some microseconds, then sleep; waiting for requests costs nothing either way.
     os.environ["GOMP_SPINCOUNT"] = _SPINS
-    model = given.fds[0]
+    model, *projector = given.fds  # what makes a picture into tokens comes with some
     profile = SandboxProfile(
         readable=runtime_paths(),
         sockets_in=(given.run,),
@@ -95,9 +96,9 @@ def _llama(given: Given) -> Prepared:
         unix_sockets=True,  # llama.cpp's server makes its own listener
         bind=True,
         # Mapped weights, their repacked copy, the context, compute buffers, and address space for threads' arenas.
-        memory=2 * os.fstat(model).st_size + given.options["pool"] * (1 << 18) + 8 * _GB,
+        memory=2 * sum(os.fstat(fd).st_size for fd in given.fds) + given.options["pool"] * (1 << 18) + 8 * _GB,
     )
-    return profile, lambda: serve_llama(model, given.options)
+    return profile, lambda: serve_llama(model, given.options, *projector)
 
 
 def _openvino(given: Given) -> Prepared:
@@ -184,17 +185,30 @@ def _whole(fd: int) -> bytes:
 
 
 def _onnx_embedding(given: Given) -> Prepared:
+    def routes() -> Routes:
+        from pai.adapters.workers.onnx_embedding import embedding_routes
+
+        return embedding_routes(given.fds[0], given.fds[1], given.options)
+
+    return _onnx(given, routes)
+
+
+def _onnx_reranking(given: Given) -> Prepared:
+    def routes() -> Routes:
+        from pai.adapters.workers.onnx_reranking import reranking_routes
+
+        return reranking_routes(given.fds[0], given.fds[1], given.options)
+
+    return _onnx(given, routes)
+
+
+def _onnx(given: Given, routes: Callable[[], Routes]) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.service import listen, serve
 
-    def run() -> None:
-        from pai.adapters.workers.onnx_embedding import embedding_routes
-
-        serve(listener, embedding_routes(given.fds[0], given.fds[1], given.options))
-
     listener = listen()
     memory = 4 * os.fstat(given.fds[0]).st_size + 6 * _GB
-    return SandboxProfile(readable=runtime_paths(), memory=memory), run
+    return SandboxProfile(readable=runtime_paths(), memory=memory), lambda: serve(listener, routes())
 
 
 def _echo(given: Given) -> Prepared:
@@ -227,6 +241,21 @@ def _parser(given: Given) -> Prepared:
     return profile, run
 
 
+def _picture(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.picture import serve_picture
+
+    def run() -> None:
+        from pai.adapters.pictures.decoding import clean_picture
+
+        with socket.socket(fileno=given.fds[0]) as channel:
+            serve_picture(channel, clean_picture)
+
+    # 160 MB of pixels twice, the library, and threads' arenas of address space.
+    profile = SandboxProfile(readable=runtime_paths(), memory=_GB, cpu_seconds=20, file_size=0, open_files=64)
+    return profile, run
+
+
 def _model_check(given: Given) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.model_check import serve_model_check
@@ -243,13 +272,16 @@ def _model_check(given: Given) -> Prepared:
 
 _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "llama": _llama,
+    "llama-vision": _llama,
     "openvino": _openvino,
     "transformers": _transformers,
     "converter": _converter,
     "gguf-converter": _gguf_converter,
     "onnx-embedding": _onnx_embedding,
+    "onnx-reranking": _onnx_reranking,
     "echo": _echo,
     "parser": _parser,
+    "picture": _picture,
     "model-check": _model_check,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,17 @@ _GUIDANCE: Final = {
     "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "},
 }
 """How both engines write JSON: a small model left to its own white space may write nothing else (llguidance, JsonCompileOptions)."""
+
+
+_PLACE: Final = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+"""Where a picture goes, before the text that asks about it. The worker writes a mark there that it made up when it started and nobody
+else knows; the picture itself comes with the prompt."""
+
+
+def with_pictures(prompt: str, request_: ChatRequest) -> dict[str, Any]:
+    """Return a prompt together with the pictures of all its messages, in order, for the marks in it."""
+    pictures = [base64.b64encode(picture).decode() for message in request_.messages for picture in message.images]
+    return {"prompt_string": prompt, "multimodal_data": pictures}
 
 
 def template_body(request_: ChatRequest, marks: Marks) -> dict[str, Any]:
@@ -27,7 +39,10 @@ def template_body(request_: ChatRequest, marks: Marks) -> dict[str, Any]:
 
 
 def _message(message: ChatMessage, marks: Marks) -> dict[str, Any]:
-    told: dict[str, Any] = {"role": message.role, "content": marks.apart(message.content)}
+    text = marks.apart(message.content)
+    told: dict[str, Any] = {"role": message.role, "content": text}
+    if message.images:
+        told["content"] = [*([_PLACE] * len(message.images)), {"type": "text", "text": text}]
     if message.tool_calls:
         told["tool_calls"] = [
             {"id": call.id, "type": "function", "function": _called(call, marks)} for call in message.tool_calls

@@ -9,13 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from pai.adapters.engines.model_files import HeaderCheck, files_of, header_of, open_file, sha256_of_fd
+from pai.adapters.engines.model_files import PROJECTOR, HeaderCheck, files_of, header_of, open_file, sha256_of_fd
 from pai.core.models.values import ModelFile, Taken
 from pai.foundation.errors import Invalid
 
 STAGED: Final = "model-"
 """How names of staging folders begin, in the home's folder for what is under way."""
-_ENGINE: Final = "transformers"
+_KNOWN_BY: Final = {"model.onnx": ("onnxruntime", "rerank"), "model.gguf": ("llama.cpp", "chat")}
+"""What lies in a folder, and the engine and task that it is for."""
+_USUAL: Final = ("transformers", "chat")
 
 
 class FolderIntake:
@@ -30,8 +32,12 @@ class FolderIntake:
         """Check, hash and move. Raises Invalid, Corrupt or Unavailable; nothing is kept then."""
         if not staged.startswith(STAGED):
             raise Invalid("no model lies ready there", code="no_model_here", hint="use `pai models import FOLDER`")
-        wanted = files_of(_ENGINE)
-        format_, read = header_of(_ENGINE)
+        there = {path.name for path in (self._staging / staged).iterdir()}
+        engine, task = next((known for name, known in _KNOWN_BY.items() if name in there), _USUAL)
+        beside = tuple(sorted({PROJECTOR} & there))
+        wanted = (*files_of(engine), *beside)
+        format_, read = header_of(engine)
+        read = (*read, *beside)
         with ExitStack() as stack:
             fds = {}
             for path in wanted:
@@ -43,7 +49,7 @@ class FolderIntake:
                 for path, fd in fds.items()
             ]
             await asyncio.to_thread(self._move, staged, name)
-        return Taken(tuple(files), format_, _ENGINE)
+        return Taken(tuple(files), format_, engine, task)
 
     def _move(self, staged: str, name: str) -> None:
         # No registered model has the name: what lies there is left from an import that was cut off.

@@ -22,6 +22,8 @@ _TAKES: Final = {
     "echo": (),
 }
 """Files that an engine's worker takes, by name and in this order."""
+PROJECTOR: Final = "mmproj.gguf"
+"""What makes pictures into tokens, beside a chat model of llama.cpp that can see; its worker takes it last."""
 _HEADERS: Final = {
     "llama.cpp": ("gguf", ("model.gguf",)),
     "openvino": ("openvino", ("openvino_model.xml", "openvino_model.bin")),
@@ -33,6 +35,11 @@ _HEADERS: Final = {
 
 _EXTRAS: Final = {"transformers": ("torch", "transformers")}
 """Engines that are not in the default install, and the packages that they need. An extra has the name of its engine."""
+
+
+def sees(model: Model) -> bool:
+    """Whether a model came with what it sees by."""
+    return model.engine == "llama.cpp" and any(file.path == PROJECTOR for file in model.files)
 
 
 def files_of(engine: str) -> tuple[str, ...]:
@@ -94,6 +101,7 @@ class Examiner:
                 )
         if due:
             kind, names = _HEADERS[model.engine]
+            names = (*names, *_also(model))
             try:
                 self._read[key] = await self._check.check(
                     kind, dict(zip(names, _named(model, fds, names), strict=True))
@@ -125,7 +133,11 @@ def opened(folder: Path, model: Model) -> Iterator[list[int]]:
 
 def ordered(model: Model, fds: Sequence[int]) -> list[int]:
     """Return the descriptors that the worker takes, in its order. Raises Corrupt when the model lacks one."""
-    return _named(model, fds, _TAKES[model.engine])
+    return _named(model, fds, (*_TAKES[model.engine], *_also(model)))
+
+
+def _also(model: Model) -> tuple[str, ...]:
+    return (PROJECTOR,) if sees(model) else ()
 
 
 def _named(model: Model, fds: Sequence[int], names: Sequence[str]) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pai.adapters.engines.model_files import Examiner, HeaderCheck, check_installed, opened, ordered
+from pai.adapters.engines.model_files import Examiner, HeaderCheck, check_installed, opened, ordered, sees
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.adapters.engines.text_engine import LlamaEngine, TextEngine
 from pai.core.models.values import Model, shared_context
@@ -32,7 +32,7 @@ _KINDS: Final = {
     "llama.cpp": "llama", "openvino": "openvino", "transformers": "transformers", "onnxruntime": "onnx-embedding", "echo": "echo",
 }  # fmt: skip
 _TEXT_ENGINES: Final[Mapping[str, type[TextEngine]]] = {
-    "llama": LlamaEngine, "openvino": TextEngine, "transformers": TextEngine,
+    "llama": LlamaEngine, "llama-vision": LlamaEngine, "openvino": TextEngine, "transformers": TextEngine,
 }  # fmt: skip
 
 
@@ -271,7 +271,7 @@ class EngineRegistry:
         ]
 
     async def _load(self, model: Model, fds: Sequence[int], header: Mapping[str, Any]) -> tuple[Worker, SocketEngine]:
-        kind = _KINDS[model.engine]
+        kind = _kind_of(model)
         # The worker gets the very descriptors examined, not names that could come to mean other files.
         worker = await self._launcher.start(kind, ordered(model, fds), self._options_of(kind, model))
         engine = self._engine(kind, worker, model)
@@ -304,12 +304,12 @@ class EngineRegistry:
     def _options_of(self, kind: str, model: Model) -> dict[str, int]:
         context = self._context(model)
         match kind:
-            case "llama" | "openvino" | "transformers":
+            case "llama" | "llama-vision" | "openvino" | "transformers":
                 threads = self._options.get("threads", 0)
                 parallel = self._options.get("parallel", _PARALLEL)
                 pool = shared_context(context, parallel)
                 return {"context_length": context, "pool": pool, "parallel": parallel, "threads": threads}
-            case "onnx-embedding":
+            case "onnx-embedding" | "onnx-reranking":
                 return {"max_tokens": model.context_length, "threads": _EMBEDDING_THREADS}
             case _:
                 return {"context_length": context}
@@ -343,13 +343,23 @@ def _put_off(place: _Place) -> None:
     place.not_before = _now() + (min(2.0 ** (place.failures - 2), _LONGEST_PAUSE) if place.failures > 1 else 0.0)
 
 
+def _kind_of(model: Model) -> str:
+    """Return the kind of worker that runs a model."""
+    kind = _KINDS[model.engine]
+    if kind == "onnx-embedding" and model.task == "rerank":
+        return "onnx-reranking"
+    return "llama-vision" if sees(model) else kind
+
+
 def _capabilities(model: Model, context: int) -> Capabilities:
     chat = {
         Capability.CHAT, Capability.COMPLETE, Capability.TOKENISE, Capability.TOOLS, Capability.JSON_SCHEMA, Capability.LOGPROBS,
     }  # fmt: skip
     if model.engine != "echo":
         chat.add(Capability.LOGIT_BIAS)
+    if sees(model):
+        chat.add(Capability.IMAGE_INPUT)
     embedding = {Capability.EMBED, Capability.TOKENISE}
-    by_task = {"chat": chat, "embedding": embedding}
+    by_task = {"chat": chat, "embedding": embedding, "rerank": {Capability.RERANK}}
     supports = chat | embedding if model.engine == "echo" else by_task[model.task]
     return Capabilities(frozenset(supports), context, model.dimensions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -12,10 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from pai.adapters.engines.bodies import completion_body, logprobs_of, template_body
+from pai.adapters.engines.bodies import completion_body, logprobs_of, template_body, with_pictures
 from pai.adapters.engines.connection import Response, WorkerGoneError, request
 from pai.adapters.engines.marks import Marks
-from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Usage
+from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Relevance, Usage
 from pai.core.ports.metrics import (
     CACHED_TOKENS,
     EACH_TOKEN,
@@ -94,6 +95,8 @@ class SocketEngine:
             async with aclosing(self._placed(request_, body)) as places:
                 while (before := await anext(places)) is not None:
                     yield ChatDelta(waiting=before)
+                if isinstance(prompt, str) and any(message.images for message in request_.messages):
+                    body["prompt"] = with_pictures(prompt, request_)
                 async with request(self._socket_path, "POST", "/completion", body) as response:
                     if response.status != 200:
                         raise self._refused(response.status, await response.whole())
@@ -119,14 +122,37 @@ class SocketEngine:
         self.meter.count(PROMPT_TOKENS, self._model.name, by=tokens)
         return Embeddings(vectors, tokens, size // 4)
 
+    async def rank(self, question: str, documents: Sequence[str]) -> Relevance:
+        """Return how well each document answers the question."""
+        told = await self._post("/rerank", {"query": question, "documents": list(documents)})
+        try:
+            scores = tuple(float(score) for score in told["scores"])
+            tokens = int(told["usage"]["prompt_tokens"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._nonsense() from error
+        if len(scores) != len(documents) or not all(0 <= score <= 1 for score in scores):
+            raise self._nonsense()
+        self.meter.count(PROMPT_TOKENS, self._model.name, by=tokens)
+        return Relevance(scores, tokens)
+
     async def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has."""
         return await self._count(text, special=False)
 
     async def count_prompt(self, request_: ChatRequest) -> int:
         """Return how many tokens the prompt of a request has."""
+        if any(message.images for message in request_.messages):
+            return await self._count_seen(request_)
         prompt = await self._prompt(request_)
         return await self._count(prompt, special=True) if isinstance(prompt, str) else len(prompt)
+
+    async def _count_seen(self, request_: ChatRequest) -> int:
+        """Let the model read the prompt: how many tokens a picture takes is known by what makes it into tokens alone."""
+        read = dataclasses.replace(request_, max_tokens=1, json_schema=None, top_logprobs=None)
+        usage = [delta.usage async for delta in self.chat(read) if delta.usage is not None]
+        if not usage:
+            raise self._nonsense()
+        return usage[-1].prompt_tokens
 
     async def _count(self, text: str, *, special: bool) -> int:
         told = await self._post("/tokenize", {"content": text, "add_special": special, "parse_special": special})

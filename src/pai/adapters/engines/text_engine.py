@@ -15,6 +15,7 @@ from pai.core.ports.engine import Capabilities, ChatRequest
 from pai.foundation.refs import ModelRef
 
 _USUAL_ANSWER: Final = 1024  # tokens reserved for an answer without a limit
+_PICTURE_TOKENS: Final = 1024  # reserved for a picture; what it takes is known once it is read
 _TELL_SECONDS: Final = 3.0
 _BYTES_PER_TOKEN: Final = 3  # a low estimate: reserves rather too much
 
@@ -57,6 +58,7 @@ class TextEngine(SocketEngine):
     async def _placed(self, request_: ChatRequest, body: dict[str, Any]) -> AsyncGenerator[int | None, None]:
         prompt = body["prompt"]
         size = len(prompt.encode()) // _BYTES_PER_TOKEN if isinstance(prompt, str) else len(prompt)
+        size += _PICTURE_TOKENS * sum(len(message.images) for message in request_.messages)
         tokens = min(size + (request_.max_tokens or _USUAL_ANSWER), self.capabilities.context_length)
         self.served.add(request_.cache_key)
         with self._slots.queue(request_.cache_key, tokens) as turn:

@@ -29,7 +29,7 @@ _NO_TEMPLATE: Final = (
     "It came without a chat template: turns are written as plain text, and it may go on for both sides."
 )
 _TAKEN: Final = FILES[:3]
-_LONGEST_TOKENIZER: Final = 64 << 20
+LONGEST_TOKENIZER: Final = 64 << 20
 _LONGEST_TEMPLATE: Final = 1 << 20
 _USUAL_CONTEXT: Final = 2048
 _PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -53,13 +53,13 @@ def prepare(source: Path, target: Path) -> Prepared:
     _look(source)
     target.mkdir(mode=0o700, parents=True)
     for name in _TAKEN:
-        fd = _opened(source / name)
+        fd = opened(source / name)
         with os.fdopen(fd, "rb") as reader:
             copy_of(reader, target / name)
     with (target / FILES[0]).open("rb") as weights, (target / FILES[1]).open("rb") as file:
         safetensors.read(weights.fileno())
         config = language_config.read(file.fileno())
-    tokenizer = _object(target / FILES[2], _LONGEST_TOKENIZER)
+    tokenizer = object_of(target / FILES[2], LONGEST_TOKENIZER)
     chat, gaps = chat_of(source, config, tokenizer)
     (target / FILES[3]).write_text(json.dumps(chat, ensure_ascii=False), "utf-8")
     (target / FILES[3]).chmod(0o600)
@@ -86,8 +86,8 @@ def chat_of(
     """Return what a chat needs beside the tokeniser, and sentences on what was missing."""
     if (tokenizer.get("model") or {}).get("type") != "BPE":
         raise Unsupported("this kind of tokeniser is not run here", code="unsupported_tokenizer", hint="BPE is")
-    told = _object(source / "tokenizer_config.json", _LONGEST_TOKENIZER)
-    usual = _object(source / "generation_config.json", _LONGEST_TEMPLATE)
+    told = object_of(source / "tokenizer_config.json", LONGEST_TOKENIZER)
+    usual = object_of(source / "generation_config.json", _LONGEST_TEMPLATE)
     added = {str(one["content"]): int(one["id"]) for one in tokenizer.get("added_tokens") or ()}
     ids = {**tokenizer["model"].get("vocab", {}), **added}
     words = {name: _word(told.get(name)) for name in _WORDS}
@@ -126,7 +126,8 @@ def _numbers(found: Any) -> list[int]:
     return [int(one) for one in (found if isinstance(found, list) else [found]) if type(one) is int]
 
 
-def _object(path: Path, most: int) -> dict[str, Any]:
+def object_of(path: Path, most: int) -> dict[str, Any]:
+    """Return a JSON object of at most so many bytes; an empty one when there is no file. Raises Invalid for anything else."""
     if not path.exists():
         return {}
     try:
@@ -139,7 +140,7 @@ def _object(path: Path, most: int) -> dict[str, Any]:
 
 
 def _bytes(path: Path, most: int) -> bytes:
-    with os.fdopen(_opened(path), "rb") as file:
+    with os.fdopen(opened(path), "rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise Invalid(
@@ -148,6 +149,6 @@ def _bytes(path: Path, most: int) -> bytes:
     return data
 
 
-def _opened(path: Path) -> int:
+def opened(path: Path) -> int:
     """Open a file for reading; caches of downloads are full of links, and they are the operator's own: followed here, once."""
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -42,6 +42,11 @@ _TEXT: Final[Mapping[str, Range]] = MappingProxyType(
 )
 """Options of every engine that writes text."""
 
+_READING: Final[Mapping[str, Range]] = MappingProxyType(
+    {"max_tokens": Range(8, 8192, 256), "threads": Range(0, 256, 2)}
+)
+"""Options of every engine that only reads text."""
+
 KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
     {
         "llama": WorkerKind(
@@ -49,9 +54,9 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             nice=0,
             options=_TEXT,
         ),
-        "onnx-embedding": WorkerKind(
-            descriptors=2, nice=5, options={"max_tokens": Range(8, 8192, 256), "threads": Range(0, 256, 2)}
-        ),
+        "llama-vision": WorkerKind(descriptors=2, nice=0, options=_TEXT),
+        "onnx-embedding": WorkerKind(descriptors=2, nice=5, options=_READING),
+        "onnx-reranking": WorkerKind(descriptors=2, nice=5, options=_READING),
         "openvino": WorkerKind(
             descriptors=4,
             nice=0,
@@ -70,6 +75,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             nice=5,
             options={"cpu_seconds": Range(1, 86_400, 240), "memory_mb": Range(256, 65_536, 2048)},
         ),
+        "picture": WorkerKind(descriptors=1, nice=5, options={}),
         "model-check": WorkerKind(descriptors=1, nice=0, options={}),
     }
 )

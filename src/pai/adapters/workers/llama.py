@@ -12,8 +12,8 @@ from pai.adapters.workers.kinds import SOCKET_NAME
 _BATCH: Final = 256  # tokens of a prompt between two looks at the other answers, and at clients that have left
 
 
-def serve_llama(model_fd: int, options: Mapping[str, int]) -> None:
-    """Serve the model behind ``model_fd`` in the working folder until the process is ended.
+def serve_llama(model_fd: int, options: Mapping[str, int], projector_fd: int | None = None) -> None:
+    """Serve the model behind ``model_fd`` in the working folder until the process is ended, with eyes if there is a projector.
 
     ``options``: ``context_length`` of one request and ``pool`` of all together in tokens, ``parallel`` slots,
     ``threads`` (0: all cores of this process). Raises RuntimeError when the model cannot be loaded.
@@ -24,6 +24,9 @@ def serve_llama(model_fd: int, options: Mapping[str, int]) -> None:
     parameters = xllamacpp.CommonParams()
     # The very descriptor whose hash was checked: the file's name is never opened again.
     parameters.model.path = f"/proc/self/fd/{model_fd}"
+    if projector_fd is not None:
+        parameters.mmproj.path = f"/proc/self/fd/{projector_fd}"
+        parameters.mmproj_use_gpu = False
     # One pool for all slots, so that a single request may use a whole context without reserving one per slot.
     parameters.kv_unified = True
     parameters.kv_unified_per_slot = options["context_length"]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from pai.adapters.workers.onnx_session import session_of, whole
 from pai.adapters.workers.service import RefusedError, Routes
 
 _BATCH: Final = 16
 _MOST_TEXTS: Final = 4096
-_NO_GPU: Final = b"GPU device discovery failed"
 
 
 class Embedder:
@@ -25,18 +23,11 @@ class Embedder:
     """
 
     def __init__(self, model_fd: int, tokenizer_fd: int, *, threads: int, max_tokens: int) -> None:
-        with stderr_without(_NO_GPU):
-            import onnxruntime
         from tokenizers import Tokenizer
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4  # its warnings may quote what it reads
-        # From bytes: a graph that points to outside files is refused.
-        self._session = onnxruntime.InferenceSession(_read(model_fd), options, providers=["CPUExecutionProvider"])
+        self._session = session_of(model_fd, threads)
         self._inputs = [given.name for given in self._session.get_inputs()]
-        self._tokenizer = Tokenizer.from_buffer(_read(tokenizer_fd))
+        self._tokenizer = Tokenizer.from_buffer(whole(tokenizer_fd))
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._max_tokens = max_tokens
@@ -83,33 +74,6 @@ class Embedder:
         """Return the number of tokens of a whole text."""
         self._tokenizer.no_truncation()
         return len(self._tokenizer.encode(text).ids)
-
-
-@contextlib.contextmanager
-def stderr_without(mark: bytes) -> Iterator[None]:
-    """Hold standard error back for a while; at the end all of it is let out but for lines that hold ``mark``.
-
-    ONNX Runtime looks for graphics processors when it is imported, and warns that the walls do not let it. They are meant to, and
-    there is no setting: the severity can be set only after the import.
-    """
-    held, kept = os.memfd_create("stderr"), os.dup(2)
-    os.dup2(held, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        lines = os.pread(held, os.fstat(held).st_size, 0).splitlines(keepends=True)
-        os.write(2, b"".join(line for line in lines if mark not in line))
-        os.close(held)
-        os.close(kept)
-
-
-def _read(fd: int) -> bytes:
-    size = os.fstat(fd).st_size
-    data = os.pread(fd, size, 0)
-    while len(data) < size:
-        data += os.pread(fd, size - len(data), len(data))
-    return data
 
 
 def embedding_routes(model_fd: int, tokenizer_fd: int, options: Mapping[str, int]) -> Routes:

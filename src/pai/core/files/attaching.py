@@ -116,7 +116,7 @@ class Attaching:
             states = tuple(_state(report.job, item) for item in report.items)
             job = report.job
             return AttachedBatch(
-                job.id, collection.id, _JOB_STATES[job.state], job.created_at, states, tuple(files.values())
+                job.id, collection.id, _whole(job, states), job.created_at, states, tuple(files.values())
             )
 
         return await self.work.read(look)

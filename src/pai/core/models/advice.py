@@ -149,7 +149,8 @@ def estimate(
     """Return the bytes that a loaded model takes with its engine. Only GGUF headers tell enough for a sum; for other forms it is
     a factor of the files' size (as mapped, and as the engine lays them out), the contexts, and what the engine itself takes."""
     if header is not None and model.engine == "llama.cpp":
-        return memory_of(shape_of(header), instructions, context_length, parallel).total
+        beside = 2 * sum(file.size for file in model.files[1:])  # what a model sees by, and its buffers
+        return memory_of(shape_of(header), instructions, context_length, parallel).total + beside
     factor, engine = _FACTORS.get(model.engine, (3.0, 150 * MB))
     pool = shared_context(context_length, parallel) if model.task == "chat" else 0
     return int(model.size * factor) + engine + pool * _BYTES_PER_TOKEN

@@ -18,7 +18,8 @@ from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, Unsupported
 from pai.foundation.refs import ModelRef, ResourceRef
 
-_EMBEDDING = "default-embedding"
+_TASKS = {"default-embedding": "embedding", "default-reranker": "rerank"}
+"""What a model has to be for that an alias may mean it; other aliases mean models that chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Conversions:
         model = await self._known(actor, name)
         if unknown := [alias for alias in aliases if not alias.startswith("default")]:
             raise Unsupported(f"{unknown[0][:100]!r} is no alias", code="bad_alias", hint="such as default")
-        if wrong := [alias for alias in aliases if (alias == _EMBEDDING) is not (model.task == "embedding")]:
+        if wrong := [alias for alias in aliases if _TASKS.get(alias, "chat") != model.task]:
             # Vectors of another model, or none at all, would be compared with those that collections hold.
             raise Unsupported(
                 f"{model.name} is for {model.task}, and {wrong[0]} is not",

@@ -23,7 +23,8 @@ NOT_STATED: Final = "not stated"
 """What a record says where its source and the operator say nothing."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-_SHORTEST, _LONGEST = 256, 1 << 20
+_SHORTEST: Final = {"chat": 256, "rerank": 16}
+_LONGEST: Final = 1 << 20
 _LONGEST_TEXT: Final = 2000
 
 
@@ -38,7 +39,7 @@ class Imports:
     clock: Clock
 
     async def take(self, actor: Actor, staged: str, name: str, context_length: int, record: ModelRecord) -> Model:
-        """Take a chat model whose files lie in the staging folder ``staged``. No alias points at it yet.
+        """Take a model whose files lie in the staging folder ``staged``. No alias points at it yet.
 
         Raises Denied, Invalid (name, record or a file), Conflict when the name is taken, Unavailable.
         """
@@ -59,7 +60,7 @@ class Imports:
             raise Conflict(f"there is a model {name!r} already", code="model_exists", hint="choose another name")
         taken = await self.intake.take(staged, name)
         made = Model(
-            name, "chat", taken.engine, taken.format, taken.files, max(_SHORTEST, min(context_length, _LONGEST)), None,
+            name, taken.task, taken.engine, taken.format, taken.files, max(_SHORTEST[taken.task], min(context_length, _LONGEST)), None,
             record, b"", self.clock.now(),
         )  # fmt: skip
         signed = dataclasses.replace(made, signature=self.sign(made))

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pai.core.audit.receipts import MESSAGES, Answered, Draft, Receipts, messages_request
 from pai.core.audit.values import Outcome
 from pai.core.models.events import ChatEnded, ChatStarted, ModelLoaded, PromptCounted, TextsEmbedded
 from pai.core.models.generation import answered
-from pai.core.models.ports import ModelsUnit
+from pai.core.models.ports import ModelsUnit, Pictures
 from pai.core.models.schemas import checked_schema
 from pai.core.models.tools import checked_calls, checked_tools
 from pai.core.models.values import Model
@@ -32,8 +32,11 @@ from pai.core.ports.engine import (
 )
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import NotFound, PaiError
+from pai.foundation.errors import Invalid, NotFound, PaiError
 from pai.foundation.refs import ResourceRef
+
+MOST_PICTURES: Final = 16
+"""Of one request, in all its messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Inference:
     engines: Engines
     receipts: Receipts
     clock: Clock
+    pictures: Pictures
 
     async def models(self, actor: Actor) -> Sequence[Model]:
         """Return the active models."""
@@ -92,6 +96,7 @@ class Inference:
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
         _check(request)
         engine = await self.engines.get(name, request.needs)
+        request = await self._seen(request)
         resource = ResourceRef("model", engine.model.name)
         event = ChatStarted(
             resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages)
@@ -101,6 +106,16 @@ class Inference:
         # A generator that was never begun ends without a word: from here on its end is recorded, also when nobody takes a piece.
         await anext(answer)
         return engine, answer
+
+    async def _seen(self, request: ChatRequest) -> ChatRequest:
+        """Return the request with its pictures made anew: what came in reaches no engine's own decoder."""
+        if not any(message.images for message in request.messages):
+            return request
+        messages = [
+            dataclasses.replace(message, images=tuple([await self.pictures.clean(image) for image in message.images]))
+            for message in request.messages
+        ]
+        return dataclasses.replace(request, messages=tuple(messages))
 
     async def _answer(
         self, actor: Actor, engine: Engine, request: ChatRequest, started: int, *, receipt: bool
@@ -144,6 +159,7 @@ class Inference:
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
         _check(request)
         engine = await self.engines.get(name, request.needs)
+        request = await self._seen(request)
         resource = ResourceRef("model", engine.model.name)
         event = PromptCounted(resource=resource, model=engine.model, messages=len(request.messages))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
@@ -165,6 +181,8 @@ class Inference:
 
 def _check(request: ChatRequest) -> None:
     checked_tools(request)
+    if sum(len(message.images) for message in request.messages) > MOST_PICTURES:
+        raise Invalid(f"a request has at most {MOST_PICTURES} pictures", code="too_many_pictures", hint="send fewer")
     for message in request.messages:
         checked_calls(message.tool_calls)
     if request.json_schema is not None:

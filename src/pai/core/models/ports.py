@@ -38,6 +38,15 @@ class Intake(Protocol):
         ...
 
 
+class Pictures(Protocol):
+    """Makes pictures of unknown origin safe to look at."""
+
+    async def clean(self, data: bytes) -> bytes:
+        """Return the picture made anew, as a PNG of bounded size without anything but its pixels. Raises Invalid (``bad_picture``),
+        TooLarge (``picture_too_large``), Unavailable."""
+        ...
+
+
 class ModelsUnit(Protocol):
     """A unit of work for models."""
 

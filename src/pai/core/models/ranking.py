@@ -1,7 +1,7 @@
 """Ranking: documents that a client sends, in the order in which they answer a question.
 
-No model here reads question and document together (a reranker). Until one does, the score is the cosine of their embeddings, and the
-name of what scored says so.
+A reranker reads question and document together. Where the model named is one that makes vectors, or no reranker is here, the score is
+the cosine of their embeddings, and the name of what scored says so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pai.core.models.events import DocumentsRanked
 from pai.core.models.ports import ModelsUnit
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
-from pai.core.ports.engine import Capability, Engine, Engines, floats
+from pai.core.ports.engine import Capability, Engine, Engines, Relevance, floats
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound
@@ -53,20 +53,41 @@ class Ranking:
         count = len(documents)
         event = DocumentsRanked(resource=ResourceRef("model", engine.model.name), model=engine.model, documents=count)
         await self.work.run(lambda unit: unit.audit.record(actor, event))
-        asked = await engine.embed([question])
-        wanted, tokens, scores = floats(asked.vectors[0]), asked.prompt_tokens, []
-        for start in range(0, count, BATCH):
-            found = await engine.embed(documents[start : start + BATCH])
-            tokens += found.prompt_tokens
-            scores += [sum(a * b for a, b in zip(wanted, floats(v), strict=True)) for v in found.vectors]
-        ranked = [Ranked(n, round(min(1.0, max(0.0, score)), 6)) for n, score in enumerate(scores)]
-        return f"{engine.model.name} (cosine)", sorted(ranked, key=lambda one: (-one.score, one.index)), tokens
+        reads_both = Capability.RERANK in engine.capabilities.supports
+        found = await (_relevance if reads_both else _likeness)(engine, question, documents)
+        ranked = [Ranked(n, round(min(1.0, max(0.0, score)), 6)) for n, score in enumerate(found.scores)]
+        told = engine.model.name if reads_both else f"{engine.model.name} (cosine)"
+        return told, sorted(ranked, key=lambda one: (-one.score, one.index)), found.prompt_tokens
 
     async def _engine(self, name: str) -> Engine:
-        needed = frozenset({Capability.EMBED})
+        """Return what ranks: a model made for it, or one that makes vectors. Without a reranker, ``default-reranker`` is the latter."""
         try:
-            return await self.engines.get(name, needed)
+            able = await self.engines.capabilities(name)
         except NotFound:
             if name != MODEL:
                 raise
-            return await self.engines.get(FALLBACK, needed)
+            return await self.engines.get(FALLBACK, frozenset({Capability.EMBED}))
+        needed = Capability.RERANK if Capability.RERANK in able.supports else Capability.EMBED
+        return await self.engines.get(name, frozenset({needed}))
+
+
+async def _relevance(engine: Engine, question: str, documents: Sequence[str]) -> Relevance:
+    """Let the engine read question and document together."""
+    scores: list[float] = []
+    tokens = 0
+    for start in range(0, len(documents), BATCH):
+        found = await engine.rank(question, documents[start : start + BATCH])
+        scores += found.scores
+        tokens += found.prompt_tokens
+    return Relevance(tuple(scores), tokens)
+
+
+async def _likeness(engine: Engine, question: str, documents: Sequence[str]) -> Relevance:
+    """Compare vectors of what was read apart."""
+    asked = await engine.embed([question])
+    wanted, tokens, scores = floats(asked.vectors[0]), asked.prompt_tokens, []
+    for start in range(0, len(documents), BATCH):
+        found = await engine.embed(documents[start : start + BATCH])
+        tokens += found.prompt_tokens
+        scores += [sum(a * b for a, b in zip(wanted, floats(v), strict=True)) for v in found.vectors]
+    return Relevance(tuple(scores), tokens)

@@ -8,7 +8,16 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pai.core.models.generation import generation
-from pai.core.ports.engine import Capabilities, Capability, ChatDelta, ChatRequest, Embeddings, Engine, Engines
+from pai.core.ports.engine import (
+    Capabilities,
+    Capability,
+    ChatDelta,
+    ChatRequest,
+    Embeddings,
+    Engine,
+    Engines,
+    Relevance,
+)
 from pai.foundation.refs import ModelRef
 
 
@@ -66,6 +75,11 @@ class WatchedEngine:
         """Return vectors; somebody waits for them."""
         with self.traffic.answering():
             return await self.engine.embed(texts)
+
+    async def rank(self, question: str, documents: Sequence[str]) -> Relevance:
+        """Return scores; somebody waits for them."""
+        with self.traffic.answering():
+            return await self.engine.rank(question, documents)
 
     async def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has."""

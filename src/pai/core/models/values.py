@@ -36,16 +36,17 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What lies in a model's folder once it was checked and hashed: its files, the format, the engine that runs it."""
+    """What lies in a model's folder once it was checked and hashed: its files, the format, the engine that runs it, the task."""
 
     files: tuple[ModelFile, ...]
     format: str
     engine: str
+    task: str = "chat"
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of this installation. ``task`` is ``chat`` or ``embedding``; ``engine`` is ``llama.cpp``, ``openvino``,
+    """A model of this installation. ``task`` is ``chat``, ``embedding`` or ``rerank``; ``engine`` is ``llama.cpp``, ``openvino``,
     ``transformers``, ``onnxruntime`` or ``echo``; ``signature`` is Ed25519 by this installation's model key over the
     canonical manifest (see ``manifest``)."""
 

@@ -166,6 +166,14 @@ class Embeddings:
     dimensions: int = field(default=0)
 
 
+@dataclass(frozen=True, slots=True)
+class Relevance:
+    """How well documents answer a question: ``scores`` of 0 to 1 in the order of the documents, and the tokens read."""
+
+    scores: tuple[float, ...]
+    prompt_tokens: int
+
+
 def floats(vector: bytes) -> tuple[float, ...]:
     """Return the numbers of a vector of ``Embeddings``."""
     return struct.unpack(f"<{len(vector) // 4}f", vector)
@@ -191,6 +199,11 @@ class Engine(Protocol):
 
     async def embed(self, texts: Sequence[str | Sequence[int]]) -> Embeddings:
         """Return one vector per text, each a text or token ids of this model. What is longer than the context is cut."""
+        ...
+
+    async def rank(self, question: str, documents: Sequence[str]) -> Relevance:
+        """Score each document by how well it answers the question. What is longer than the context is cut; Invalid for a question that
+        leaves no room."""
         ...
 
     async def count_tokens(self, text: str) -> int:

@@ -22,7 +22,7 @@ class Context:
     ``backups`` gives the module that writes and reads backups.
     ``verifier`` gives the text of the program that outsiders check evidence with.
     ``witness`` gives a context manager: the use cases of the witness in a folder, which no other process uses meanwhile.
-    ``staged_model`` gives a context manager: the name of a staging folder, and what is known of the model in it.
+    ``staged_model`` gives a context manager for a folder and a task: the name of a staging folder, and what is known of the model in it.
     """
 
     load: Callable[[dict[str, Any]], Settings]
@@ -32,7 +32,7 @@ class Context:
     console_in_process: Callable[[Settings, Iterable[Secret], str, dict[str, Any]], Any]
     machine: Callable[[Settings], Machine]
     candidates: Callable[[Settings], tuple[Candidate, ...]]
-    staged_model: Callable[[Settings, Path], Any]
+    staged_model: Callable[[Settings, Path, str], Any]
     console_session: Callable[[Settings, Iterable[Secret]], Any]
     backups: Callable[[], Any]
     cache: Path

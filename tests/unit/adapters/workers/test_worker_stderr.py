@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from pai.adapters.workers.onnx_embedding import stderr_without
+from pai.adapters.workers.onnx_session import stderr_without
 
 
 def test_only_the_named_lines_are_left_out(capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from test_conversations_chats import SpeakingEngine, member
 
 from fakes.receipts import RECEIPTS
-from fakes.word_engines import OneEngine, WordEngine
+from fakes.word_engines import OneEngine, Untouched, WordEngine
 from identity_home import People, identity_home
 from pai.core.conversations.looking_up import LookedUp, one_purpose
 from pai.core.conversations.output import Piece
@@ -55,7 +55,7 @@ def room(people: People, engine: WordEngine, disk: Disk | None = None) -> Respon
     policy = people.accounts.policy
     engines: Any = OneEngine(engine)
     searching = Searching(people.storage, Access(people.vault, policy), engines)
-    inference = Inference(people.storage, policy, engines, RECEIPTS, people.clock)
+    inference = Inference(people.storage, policy, engines, RECEIPTS, people.clock, Untouched())
     return Responses(people.storage, people.vault, policy, inference, searching, people.clock, disk or Disk())
 
 

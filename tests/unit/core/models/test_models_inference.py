@@ -10,7 +10,7 @@ import pytest
 
 from fakes.knowledge_memory import StillClock
 from fakes.receipts import RECEIPTS
-from fakes.word_engines import OneEngine, WordEngine
+from fakes.word_engines import OneEngine, Untouched, WordEngine
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.core.models.events import ChatEnded, ChatStarted
 from pai.core.models.inference import Inference
@@ -44,7 +44,7 @@ class Broken(WordEngine):
 
 
 def inference(log: Log, engine: WordEngine) -> Inference:
-    return Inference(log, CedarPolicy(), OneEngine(engine), RECEIPTS, StillClock())  # type: ignore[arg-type]
+    return Inference(log, CedarPolicy(), OneEngine(engine), RECEIPTS, StillClock(), Untouched())  # type: ignore[arg-type]
 
 
 async def test_an_answer_of_which_nobody_took_a_piece_has_an_end() -> None:

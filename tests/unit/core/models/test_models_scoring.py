@@ -11,7 +11,7 @@ from pai.adapters.policy.cedar import CedarPolicy
 from pai.core.models.moderation import Moderation
 from pai.core.models.moderation_words import EXAMPLES, PATTERNS
 from pai.core.models.ranking import Ranking
-from pai.core.ports.engine import Capability
+from pai.core.ports.engine import Capabilities, Capability
 from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role
 from pai.foundation.errors import Denied, Invalid, NotFound
 
@@ -47,6 +47,9 @@ class Named(OneEngine):
         if name not in self.names:
             raise NotFound("no such model", code="model_not_found")
         return self.engine
+
+    async def capabilities(self, name: str) -> Capabilities:
+        return (await self.get(name)).capabilities
 
 
 def test_the_categories_are_openais() -> None:

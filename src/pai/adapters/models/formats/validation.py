@@ -9,18 +9,29 @@ from typing import Final
 from pai.adapters.models.formats import ctranslate2, gguf, language_config, onnx, openvino_ir, safetensors
 from pai.adapters.models.formats.headers import Header
 from pai.adapters.models.formats.reader import file_size
-from pai.adapters.models.formats.refusals import truncated
+from pai.adapters.models.formats.refusals import bad, truncated
 from pai.foundation.errors import Invalid
 
 CONFIG: Final = "config.json"
 """What says which family of language models the weights of a safetensors file are of; looked at when it comes along."""
 
+_PROJECTOR: Final = "clip"
+"""What llama.cpp calls the architecture of all projectors."""
 Files = Mapping[str, int]
 """The files of one model: name in the model's folder -> open descriptor; the first is the one that is read."""
 
 
 def _alone(read: Callable[[int], Header]) -> Callable[[Files], Header]:
     return lambda files: read(next(iter(files.values())))
+
+
+def _gguf(files: Files) -> Header:
+    """Read a language model, and what it sees by if that comes along: the engine loads both."""
+    (_, model), *others = files.items()
+    for _, fd in others:
+        if (other := gguf.read(fd)).architecture != _PROJECTOR:
+            raise bad(f"the file beside the model is of the architecture {other.architecture}, not {_PROJECTOR}")
+    return gguf.read(model)
 
 
 def _safetensors(files: Files) -> Header:
@@ -47,7 +58,7 @@ def _openvino(files: Files) -> Header:
 
 FORMATS: Final[Mapping[str, Callable[[Files], Header]]] = MappingProxyType(
     {
-        "gguf": _alone(gguf.read),
+        "gguf": _gguf,
         "safetensors": _safetensors,
         "onnx": _onnx,
         "openvino": _openvino,

@@ -13,6 +13,8 @@ from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.machine import columns, gigabytes, machine_text, machine_value
 
+_ALIASES = {"chat": "", "rerank": " --alias default-reranker"}
+
 
 @click.group()
 def models() -> None:
@@ -69,6 +71,9 @@ def _shown(value: dict[str, Any]) -> str:
 @models.command("import")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--name", required=True, help="What the model is to be called here.")
+@click.option(
+    "--task", type=click.Choice(["chat", "rerank"]), default="chat", show_default=True, help="What it is for."
+)
 @click.option("--licence", default="", help="Its licence, as its makers state it.")
 @click.option("--origin", default="", help="Where it comes from. Default: the name of the folder.")
 @click.option("--training-data", default="", help="What its makers state about the data it was trained on.")
@@ -79,25 +84,28 @@ def models_import(
     context: Context,
     folder: Path,
     name: str,
+    task: str,
     licence: str,
     origin: str,
     training_data: str,
     known_gaps: str,
     json_: bool,
 ) -> None:
-    """Take a chat model from a folder: model.safetensors, config.json, tokenizer.json and the JSON files beside them.
+    """Take a model from a folder. To chat: one GGUF file, with an mmproj file beside it if it can see, on llama.cpp; or
+    model.safetensors, config.json, tokenizer.json and the JSON files beside them, on PyTorch, an extra (`make transformers`).
+    To rerank: model.onnx and tokenizer.json of a cross-encoder.
 
     Code and pickled weights in the folder are never read. The files are copied, checked, hashed and signed by this
-    installation. It runs on PyTorch, an extra (`make transformers`). Nothing uses it until an alias means it.
+    installation. Nothing uses it until an alias means it: `pai models activate NAME --alias default-reranker` for a reranker.
     Example: pai models import ./SmolLM2-360M --name smollm2 --licence Apache-2.0 && pai models activate smollm2
     """
-    with context.staged_model(context.settings(), folder) as (staged, known):
+    with context.staged_model(context.settings(), folder, task) as (staged, known):
         told = " ".join(part for part in (known_gaps, *known.gaps) if part)
         value = ask_server(
             context, "models.import", staged=staged, name=name, licence=licence, origin=origin or f"the folder {folder.name}",
             training_data=training_data, known_gaps=told, context_length=known.context_length,
         )  # fmt: skip
-    show(context, value, f"{value['name']} is here; `pai models activate {value['name']}` makes it the default")
+    show(context, value, f"{value['name']} is here; `pai models activate {value['name']}{_ALIASES[task]}` has it used")
 
 
 @models.command("convert")

@@ -1,0 +1,1 @@
+"""Pictures as they come, in a worker: decoded within limits, made anew."""
