@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -40,6 +42,15 @@ def log_in(browser: Chromium, served: Installation) -> None:
     browser.type("input[name=password]", PASSWORD)
     browser.click("form button.primary")
     browser.wait_for("[data-composer]")
+
+
+def save_receipt(browser: Chromium, folder: Path, button: str) -> Any:
+    """Click, and return what was saved."""
+    folder.mkdir()
+    browser.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    browser.click(button)
+    browser.wait(lambda: bool(list(folder.glob("pai-receipt-*.json"))), "the receipt's file")
+    return json.loads(next(folder.glob("pai-receipt-*.json")).read_text("utf-8"))
 
 
 def sample_files(folder: Path) -> list[Path]:
@@ -114,6 +125,11 @@ def test_main_job(
     browser.press("escape")
     browser.wait(lambda: not browser.see(".passage"), "the passage to close")
     assert browser.js("return document.activeElement.className") == "cite"
+    browser.picture(f"answer-{width}-{theme}")
+    saved = save_receipt(browser, tmp_path / "from-ask", "[data-receipt] button")
+    assert saved["format"] == "pai-receipt"
+    assert f"event {saved['event']['index']}" in browser.text("[data-receipt]")
+    assert QUOTE not in json.dumps(saved)
 
     browser.open(f"{served.url}/chat")
     browser.wait_for("[data-composer]")
@@ -123,7 +139,9 @@ def test_main_job(
     assert browser.text(".turn.user .said") == "Say **hello** to <b>everyone</b>"
     assert browser.js("return document.querySelectorAll('.turn b').length") == 0
     browser.wait(lambda: "/chat/cnv_" in browser.url, "the conversation's address")
+    browser.wait_for(".turn.assistant .receipt button")
     browser.picture(f"chat-{width}-{theme}")
+    assert save_receipt(browser, tmp_path / "from-chat", ".turn.assistant .receipt button")["openings"]["answer"]
     browser.open(browser.url)
     browser.wait_for(".turn.assistant .prose")
     assert "AI generated" in browser.text(".turn.assistant .by")
@@ -151,7 +169,8 @@ def test_main_job(
     browser.wait_for("input[name=password]")
     assert not browser.see(".shell")
 
-    outside = [url for url in browser.requested() if not url.startswith((served.url, "data:", "chrome:", "about:"))]
+    own = (served.url, f"blob:{served.url}", "data:", "chrome:", "about:")
+    outside = [url for url in browser.requested() if not url.startswith(own)]
     assert outside == []
     # The one thing the console may say is that the page behind a log-out answered 401.
     assert [line for line in browser.complaints() if "status of 401" not in line] == []

@@ -99,6 +99,8 @@ def test_programs_get_json_and_people_get_pages(served: Installation, browser: B
 
 def test_chats_are_listed_opened_continued_and_deleted(owner: BrowserClient, browser: BrowserClient) -> None:
     told = browser.say("Say **hello** twice")
+    receipt = told[-1].pop("receipt")
+    assert receipt["format"] == "pai-receipt"
     assert [told[0]["type"], told[-1]] == ["start", {"type": "done", "finish": "stop"}]
     assert told[0]["model"] == "echo"
     blocks = [block for event in told if event["type"] == "blocks" for block in event["blocks"]]

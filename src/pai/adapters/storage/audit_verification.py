@@ -42,7 +42,7 @@ class AuditKeys:
 
 def associated(origin: str, index: int) -> bytes:
     """Return what a sealed body is bound to: this log and its place in it."""
-    return origin.encode() + b"\x00" + index.to_bytes(8, "big")
+    return origin.encode() + b"\x00" + index.to_bytes(8, "big", signed=True)
 
 
 def opened_bodies(keys: AuditKeys, rows: Sequence[Any]) -> Sequence[bytes | None]:
