@@ -6,6 +6,8 @@ SECONDS ?= 240
 MODELS ?= $(or $(PAI_MODELS),starter)
 HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Compiled tests are kept: without them each run rewrites every assertion again (7 s of processor time).
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
 .PHONY: start transformers test test-extras check docs bench soak interop lock uninstall
@@ -31,7 +33,7 @@ $(VENV)/python.stamp:
 	@touch $@
 
 $(VENV)/default.stamp: requirements/default.txt pyproject.toml $(VENV)/python.stamp
-	@echo "installing libraries ..."
+	@echo "installing libraries (0.7 GB, half a minute or more) ..."
 	@began=$$(date +%s); $(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/default.txt && \
 	 $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . && echo "libraries are in: $$(( $$(date +%s) - began )) s"
 	@touch $@
@@ -100,4 +102,5 @@ lock:
 	@rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/python -m pip install -q -U pip && .cache/lock/bin/python requirements/lock.py
 
 uninstall:
-	@$(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --home "$(HOME_OF_PAI)"
+	@exec $(PYTHON) -I src/pai/bootstrap/uninstall.py --program $(VENV) --program .cache --program .mypy_cache \
+	  --program .ruff_cache --program .pytest_cache --program .hypothesis --sources src --sources tests --sources benchmarks --home "$(HOME_OF_PAI)"

@@ -7,7 +7,9 @@ documents: ``tuning`` was used to choose thresholds; ``held_out`` and ``fresh`` 
 led to; ``final`` was written after those changes. Sets of the office documents (``benchmarks/office``): ``office_tuning`` and
 ``office_held_out``, dealt out at random before any result was known, ``office_plain``, added
 to the first when rules were taken out, and ``office_later``: other documents and questions, written
-after the rules and run once before anything was changed for them. ``--hide`` keeps the answers of a set unseen.
+after the rules and run once before anything was changed for them. ``visitor_tuning`` and ``visitor_held_out`` ask, as people type,
+of a third folder with the papers of a surgery, a law office and a household; documents and questions were written by someone who had
+not seen the rules, and dealt out at random. ``--hide`` keeps the answers of a set unseen.
 """
 
 from __future__ import annotations
@@ -31,15 +33,17 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from local_engines import LocalChat, LocalEmbedding, LocalEngines, SilentChat
+from local_engines import LocalChat, LocalEmbedding, LocalEngines, SilentChat, paged_chat, socket_chat
 from memory_store import MemoryStore
 
 from pai.adapters.documents import parse
 from pai.core.knowledge.answering import SHOWN, consider, find_passages, generate, open_documents
 from pai.core.knowledge.chunking import chunk
 from pai.core.knowledge.composing import compose, needs_model
+from pai.core.knowledge.judging import judge
 from pai.core.knowledge.question import parts
 from pai.core.knowledge.values import Answer
+from pai.core.ports.engine import Engine
 
 SAMPLES = Path(str(resources.files("pai.samples") / "documents"))
 OFFICE = Path(__file__).with_name("office")
@@ -88,6 +92,7 @@ class Evaluation:
         asked, hits = find_passages(self.store, question, vectors)
         documents = open_documents(self.store, hits, self.names)
         told = await consider(asked, hits, documents, self._embed)
+        told = [await judge(self.engines.chat, "", part) for part in told]
         draft = await generate(self.engines.chat, "", told[0]) if needs_model(told) else ""
         return compose(told, draft, self.engines.chat.model.name, self.today), draft
 
@@ -133,7 +138,8 @@ def summary(outcomes: list[Outcome], refusals: list[Outcome]) -> dict[str, Any]:
 def questions() -> dict[str, Any]:
     """Every set by name."""
     samples = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))
-    return {**samples, **json.loads((OFFICE / "questions.json").read_text("utf-8"))}
+    ours = (json.loads((OFFICE / name).read_text("utf-8")) for name in ("questions.json", "visitor.json"))
+    return {**samples, **{name: asked for sets in ours for name, asked in sets.items()}}
 
 
 def make_documents(folder: Path, *which: str) -> None:
@@ -143,33 +149,45 @@ def make_documents(folder: Path, *which: str) -> None:
 
 async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
     outcomes = [await evaluation.measure(q["question"], q) for q in asked["answerable"]]
-    refusals = [await evaluation.measure(q, None) for q in asked["unanswerable"]]
+    refused = [q if isinstance(q, str) else q["question"] for q in asked["unanswerable"]]
+    refusals = [await evaluation.measure(q, None) for q in refused]
     for o in () if hidden else [*outcomes, *refusals]:
         mark = "ok " if o.right else "BAD"
         near = " | ".join(source.quote for source in o.answer.nearest)
         print(
             f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}\n      near: {near}"
         )
-    kinds = dict.fromkeys(q["kind"] for q in asked["answerable"] if "kind" in q)
-    by_kind = {
-        kind: [o.right for q, o in zip(asked["answerable"], outcomes, strict=True) if q["kind"] == kind]
-        for kind in kinds
-    }
-    told = {kind: f"{sum(right)} of {len(right)}" for kind, right in by_kind.items()}
-    return summary(outcomes, refusals) | ({"by_kind": told} if told else {})
+    told: dict[str, Any] = {}
+    for field in ("kind", "world"):
+        rights: dict[str, list[bool]] = {}
+        for q, o in zip(asked["answerable"], outcomes, strict=True):
+            if field in q:
+                rights.setdefault(q[field], []).append(o.right)
+        if rights:
+            told[f"by_{field}"] = {value: f"{sum(right)} of {len(right)}" for value, right in rights.items()}
+    return summary(outcomes, refusals) | told
+
+
+def documents_of(name: str, folder: Path) -> Path:
+    """The folder of documents that a set of questions asks of."""
+    if name.startswith("visitor"):
+        return folder / "visitor"
+    if name == "office_later":
+        return folder / "later"
+    return folder / "office" if name.startswith("office") else SAMPLES
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {"chat": str(arguments.chat.name) if arguments.chat else "none", "windows": SHOWN}
     with tempfile.TemporaryDirectory() as folder:
-        office, later = Path(folder) / "office", Path(folder) / "later"
-        make_documents(office)
-        make_documents(later, "later")
-        chat = LocalChat(arguments.chat, Path(folder)) if arguments.chat else SilentChat()
+        make_documents(Path(folder) / "office")
+        make_documents(Path(folder) / "later", "later")
+        make_documents(Path(folder) / "visitor", "visitor")
+        chat, process = chat_engine(arguments.chat, Path(folder))
         engines = LocalEngines(chat, LocalEmbedding(arguments.embedding))
         collections: dict[Path, Evaluation] = {}
         for name in arguments.sets.split(","):
-            documents = later if name == "office_later" else office if name.startswith("office") else SAMPLES
+            documents = documents_of(name, Path(folder))
             if documents not in collections:
                 collections[documents] = Evaluation(engines, documents, dt.date.fromisoformat(questions()["today"]))
                 await collections[documents].ingest()
@@ -178,7 +196,19 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         if isinstance(chat, LocalChat) and chat.prompt_tokens:
             results["prompt_tokens_median"] = statistics.median(chat.prompt_tokens)
             results["model_asked"] = len(chat.prompt_tokens)
+        if process:
+            process.terminate()
     return results
+
+
+def chat_engine(model: Path | None, folder: Path) -> tuple[Engine, subprocess.Popen[bytes] | None]:
+    """Return the chat engine and its process, if it has one: a GGUF file, a folder in OpenVINO's format, or the socket of
+    ``bare_engine.py openvino``."""
+    if model is None:
+        return SilentChat(), None
+    if model.is_socket():
+        return socket_chat(model.name, model), None
+    return paged_chat(model, folder / "engine.sock") if model.is_dir() else (LocalChat(model, folder), None)
 
 
 def main() -> None:

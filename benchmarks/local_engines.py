@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pai.core.ports.engine import Capabilities, Capability, ChatDelta, ChatRequest, Embeddings, Engine
+from pai.adapters.engines.socket_engine import SocketEngine
+from pai.core.ports.engine import (
+    Capabilities,
+    Capability,
+    ChatDelta,
+    ChatRequest,
+    Embeddings,
+    Engine,
+    TokenLogprob,
+)
 from pai.foundation.errors import NotFound
 from pai.foundation.refs import ModelRef
 
@@ -73,7 +84,9 @@ class LocalChat:
 
     gguf: Path
     folder: Path
-    capabilities: Capabilities = field(default_factory=lambda: Capabilities(frozenset({Capability.CHAT}), 4096))
+    capabilities: Capabilities = field(
+        default_factory=lambda: Capabilities(frozenset({Capability.CHAT, Capability.LOGPROBS}), 4096)
+    )
     prompt_tokens: list[int] = field(default_factory=list)
     _server: Any = None
 
@@ -92,7 +105,7 @@ class LocalChat:
         p.ui, p.cache_ram_mib = False, 256
         self._server = xllamacpp.Server(p)
 
-    def _run(self, request: ChatRequest) -> str:
+    def _run(self, request: ChatRequest) -> ChatDelta:
         if self._server is None:
             self._load()
         messages = [{"role": m.role, "content": m.content} for m in request.messages]
@@ -102,18 +115,45 @@ class LocalChat:
             "temperature": request.temperature,
             "stop": list(request.stop),
         }
+        if request.top_logprobs is not None:
+            body |= {"logprobs": True, "top_logprobs": request.top_logprobs}
         answer = self._server.handle_chat_completions(body)
         self.prompt_tokens.append(int(answer["usage"]["prompt_tokens"]))
-        return str(answer["choices"][0]["message"]["content"])
+        choice = answer["choices"][0]
+        tokens = [_token(one) for one in (choice.get("logprobs") or {}).get("content") or ()]
+        return ChatDelta(str(choice["message"]["content"]), "stop", logprobs=tuple(tokens))
 
     async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
-        yield ChatDelta(await asyncio.to_thread(self._run, request), "stop")
+        yield await asyncio.to_thread(self._run, request)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         raise NotImplementedError
 
     async def count_tokens(self, text: str) -> int:
         raise NotImplementedError
+
+
+def _token(told: dict[str, Any]) -> TokenLogprob:
+    top = tuple(_token(one) for one in told.get("top_logprobs", ()))
+    return TokenLogprob(str(told["token"]), float(told["logprob"]), b"", top)
+
+
+def paged_chat(folder: Path, place: Path) -> tuple[SocketEngine, subprocess.Popen[bytes]]:
+    """Return PAI's own engine on a model in OpenVINO's format, in a process of its own without walls, and that process."""
+    program = Path(__file__).with_name("bare_engine.py")
+    process = subprocess.Popen(
+        [sys.executable, str(program), "openvino", str(folder), str(place)], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    return socket_chat(folder.name, place), process
+
+
+def socket_chat(name: str, place: Path) -> SocketEngine:
+    """Return an engine that listens at ``place`` already."""
+    return SocketEngine(
+        place, ModelRef(name, ""), Capabilities(frozenset({Capability.CHAT, Capability.LOGPROBS}), 8192)
+    )
 
 
 @dataclass

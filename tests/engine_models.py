@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -83,12 +85,21 @@ def tiny_llama(folder: Path) -> Model:
     return model_of(folder, "tiny-chat", "chat", "llama.cpp", ("model.gguf",), 1024, None)
 
 
+_made = tempfile.TemporaryDirectory(prefix="pai-test-models-")  # until this process ends
+
+
+@cache
+def _converted() -> Path:
+    home = Path(_made.name)
+    tiny_gguf(home / "model.gguf")
+    (home / "openvino").mkdir()
+    convert_gguf(os.open(home / "model.gguf", os.O_RDONLY), home / "openvino", 1)
+    return home / "openvino"
+
+
 def tiny_openvino(folder: Path) -> Model:
-    """The same model, converted as `pai models convert` does it."""
-    source = tiny_llama(folder)
-    home = folder / "tiny-chat-openvino"
-    home.mkdir()
-    convert_gguf(os.open(folder / source.name / "model.gguf", os.O_RDONLY), home, 1)
+    """The same model, converted as `pai models convert` does it, once for all tests."""
+    shutil.copytree(_converted(), folder / "tiny-chat-openvino")
     return model_of(folder, "tiny-chat-openvino", "chat", "openvino", FILES, 1024, None)
 
 

@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from pai.adapters.cryptography import keystore
 from pai.adapters.cryptography.keystore import KeyVault
-from pai.adapters.cryptography.passphrase import Profile
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.storage import Storage
 from pai.core.audit.values import EventFilter, RecordedEvent
 from pai.core.identity.accounts import Accounts, AddedUser
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.devices import Arrival
+from pai.core.identity.login import Login
+from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.people import People as Others
+from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import NewSession, Sessions
 from pai.core.identity.setup import Setup
 from pai.foundation.actor import OPERATOR, Role
@@ -33,12 +34,21 @@ WRONG = Secret(b"wrong tractor under nine lamps")
 @dataclass
 class SetClock:
     moment: datetime = NOW
+    passed: float = 0.0
 
     def now(self) -> datetime:
         return self.moment
 
+    def monotonic(self) -> float:
+        return self.passed
+
     def later(self, **span: float) -> None:
         self.moment += timedelta(**span)
+        self.passed += timedelta(**span).total_seconds()
+
+    def set_back(self, **span: float) -> None:
+        """What somebody does to the machine's clock; time goes on all the same."""
+        self.moment -= timedelta(**span)
 
 
 @dataclass
@@ -60,15 +70,21 @@ class People:
         self.caches = CountingCaches()
         self.accounts = Accounts(storage, vault, policy, self.clock)
         self.sessions = Sessions(storage, vault, policy, self.clock, caches=self.caches)
+        self.factors = SecondFactors(self.sessions)
+        self.login = Login(self.sessions, self.factors)
+        self.password = OwnPassword(self.sessions)
         self.setup = Setup(self.accounts, self.sessions)
         self.keys = ApiKeys(storage, vault, policy, self.clock)
+        self.others = Others(self.accounts, self.sessions, self.keys)
 
     async def add(self, name: str, role: Role = Role.MEMBER, password: Secret = PASSWORD) -> AddedUser:
         address = f"{name}-{os.urandom(4).hex()}@pai.test"
         return await self.accounts.add(OPERATOR, address, role, password)
 
     async def log_in(self, email: str, password: Secret = PASSWORD, address: str = "127.0.0.1") -> NewSession:
-        return await self.sessions.login(email, password, address=address, agent="Mozilla/5.0 Firefox/140.0")
+        begun = await self.login.with_password(email, password, Arrival(address, "Mozilla/5.0 Firefox/140.0"))
+        assert isinstance(begun, NewSession)
+        return begun
 
     async def events(self, name: str, resource: str | None = None) -> list[RecordedEvent]:
         wanted = EventFilter(name=name or None, resource=resource, limit=1000)
@@ -78,8 +94,5 @@ class People:
 @contextmanager
 def identity_home(root: Path) -> Iterator[tuple[Storage, KeyVault]]:
     home = StorageHome.create(root)
-    with pytest.MonkeyPatch.context() as patch:
-        # The real Argon2id, with little memory: its cost is measured where the keystore is tested.
-        patch.setattr(keystore, "PASSWORD_PROFILE", Profile("cheap", memory=64, passes=1, lanes=1))
-        yield home.open(), home.vault
+    yield home.open(), home.vault
     home.close()

@@ -8,17 +8,23 @@ import secrets
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import httpx
 
 ADMIN = "owner@pai.test"
 PASSWORD = "violet tractor under nine lamps"
 PASSPHRASE = "a long passphrase for tests only"
 READY = "PAI is ready at "
+REAL = ("-m", "pai")
 
 
 def free_port() -> int:
@@ -46,13 +52,15 @@ class Result:
 
 @dataclass
 class Installation:
-    """``prefix`` is put before every command (a namespace wrapper, say)."""
+    """``prefix`` is put before every command (a namespace wrapper, say); ``program`` says what Python runs as `pai`."""
 
+    usual: ClassVar[tuple[str, ...]] = REAL
     folder: Path
     models: str = "echo"
     prefix: list[str] = field(default_factory=list)
     extra: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    program: tuple[str, ...] = ()
     server: subprocess.Popen[str] | None = None
     output: list[str] = field(default_factory=list)
 
@@ -84,7 +92,7 @@ class Installation:
         }
 
     def command(self, *args: str) -> list[str]:
-        return [*self.prefix, sys.executable, "-I", "-m", "pai", *args]
+        return [*self.prefix, sys.executable, "-I", *(self.program or self.usual), *args]
 
     def run(self, *args: str, input: str | None = None, timeout: float = 120, **env: str) -> Result:
         done = subprocess.run(
@@ -153,6 +161,14 @@ class Installation:
     def key(self, scopes: str = "inference,knowledge,audit", owner: str = ADMIN, **kwargs: Any) -> str:
         name = f"key-{secrets.token_hex(3)}"
         return str(self.ok("key", "create", "--owner", owner, "--name", name, "--scopes", scopes, **kwargs)["key"])
+
+    @contextmanager
+    def web(self, key: str) -> Iterator[httpx.Client]:
+        """A program that brings this key, trusts the installation's own authority, and speaks plain HTTP."""
+        trusted = ssl.create_default_context(cafile=str(self.ca))
+        headers = {"authorization": f"Bearer {key}"}
+        with httpx.Client(base_url=self.url, verify=trusted, headers=headers, timeout=60, trust_env=False) as web:
+            yield web
 
     def member(self, email: str, role: str = "member") -> str:
         """Add an account with its own password; return a key that can open its content."""

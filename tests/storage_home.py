@@ -23,6 +23,7 @@ from pai.foundation.actor import ActorKind, Role
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
+from pai.foundation.time import utc_now
 
 PASSPHRASE = Secret(b"a long passphrase for tests only")
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
@@ -32,15 +33,18 @@ NOW = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 class Noted(Event):
     name: ClassVar[str] = "test:storage:note"
     n: int = 0
+    documents: tuple[str, ...] = ()
 
 
 @dataclass
 class StorageHome:
-    """A home whose storage can be closed and opened again. ``vault`` is the real keystore, in this process."""
+    """A home whose storage can be closed and opened again. ``vault`` is the real keystore, in this process; ``clock`` stands for the
+    time when it is set."""
 
     root: Path
     vault: KeyVault
     opened: list[Storage] = field(default_factory=list)
+    clock: datetime | None = None
 
     @classmethod
     def create(cls, root: Path) -> StorageHome:
@@ -60,7 +64,9 @@ class StorageHome:
 
     @property
     def audit_keys(self) -> AuditKeys:
-        return AuditKeys(self.vault, verify_signature, "pai.test/log", self.root / "audit")
+        return AuditKeys(
+            self.vault, verify_signature, "pai.test/log", self.root / "audit", now=lambda: self.clock or utc_now()
+        )
 
     def open(self) -> Storage:
         storage = Storage(self.root, self.vault.database_key(), self.audit_keys)

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_SECOND_SCREEN = re.compile(r"\x1b\[\?1049h.*?\x1b\[\?1049l", re.DOTALL)  # xterm's smcup and rmcup
 
 
 class Terminal:
@@ -25,6 +26,7 @@ class Terminal:
     def __init__(self, command: list[str], environment: dict[str, str], folder: Path | None = None) -> None:
         self._ours, theirs = pty.openpty()
         self._read = 0
+        self._raw = ""
         self.shown = ""
         self.process = subprocess.Popen(
             command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, start_new_session=True,
@@ -58,6 +60,10 @@ class Terminal:
         time.sleep(0.1)
         os.write(self._ours, line.encode() + b"\n")
 
+    def press_ctrl_c(self) -> None:
+        """Let the terminal interrupt whoever is in its foreground."""
+        os.write(self._ours, b"\x03")
+
     def end(self, seconds: float = 60) -> int:
         """Read on until the process has ended; return its exit code."""
         end = time.monotonic() + seconds
@@ -75,5 +81,11 @@ class Terminal:
             data = os.read(self._ours, 65536)
         except OSError:  # EIO: nobody holds the other side any more
             return False
-        self.shown += ANSI.sub("", data.decode("utf-8", "replace").replace("\r", ""))
+        text = data.decode("utf-8", "replace")
+        self._raw += text
+        self.shown += ANSI.sub("", text.replace("\r", ""))
         return bool(data)
+
+    def first_screen(self) -> str:
+        """Return what stays in the terminal: all but what was written on its alternate screen."""
+        return ANSI.sub("", _SECOND_SCREEN.sub("", self._raw))

@@ -19,7 +19,7 @@ TEMPLATE = (
     "{%- for call in message.tool_calls or [] %}{{ call.function.name }}({{ call.function.arguments | tojson }}){% endfor %}"
     "<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 )
-MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "[INST]")
 WORDS = ("one", "two", "three", "the", "and")
 _UINT32, _INT32, _FLOAT, _TEXT, _LIST = 4, 5, 6, 8, 9
 _F32, _F16 = 0, 1

@@ -1,4 +1,4 @@
-"""Makes the documents of the office sets: ``python benchmarks/office/make_documents.py FOLDER [later]``.
+"""Makes the documents of the office sets: ``python benchmarks/office/make_documents.py FOLDER [later | visitor]``.
 
 Everybody and everything in them is invented. Genres that people keep: letters with a medication table, a form, minutes, a contract,
 price lists, appointments, a letter in German, a policy.
@@ -12,6 +12,9 @@ import sys
 from pathlib import Path
 
 import later_text as later
+import visitor_care as care
+import visitor_home as home
+import visitor_law as law
 from office_text import APPOINTMENTS, BRIEF, CONTRACT, EXPENSES, MINUTES, PRICES, REPORT, SOLBERG
 
 _EPOCH = dt.datetime(2031, 1, 1)  # noqa: DTZ001  workbooks keep times without a zone
@@ -93,7 +96,36 @@ def make_later(folder: Path) -> None:
     (folder / "arztbrief.txt").write_text(later.ARZTBRIEF, "utf-8")
 
 
+def make_visitor(folder: Path) -> None:
+    """Three small worlds in one folder, written by someone who had not seen the rules."""
+    make_word(folder / "letter-pym.docx", care.PYM)
+    make_pdf(folder / "letter-quill.pdf", "Letter", care.QUILL)
+    (folder / "mail-two-clients.txt").write_text(care.MAIL, "utf-8")
+    (folder / "noticeboard.txt").write_text(care.NOTICEBOARD, "utf-8")
+    make_workbook(folder / "medication-and-clients.xlsx", care.MEDICATION)
+    (folder / "client-handbook.md").write_text(care.HANDBOOK, "utf-8")
+    make_csv(folder / "supply-orders.csv", care.SUPPLIES)
+
+    make_word(folder / "lease-farrow.docx", law.LEASE)
+    make_pdf(folder / "rent-reminders.pdf", "Reminders", law.REMINDERS)
+    (folder / "mahnung-kessler.txt").write_text(law.MAHNUNG, "utf-8")
+    make_word(folder / "verguetung-halden.docx", law.FEES)
+    make_workbook(folder / "invoices-2031.xlsx", law.INVOICES)
+    (folder / "deadlines.txt").write_text(law.DEADLINES, "utf-8")
+    (folder / "office-meeting.html").write_text(law.MINUTES, "utf-8")
+
+    make_pdf(folder / "household-insurance.pdf", "Policy", home.POLICY)
+    make_word(folder / "school-letter.docx", home.SCHOOL)
+    make_csv(folder / "club-members.csv", home.MEMBERS)
+    make_word(folder / "club-statutes.docx", home.STATUTES)
+    (folder / "tolvanna-trip.md").write_text(home.TRIP, "utf-8")
+    (folder / "washing-machine.txt").write_text(home.WARRANTY, "utf-8")
+    (folder / "electricity-bill.html").write_text(home.BILL, "utf-8")
+
+
+_SETS = {"": make_all, "later": make_later, "visitor": make_visitor}
+
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    (make_later if sys.argv[2:] == ["later"] else make_all)(target)
+    _SETS[" ".join(sys.argv[2:])](target)

@@ -21,6 +21,7 @@ from pai.foundation.redaction import Secret
 PASSPHRASE = Secret(b"a long passphrase for tests only")
 PASSWORD = Secret(b"correct horse battery staple 9")
 API_KEY = Secret(b"an api key with enough entropy 0123456789")
+PRF = Secret(b"\x07" * 32)
 KDF = "rfc9106-second"
 
 
@@ -175,7 +176,9 @@ def test_each_factor_opens_the_same_member_key(keystore: FullKeystore, owner: Ne
     handles = [
         handle,
         keystore.unlock_with_api_key("key_1", API_KEY, api_wrap),
+        keystore.unlock_with_passkey("psk_1", PRF, keystore.wrap_for_passkey(handle, "psk_1", PRF)),
         keystore.unlock_from_console("usr_owner", owner.console_wrap),
+        keystore.unlock_from_console("usr_owner", keystore.wrap_for_console(handle, "usr_owner")),
         keystore.unlock_with_recovery("usr_owner", owner.recovery_code, owner.recovery_wrap),
         keystore.unlock_with_password(
             "usr_owner", Secret(b"the next password"), salt=salt, verifier=verifier, wrap=wrap
@@ -207,6 +210,14 @@ def test_wrong_secrets_open_no_member_key(keystore: FullKeystore, owner: NewMemb
         keystore.unlock_with_api_key("key_2", API_KEY, wrap)
     with pytest.raises(Invalid):
         keystore.wrap_for_api_key(handle, "key_1", Secret(b"short"))
+    prf_wrap = keystore.wrap_for_passkey(handle, "psk_1", PRF)
+    for passkey, given in (("psk_1", Secret(b"\x08" * 32)), ("psk_2", PRF)):
+        with pytest.raises(Unauthenticated):
+            keystore.unlock_with_passkey(passkey, given, prf_wrap)
+    with pytest.raises(Unauthenticated):  # what a passkey gives is no API key
+        keystore.unlock_with_api_key("psk_1", PRF, prf_wrap)
+    with pytest.raises(Denied):
+        keystore.wrap_for_console(handle, "usr_another")
     other_code = keystore.new_member("usr_other", PASSWORD, console=False).recovery_code
     with pytest.raises(Unauthenticated):
         keystore.unlock_with_recovery("usr_owner", other_code, owner.recovery_wrap)
@@ -293,6 +304,19 @@ def test_sealed_records_open_for_their_purpose_and_context_only(keystore: FullKe
     for wrong_purpose, associated in ((purpose, b"row 2"), (other, b"row 1")):
         with pytest.raises(Corrupt):
             keystore.unseal(wrong_purpose, associated, sealed)
+
+
+def test_many_records_open_at_once_and_a_changed_one_alone_does_not(keystore: Keystore) -> None:
+    rows = [(f"row {n}".encode(), f"plain {n}".encode() * (2000 if n == 150 else 1)) for n in range(330)]
+    sealed = [(associated, keystore.seal("audit", associated, plain)) for associated, plain in rows]
+    assert list(keystore.unseal_many("audit", sealed)) == [plain for _, plain in rows]
+    sealed[7] = (sealed[7][0], sealed[7][1][:-1] + bytes([sealed[7][1][-1] ^ 1]))
+    sealed[200] = (sealed[201][0], sealed[200][1])
+    found = keystore.unseal_many("audit", sealed)
+    assert [n for n, one in enumerate(found) if one is None] == [7, 200]
+    assert list(keystore.unseal_many("audit", [])) == []
+    with pytest.raises(Invalid):
+        keystore.unseal_many("checkpoint", sealed[:1])
 
 
 def test_unknown_purposes_are_refused(keystore: FullKeystore) -> None:

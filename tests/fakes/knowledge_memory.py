@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pai.core.audit.values import Event
+from pai.adapters.cryptography.signatures import new_signing_seed, public_key_of, sign_message
+from pai.core.audit import encoding, notes, tree
+from pai.core.audit.values import Checkpoint, Event, Leaf
 from pai.core.keys.values import KeyWrap, NewDataKey
 from pai.core.knowledge.values import Chunk, Collection, Document, Job, JobItem, JobState
 from pai.core.policy.values import Permission
@@ -26,6 +30,9 @@ NOW = datetime(2031, 5, 1, 12, tzinfo=UTC)
 class StillClock:
     def now(self) -> datetime:
         return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
 
 
 class OwnerPolicy:
@@ -175,12 +182,39 @@ class Wraps:
 
 
 class Trail:
+    """The log in memory: the same leaves and the same tree, signed with a key of its own."""
+
     def __init__(self) -> None:
         self.events: list[tuple[str, Event]] = []
+        self.kept: list[Leaf] = []
+        self.seed = new_signing_seed()
 
     def record(self, actor: Actor, event: Event) -> int:
         self.events.append((actor.id, event))
-        return len(self.events) - 1
+        body = encoding.encode(encoding.body_of(actor, event, datetime.now(UTC)))
+        self.kept.append(Leaf(len(self.kept), os.urandom(encoding.SALT_BYTES), body))
+        return len(self.kept) - 1
+
+    def leaves(self, first: int, count: int) -> list[Leaf]:
+        return self.kept[first : first + count]
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        return tree.inclusion_proof(tree.nodes_of(self._hashes[:size]), size, index)
+
+    @property
+    def _hashes(self) -> list[bytes]:
+        return [encoding.leaf_of(leaf.salt, leaf.body) for leaf in self.kept]
+
+    def head(self) -> Checkpoint:
+        root = tree.root(self._hashes)
+        note = self.sign_receipt(notes.note_text("memory.test/log", len(self.kept), root))
+        return Checkpoint(len(self.kept), base64.b64encode(root).decode(), note, datetime.now(UTC))
+
+    def sign_receipt(self, text: str) -> str:
+        return notes.signed(text, "memory", public_key_of(self.seed), sign_message(self.seed, text.encode()))
+
+    def verifier_key(self) -> str:
+        return notes.verifier_key("memory", public_key_of(self.seed))
 
     def named(self, name: str) -> list[Any]:
         return [event for _, event in self.events if event.name == name]

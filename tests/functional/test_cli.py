@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,6 @@ def test_unknown_settings_and_commands_are_wrong_usage(served: Installation) -> 
     assert told.code == 2
     assert "PAI_SERVER__PORT" in json.loads(told.err)["error"]["hint"]
     assert served.run("no-such-command").code == 2
-    assert served.run("serve", PAI_HOST="0.0.0.0").code == 2
 
 
 def test_init_names_what_is_missing(tmp_path: Path) -> None:
@@ -130,6 +129,10 @@ def test_the_main_job_with_bad_files_between(served: Installation, corpus: Path)
     assert nothing["sources"] == []
     all_bad = served.run("ingest", "mixed", str(corpus / "broken.pdf"), "--json", **key)
     assert all_bad.code == 1
+    (corpus / "scrambled.pdf").write_bytes(b"\x00\x01 no mark of any kind")
+    shown = served.run("ingest", "mixed", str(corpus / "good.txt"), str(corpus / "scrambled.pdf"), **key)
+    assert (shown.code, "the PDF is damaged" in shown.out) == (3, True)
+    assert shown.out.splitlines()[-1] == "0 documents in, 1 skipped, 1 refused (see above)"
     table = corpus / "table.csv"
     table.write_text("patient,room\nAda Probe,12\nBen Muster,14\n")
     served.ok("ingest", "mixed", str(table), "--subject-column", "patient", **key)
@@ -204,6 +207,9 @@ def test_keys_from_the_terminal_expire_like_those_from_the_browser(served: Insta
     assert served.ok(*args, "--expires", "never")["expires_at"] is None
     assert "never" in json.loads(served.run(*args, "--expires", "often", "--json").err)["error"]["hint"]
     assert "never expires" in served.run("key", "list").out
+    assert "It opens the documents and conversations of " + ADMIN in made.err
+    metrics = served.run("key", "create", "--owner", ADMIN, "--name", "m", "--scopes", "metrics")
+    assert "opens no documents" in metrics.err
     shown = served.run("key", "create", "--help").out
     assert "chat and embeddings" in shown
 
@@ -211,21 +217,32 @@ def test_keys_from_the_terminal_expire_like_those_from_the_browser(served: Insta
 def test_the_log_names_people_and_leaves_collections_their_ids(served: Installation) -> None:
     key = {"PAI_API_KEY": served.key()}
     made = served.ok("collection", "create", "named by its owner", **key)
-    lines = served.run("audit", "tail", "--limit", "5").out.splitlines()
-    line = next(line for line in lines if "knowledge:collection:create" in line)
+    shown = served.run("audit", "tail", "--limit", "5", TZ="Asia/Kolkata").out
+    line = next(line for line in shown.splitlines() if "knowledge:collection:create" in line)
     assert ADMIN in line
-    assert made["id"] in line
-    assert "named by its owner" not in line
+    assert f"collection …{made['id'][-8:]}" in line
+    event = next(
+        e for e in served.ok("audit", "tail", "--limit", "9")["events"] if e["name"] == "knowledge:collection:create"
+    )
+    assert (event["resource"]["id"], event["at"][-1]) == (made["id"], "Z")
+    here = datetime.fromisoformat(event["at"]).astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert f"{here:%Y-%m-%d %H:%M:%S} +0530" in line
+    assert "named by its owner" not in shown
+    assert "operator@console" in served.run("audit", "tail", "--help").out
 
 
 @pytest.mark.slow
 def test_the_demo_leaves_nothing_behind_unless_it_is_kept(served: Installation) -> None:
     key = {"PAI_API_KEY": served.key()}
-    gone, kept = served.ok("demo", **key), served.ok("demo", "--keep", **key)
-    names = [one["name"] for one in served.ok("collection", "list", **key)["collections"]]
-    assert gone["collection"] not in names
-    assert kept["collection"] in names
+    gone = served.ok("demo", **key)
+    assert gone["collection"] not in [one["name"] for one in served.ok("collection", "list", **key)["collections"]]
+    kept = served.ok("demo", "--keep", **key)
+    assert kept["collection"] in [one["name"] for one in served.ok("collection", "list", **key)["collections"]]
     assert kept["documents"] == gone["documents"] > 5
+    assert "demo" in gone["collection"]
+    assert [one["code"] for one in gone["refused"]] == ["xml_entities"], "the hostile file"
+    assert [one["abstained"] for one in gone["answers"]] == [False, False, False, True]
+    assert served.ok("demo", **key)["collection"] != kept["collection"]
     served.ok("collection", "delete", kept["collection"], "--yes", **key)
 
 

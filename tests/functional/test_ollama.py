@@ -157,6 +157,23 @@ def test_completions(sdk: ollama.Client) -> None:
     assert sdk.chat(model="default").done_reason == "load"
 
 
+def test_what_only_loads_a_model_is_recorded_too(sdk: ollama.Client, served: Installation) -> None:
+    with served.web(served.key("audit")) as auditor:
+        query = {"resource": "echo", "limit": 1000}
+
+        def loads() -> int:
+            events = auditor.get("/pai/v1/audit/events", params=query).json()["events"]
+            return [event["name"] for event in events].count("models:model:load")
+
+        before = loads()
+        sdk.generate(model="default")
+        sdk.chat(model="default", messages=[])
+        assert loads() == before + 2
+        with pytest.raises(ollama.ResponseError):
+            sdk.generate(model="nowhere")
+        assert loads() == before + 2
+
+
 def test_embeddings(sdk: ollama.Client) -> None:
     two = sdk.embed(model="default-embedding", input=["the cat", "a dog"])
     assert [len(vector) for vector in two.embeddings] == [384, 384]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def empty(tmp_path: Path) -> Installation:
 
 
 def at_terminal(pai: Installation, *args: str, **env: str) -> Terminal:
-    environment = pai.environment(**env)
+    environment = pai.environment(TERM="xterm-256color", **env)
     del environment["PAI_PASSPHRASE_FILE"]
     return Terminal(pai.command(*args), environment)
 
@@ -64,13 +65,20 @@ def test_each_answer_is_checked_when_it_is_given_and_the_passphrase_is_asked_for
         assert "needed at every start" in told
         assert not (empty.home / "keys").exists(), "something was made before all answers were checked"
         terminal.type("short")
-        terminal.expect("shorter than 8")
+        terminal.expect("shorter than 12")
+        terminal.expect("New passphrase: ")
+        terminal.type(PASSWORD)
+        terminal.expect("has to be another text")
         give_passphrase(terminal)
         terminal.expect("Recovery code: ")
         code = terminal.expect("\n").strip()
+        assert "to log in you type e-mail and password" in terminal.expect("Enter: later): ")
+        terminal.type("not the code")
+        terminal.expect("Once more")
         terminal.expect("Enter: later): ")
         terminal.type(code)
         rest = terminal.expect(READY)
+        assert code not in terminal.first_screen(), "the terminal's history keeps the code"
         assert "Passphrase" not in rest
         assert "Next: pai serve" not in rest
         terminal.expect("pai tls trust")
@@ -201,14 +209,17 @@ def test_a_mistyped_passphrase_is_asked_for_again_three_times_in_all(fresh: Inst
 
 def test_status_without_a_server_and_a_second_server_ask_for_no_passphrase(fresh: Installation) -> None:
     bare = {"PAI_PASSPHRASE_FILE": ""}
-    assert fresh.ok("status", **bare)["reason"] == "not running"
-    assert fresh.run("status", **bare).out.startswith("not running")
+    told = fresh.run("status", "--json", **bare)
+    assert (told.code, told.json["running"], told.json["reason"]) == (1, False, "not running")
+    shown = fresh.run("status", **bare)
+    assert (shown.code, shown.out.startswith("not running"), "make start" in shown.out) == (1, True, True)
     fresh.start()
     with at_terminal(fresh, "serve") as terminal:
         assert terminal.end(20) == 1
         assert "another PAI process is using this home" in terminal.shown
         assert "Passphrase" not in terminal.shown
-    assert fresh.ok("status", **bare)["ready"] is True
+    told = fresh.ok("status", **bare)
+    assert (told["running"], told["ready"]) == (True, True)
     assert fresh.stop() == 0
 
 
@@ -227,8 +238,12 @@ def test_commands_find_the_port_of_the_running_server(fresh: Installation) -> No
 
 def uninstall(pai: Installation, program: Path, answers: str) -> subprocess.CompletedProcess[str]:
     script = ROOT / "src" / "pai" / "bootstrap" / "uninstall.py"
-    command = [sys.executable, "-I", str(script), "--program", str(program), "--home", str(pai.home)]
-    return subprocess.run(command, input=answers, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-I", str(script), "--program", str(program), "--sources", str(pai.folder / "sources")]
+    command += ["--home", str(pai.home)]
+    environment = {**os.environ, "HOME": str(pai.folder)}  # whose trust store is asked and mended
+    return subprocess.run(
+        command, input=answers, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_uninstall_asks_before_anything_goes_and_leaves_a_running_server_alone(
@@ -237,35 +252,67 @@ def test_uninstall_asks_before_anything_goes_and_leaves_a_running_server_alone(
     program = tmp_path / "program"
     (program / "bin").mkdir(parents=True)
     (program / "bin" / "pai").write_bytes(b"x" * 1000)
-    for answers in ("no\nno\n", "", "y\n\n"):
+    for answers in ("no\ndelete everything\n", "", "y\n\n"):
         told = uninstall(fresh, program, answers)
         assert told.returncode == 0
         assert "nothing was removed" in told.stdout
         assert str(program) in told.stdout
-        assert str(fresh.home) in told.stdout
+        assert str(fresh.home) not in told.stdout, "no to the program is no to all"
         assert program.exists()
         assert fresh.home.exists()
     fresh.start()
-    told = uninstall(fresh, program, "yes\nyes\n")
+    told = uninstall(fresh, program, "yes\ndelete everything\n")
     assert told.returncode == 1
     assert "is using the home" in told.stderr
     assert program.exists()
     assert fresh.stop() == 0
     (program / "bin" / "sleep").symlink_to("/bin/sleep")
     running = subprocess.Popen([str(program / "bin" / "sleep"), "60"])
-    told = uninstall(fresh, program, "yes\nyes\n")
+    told = uninstall(fresh, program, "yes\ndelete everything\n")
     assert (told.returncode, "runs from" in told.stderr) == (1, True)
     running.kill()
     running.wait()
-    assert uninstall(fresh, program, "yes\nno\n").returncode == 0
+    cache = fresh.folder / "sources" / "pai" / "__pycache__"
+    cache.mkdir(parents=True)
+    (cache / "old.pyc").write_bytes(b"x")
+    assert uninstall(fresh, program, "yes\nyes\n").returncode == 0
     assert not program.exists()
-    assert fresh.home.exists()
-    told = uninstall(fresh, program, "yes\n")
+    assert not cache.exists()
+    assert cache.parent.exists()
+    assert fresh.home.exists(), "yes, as for the program, is not enough for what nothing brings back"
+    assert uninstall(fresh, program, "yes\n").stdout.rstrip().endswith(f"kept {fresh.home}")
+    told = uninstall(fresh, program, "delete everything\n")
     assert f"removed {fresh.home}" in told.stdout
+    assert "Firefox" in told.stdout
     assert not fresh.home.exists()
     fresh.home.mkdir()
     (fresh.home / "letter.txt").write_text("not PAI's")
-    assert "nothing to remove" in uninstall(fresh, program, "yes\n").stdout
+    assert "nothing to remove" in uninstall(fresh, program, "delete everything\n").stdout
+
+
+@pytest.mark.skipif(shutil.which("certutil") is None, reason="certutil is not installed")
+def test_uninstall_takes_the_authority_out_of_the_browsers_store_and_leaves_another_home_its_own(
+    fresh: Installation, tmp_path: Path
+) -> None:
+    store = fresh.folder / ".pki" / "nssdb"
+
+    def trusted() -> bool:
+        look = ["certutil", "-d", f"sql:{store}", "-L", "-n", "PAI local authority"]
+        return subprocess.run(look, capture_output=True, check=False).returncode == 0
+
+    other = Installation(tmp_path / "other")
+    other.init()
+    here = {"HOME": str(fresh.folder)}
+    other.ok("tls", "trust", "--install", **here)
+    away = uninstall(fresh, tmp_path / "none", "delete everything\n")
+    assert "trust PAI's authority no longer" not in away.stdout
+    assert trusted(), "it was the other home's"
+    fresh.init()
+    subprocess.run(["certutil", "-d", f"sql:{store}", "-D", "-n", "PAI local authority"], check=True)
+    fresh.ok("tls", "trust", "--install", **here)
+    gone = uninstall(fresh, tmp_path / "none", "delete everything\n")
+    assert "trust PAI's authority no longer" in gone.stdout
+    assert not trusted()
 
 
 @pytest.mark.slow
@@ -288,8 +335,11 @@ def test_make_start_asks_serves_and_finds_its_home_again(empty: Installation) ->
             assert "another PAI process is using this home" in second.shown
             assert "Passphrase" not in second.shown
         terminal.expect("to stop")
-        os.killpg(terminal.process.pid, signal.SIGINT)
+        terminal.press_ctrl_c()
+        terminal.expect("PAI is stopping ...")
+        terminal.expect("PAI has stopped.")
         terminal.end()
+        assert "***" not in terminal.shown, "make adds no error of its own"
     with Terminal(["make", "start"], environment, ROOT) as terminal:
         terminal.expect("Passphrase: ")
         terminal.type(PASSPHRASE)

@@ -123,6 +123,7 @@ def corpus() -> dict[str, tuple[str, Callable[[], bytes]]]:
         "no-text.pdf": ("no_text", lambda: pdf(1, "")),
         "exe-named.pdf": ("wrong_extension", lambda: b"MZ\x90\x00" + b"\0" * 200 + b"This program cannot be run in DOS mode"),
         "exe-with-pdf-mark.pdf": ("wrong_extension", lambda: b"MZ\x90\x00" + b"\0" * 60 + pdf(1)),
+        "without-mark.pdf": ("truncated", lambda: b"scrambled on the way " * 40),
         "docx-named.pdf": ("wrong_extension", lambda: word(PLAIN)),
         "pdf-named.txt": ("wrong_extension", lambda: pdf(1)),
         "pdf-named.docx": ("wrong_extension", lambda: pdf(1)),

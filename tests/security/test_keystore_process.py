@@ -134,6 +134,7 @@ def test_the_process_ignores_control_c(process: KeystoreProcess) -> None:
     assert process.client.status().opened
 
 
+@pytest.mark.real_argon2
 def test_a_killed_keystore_is_sealed_at_once_even_for_a_waiting_call(process: KeystoreProcess) -> None:
     errors: list[BaseException] = []
 
@@ -223,6 +224,7 @@ def test_many_threads_get_their_own_answers(process: KeystoreProcess) -> None:
         assert all(pool.map(round_trip, range(1000)))
 
 
+@pytest.mark.real_argon2
 def test_log_ins_do_not_hold_up_quick_operations(process: KeystoreProcess) -> None:
     client = process.client
     with ThreadPoolExecutor(8) as pool:
@@ -235,6 +237,7 @@ def test_log_ins_do_not_hold_up_quick_operations(process: KeystoreProcess) -> No
     assert slowest < 0.5
 
 
+@pytest.mark.real_argon2
 def test_a_flood_of_log_ins_is_throttled_and_the_rest_is_answered(process: KeystoreProcess) -> None:
     raw = process.release_socket()
     count = 90

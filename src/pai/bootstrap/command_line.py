@@ -21,6 +21,7 @@ def context() -> Context:
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
         console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
         machine=_machine, candidates=_candidates, staged_model=_staged_model, console_session=_session, backups=_backups,
+        verifier=_verifier, witness=_witness, new_witness=_new_witness,
     )  # fmt: skip
 
 
@@ -81,6 +82,24 @@ def _staged_model(settings: Settings, folder: Path) -> Any:
     from pai.bootstrap.staging import staged_model
 
     return staged_model(settings, folder)
+
+
+def _verifier() -> str:
+    from importlib import resources
+
+    return (resources.files("pai.adapters.cryptography") / "outside_verifier.py").read_text("utf-8")
+
+
+def _witness(folder: Path) -> Any:
+    from pai.bootstrap.witness import opened
+
+    return opened(folder)
+
+
+def _new_witness(folder: Path, name: str, log_key: str) -> None:
+    from pai.bootstrap.witness import made
+
+    made(folder, name, log_key)
 
 
 def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:

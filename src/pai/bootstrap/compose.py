@@ -20,6 +20,7 @@ from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.intake import FolderIntake
 from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.identity.webauthn import WebAuthnPasskeys
 from pai.adapters.metrics.counters import Counters
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
@@ -32,6 +33,8 @@ from pai.adapters.system.processors import available_memory, total_memory
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
+from pai.core.audit.notes import verifier_key
+from pai.core.audit.receipts import Receipts
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.own_file import OwnFile
 from pai.core.conversations.responses import Responses
@@ -39,8 +42,15 @@ from pai.core.files.attaching import Attaching
 from pai.core.files.batch_work import BatchWork
 from pai.core.files.batches import Batches
 from pai.core.files.files import Files
+from pai.core.files.ports import Answers
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.login import Login
+from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.passkeys import Passkeys
+from pai.core.identity.people import People
+from pai.core.identity.requirement import Requirement
+from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.setup import Setup
 from pai.core.knowledge.access import Access
@@ -60,18 +70,18 @@ from pai.core.models.values import Form, Model, ModelFile
 from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
 from pai.core.operations.events import Restored
+from pai.core.operations.handing_out import HandingOut
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
 from pai.core.operations.shredding import Shredding
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
-from pai.entrypoints.openai_api.lines import Lines
-from pai.foundation.actor import OPERATOR
+from pai.foundation.actor import OPERATOR, Actor
 from pai.foundation.errors import Unavailable
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ModelRef, ResourceRef
-from pai.settings import Settings
+from pai.settings import Profile, Settings
 
 MB = 1 << 20
 
@@ -93,7 +103,9 @@ class NoEngines:
 
     async def get(self, name: str, needs: frozenset[Capability] = frozenset()) -> Engine:  # noqa: ARG002
         """Always raises Unavailable."""
-        raise Unavailable(f"{name} is not running", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable(
+            f"{name} is not running", code="not_serving", hint="start it with `make start` or `pai serve`"
+        )
 
     async def capabilities(self, name: str) -> Capabilities:
         """Always raises Unavailable."""
@@ -124,7 +136,19 @@ class NoConverter:
 
     async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:  # noqa: ARG002
         """Always raises Unavailable."""
-        raise Unavailable(f"{model.name} cannot be converted now", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable(
+            f"{model.name} cannot be converted now",
+            code="not_serving",
+            hint="start it with `make start` or `pai serve`",
+        )
+
+
+class NoAnswers:
+    """Host commands without a server answer no batches."""
+
+    async def answer(self, actor: Actor, endpoint: str, body: str) -> tuple[int, str]:  # noqa: ARG002
+        """Always raises Unavailable."""
+        raise Unavailable("no batch is answered now", code="not_serving", hint="start `pai serve` first")
 
 
 def open_base(settings: Settings, keystore: KeystoreClient) -> Base:
@@ -146,6 +170,11 @@ def _record_restore(home: Home, storage: Storage) -> None:
         event = Restored(resource=ResourceRef("backup", told["backup"]), made_at=told["at"])
         storage.run_sync(lambda unit: unit.audit.record(OPERATOR, event))
         mark.unlink()
+
+
+def receipts_for(base: Base) -> Receipts:
+    """Return what makes receipts of answers."""
+    return Receipts(verifier_key("pai-models", base.keystore.verify_key("model")), base.policy.sha256)
 
 
 def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineRegistry:
@@ -198,13 +227,24 @@ def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngine
     return Sessions(
         base.storage, base.keystore, base.policy, base.clock, caches=engines,
         idle=timedelta(minutes=settings.sessions.idle_minutes),
-        absolute=timedelta(minutes=settings.sessions.absolute_minutes),
+        absolute=timedelta(minutes=settings.sessions.absolute_minutes), requirement=_requirement(settings),
     )  # fmt: skip
 
 
-def _lines(base: Base, access: Access, engines: EngineRegistry | NoEngines) -> Lines:
-    inference, searching = Inference(base.storage, base.policy, engines), Searching(base.storage, access, engines)
-    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock)
+def _requirement(settings: Settings) -> Requirement:
+    return Requirement(settings.profile is not Profile.LAPTOP or not settings.server.on_loopback)
+
+
+def _answers(base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace) -> Answers:
+    if isinstance(engines, NoEngines):
+        return NoAnswers()
+    from pai.entrypoints.openai_api.lines import (
+        Lines,  # with it all of the dialect: half a second that host commands do not need
+    )
+
+    inference = Inference(base.storage, base.policy, engines, receipts_for(base), base.clock)
+    searching = Searching(base.storage, access, engines)
+    responses = Responses(base.storage, base.keystore, base.policy, inference, searching, base.clock, disk)
     return Lines(inference, responses)
 
 
@@ -226,7 +266,8 @@ def services_for(
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
-    inference = Inference(storage, base.policy, watched)
+    receipts = receipts_for(base)
+    inference = Inference(storage, base.policy, watched, receipts, base.clock)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
     ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
@@ -234,14 +275,21 @@ def services_for(
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
     batches = Batches(storage, own, base.policy, files)
-    keys = ApiKeys(storage, base.keystore, base.policy, base.clock)
+    keys = ApiKeys(storage, base.keystore, base.policy, base.clock, requirement=_requirement(settings))
     accounts = Accounts(storage, base.keystore, base.policy, base.clock)
     sessions = _sessions(settings, base, engines)
+    factors = SecondFactors(sessions, place=settings.place)
+    login = Login(sessions, factors)
     return Services(
         accounts=accounts,
         sessions=sessions,
+        login=login,
+        factors=factors,
+        passkeys=Passkeys(sessions, factors, login, WebAuthnPasskeys()),
+        password=OwnPassword(sessions),
+        people=People(accounts, sessions, keys),
         setup=Setup(accounts, sessions),
-        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock),
+        conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock, receipts),
         keys=keys,
         conversions=conversions_for(base, launcher, measuring),
         imports=imports_for(base, launcher),
@@ -249,21 +297,22 @@ def services_for(
         measuring=measuring,
         moderation=Moderation(storage, base.policy, watched),
         ranking=Ranking(storage, base.policy, watched),
-        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock),
+        responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock, disk),
         collections=collections,
         ingest=ingest,
         files=files,
         batches=batches,
-        batch_work=BatchWork(batches, keys, _lines(base, access, engines), traffic),
+        batch_work=BatchWork(batches, keys, _answers(base, access, engines, disk), traffic),
         attaching=Attaching(storage, access, own, files, ingest, collections),
         searching=searching,
-        answering=Answering(storage, access, watched, base.clock),
+        answering=Answering(storage, access, watched, base.clock, receipts),
         custody=Custody(storage, base.keystore, base.policy),
         shredding=Shredding(storage, base.policy),
         backups=Backups(
             storage, base.keystore, HomeMoments(storage, limit), lambda: Secret(os.urandom(32)), base.policy, base.clock
         ),
         oversight=Oversight(storage, base.policy),
+        handing_out=HandingOut(storage, base.policy),
         metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
         meter=base.counted,
         ready=ready,

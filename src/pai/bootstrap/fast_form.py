@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pai.foundation.actor import OPERATOR
@@ -12,7 +14,7 @@ from pai.foundation.errors import PaiError
 if TYPE_CHECKING:
     from pai.bootstrap.compose import Base
 
-
+_EVERY: Final = 5
 _MEMORY_FACTOR: Final = 6
 """Total memory for a model in its faster form, in sizes of its file: it takes up to four while it runs, and is not alone."""
 
@@ -37,13 +39,18 @@ def make_fast_form(base: Base, progress: Callable[[str], None]) -> float:
         progress("this processor multiplies small numbers no faster than others: the model stays on llama.cpp")
         return 0.0
     progress("laying the model out for this processor (once, about half a minute) ...")
-    launcher = LocalLauncher(base.home.root / "run" / "w", child_environment())
+    scratch = base.home.root / "run" / "w"
+    launcher = LocalLauncher(scratch, child_environment())
 
     async def convert() -> float:
         began = asyncio.get_running_loop().time()
-        await conversions_for(base, launcher, measuring_for(base, NoEngines())).convert(
-            OPERATOR, "default", measure=False
-        )
+        telling = asyncio.create_task(_tell(scratch, progress))
+        try:
+            await conversions_for(base, launcher, measuring_for(base, NoEngines())).convert(
+                OPERATOR, "default", measure=False
+            )
+        finally:
+            telling.cancel()
         return asyncio.get_running_loop().time() - began
 
     try:
@@ -53,3 +60,20 @@ def make_fast_form(base: Base, progress: Callable[[str], None]) -> float:
         return 0.0
     finally:
         launcher.close()
+
+
+async def _tell(scratch: Path, progress: Callable[[str], None]) -> None:
+    """Tell how much was written so far: the converter itself says nothing while it works."""
+    seconds = 0
+    while True:
+        await asyncio.sleep(_EVERY)
+        seconds += _EVERY
+        progress(f"  {seconds} s, {await asyncio.to_thread(_size, scratch) >> 20} MB written")
+
+
+def _size(folder: Path) -> int:
+    found = 0
+    for one in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # it was renamed or removed meanwhile
+            found += one.stat().st_size if one.is_file() else 0
+    return found

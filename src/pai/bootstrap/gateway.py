@@ -37,7 +37,9 @@ def main() -> int:
     from pai.adapters.cryptography.process_guard import end_with_parent
     from pai.adapters.system.sandbox import apply, gateway_profile
 
-    end_with_parent()
+    # Killed before that was asked for, the supervisor leaves nobody who could end this process.
+    if not end_with_parent() or os.getppid() != start.supervisor:
+        return 1
     report = apply(gateway_profile(start.settings.home))
     tell = _Teller(start.status_fd)
     try:
@@ -76,6 +78,7 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
     if doors.stopped():
         return
     base = await asyncio.to_thread(open_base, settings, keystore)
+    await _check_reach(settings, base)
     tls = await asyncio.to_thread(
         lambda: ensure_certificates(
             settings.home / "tls", keystore, now=base.clock.now(), extra_names=settings.server.names
@@ -99,7 +102,9 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         began = time.monotonic()
         models = await base.storage.read(lambda unit: unit.models.list())
         for alias in ("default", "default-embedding"):
-            if any(alias in model.aliases for model in models):
+            if named := [model for model in models if alias in model.aliases]:
+                size = f" ({named[0].size >> 20} MB)" if named[0].size else ""
+                tell({"event": "loading", "message": f"  {named[0].name}{size} ..."})
                 await engines.get(alias)
         state["reason"] = ""
         tell({"event": "ready", "model_seconds": time.monotonic() - began})
@@ -112,6 +117,27 @@ async def _serve(start: Any, tell: _Teller, protections: tuple[str, ...], missin
         await doors.close()
         await _record_stop(base)
         await asyncio.to_thread(base.storage.close)
+
+
+async def _check_reach(settings: Any, base: Base) -> None:
+    """Refuse to be reached from other machines while an account that can let people in is guarded by a password alone.
+
+    Raises Conflict before anything is answered.
+    """
+    from pai.core.identity.requirement import administrators_without
+    from pai.foundation.errors import Conflict
+
+    if settings.server.on_loopback:
+        return
+    without, anybody = await base.storage.read(lambda unit: (administrators_without(unit), bool(unit.users.list())))
+    if anybody and not without:
+        return
+    who = ", ".join(without) + " without" if anybody else "nobody is there yet"
+    raise Conflict(
+        f"PAI listens on {settings.server.host} only once every administrator has a second factor ({who})",
+        code="not_loopback",
+        hint="serve on 127.0.0.1, log in there and set it up on the account page; or disable the account",
+    )
 
 
 def _rounds(settings: Any, base: Base, services: Services, engines: EngineRegistry) -> list[asyncio.Task[None]]:
@@ -150,7 +176,7 @@ def _tidy(base: Base) -> None:
 
 
 async def _lasting(work: Callable[[], Awaitable[None]]) -> None:
-    from pai.entrypoints.http.walls import log_surprise
+    from pai.entrypoints.http.surprises import log_surprise
 
     while True:
         try:

@@ -47,15 +47,15 @@ class InitResult:
 
 def run_init(
     settings: Settings, *, admin_email: str, admin_password: Secret | None, passphrases: Iterable[Secret], models: str,
-    cache: Path, progress: Callable[[str], None], confirm: Callable[[str], str] | None = None, move: bool = False,
+    cache: Path, progress: Callable[[str], None], confirm: Callable[[str, str], str] | None = None, move: bool = False,
 ) -> InitResult:  # fmt: skip
     """Make (or complete) an installation. Raises PaiError with one clear sentence; what can be checked is checked before the
     root key is made.
 
     ``passphrases`` are tried in turn where a root key exists already; a new one is made with the first. With ``move`` model
     files leave the cache. Without a password the first administrator chooses one through a one-time link, whose token is returned.
-    ``confirm`` is shown a new recovery code and returns what was typed back, empty for later; an unconfirmed code is also
-    kept in a file of the home.
+    ``confirm`` is shown a new recovery code and what was wrong the last time, and returns what was typed back, empty for later;
+    an unconfirmed code is also kept in a file of the home.
     """
     from pai.adapters.cryptography.certificates import ensure_certificates
     from pai.adapters.cryptography.keystore_process import start_keystore
@@ -94,7 +94,7 @@ def run_init(
         admin, admin_code, token = asyncio.run(_administrator(settings, base, admin_email, admin_password, progress))
         base.storage.run_sync(functools.partial(_complete, first=not done.exists()))
         shown = code.reveal().decode() if code else None
-        if shown and not (confirm and _confirmed(process.client, shown, confirm, progress)):
+        if shown and not (confirm and _confirmed(process.client, shown, confirm)):
             _keep_code(home.root / "recovery-code.txt", shown)
         done.touch(mode=0o600)
     return InitResult(
@@ -107,13 +107,13 @@ def _check(
 ) -> None:
     """Refuse what would fail later on, before anything is made."""
     from pai.core.identity.accounts import normal_email
-    from pai.core.identity.passwords import check_password
+    from pai.core.identity.passwords import CONSOLE, check_password
 
     if models not in CHOICES:
         raise Usage(f"unknown choice of models {models!r}", hint="use one of: " + ", ".join(CHOICES))
     address = normal_email(email)
     if password is not None:
-        check_password(password, address)
+        check_password(password, address, CONSOLE)
     known = catalogue()
     named = [(Path(name) / file.path, file) for name in CHOICES[models] if name in known for file in known[name].files]
     missing = [(path, file) for path, file in named if not (home.models / path).exists()]
@@ -144,17 +144,16 @@ def _keys(client: object, passphrase: Secret, kdf: str, *, complete: bool) -> Se
     return client.create(passphrase, kdf)
 
 
-def _confirmed(
-    client: KeystoreAdministration, code: str, confirm: Callable[[str], str], progress: Callable[[str], None]
-) -> bool:
+def _confirmed(client: KeystoreAdministration, code: str, confirm: Callable[[str, str], str]) -> bool:
+    wrong = ""
     for _ in range(3):
-        typed = confirm(code)
+        typed = confirm(code, wrong)
         if not typed.strip():
             return False
         try:
             client.confirm_recovery(Secret(typed.strip().encode()))
         except (Invalid, Unauthenticated) as error:
-            progress(f"{error.message}; look again")
+            wrong = error.message
         else:
             return True
     return False
@@ -197,7 +196,7 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
     wanted = _wanted(choice, base.clock.now())
     for model in wanted:
         held = asyncio.run(base.storage.read(functools.partial(_held, name=model.name)))
-        progress(f"taking the model {model.name} ...")
+        progress(f"taking the model {model.name}{_told_size(model.size)} ...")
         for file in model.files:
             target = base.home.models / model.name / file.path
             bring(cache / model.name / file.path, target, file.sha256, move=move)
@@ -211,6 +210,10 @@ def _models(base: object, choice: str, cache: Path, progress: Callable[[str], No
         )
         base.storage.run_sync(functools.partial(_register, model=signed, event=event))
     return [model.name for model in wanted]
+
+
+def _told_size(size: int) -> str:
+    return f" ({size >> 20} MB: each byte is checked)" if size else ""
 
 
 def _complete(unit: ModelsUnit, *, first: bool) -> None:

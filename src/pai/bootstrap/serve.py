@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pai.adapters.system.addresses import own_names
 from pai.adapters.system.home import Home, HomeLock
 from pai.adapters.system.listeners import bind_tcp, bind_unix
 from pai.adapters.system.processes import start_python
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pai.adapters.workers.supervisor import Supervisor
 
 DRAIN_SECONDS = 10.0
+PORT_PATIENCE = 3.0
 TOGETHER_SECONDS = 0.5
 LOST_SECONDS = 3.0
 """How long a gateway whose keystore was lost may take to end."""
@@ -50,6 +52,7 @@ class Start:
     listener_fd: int
     control_fd: int
     status_fd: int
+    supervisor: int
 
 
 def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
@@ -58,6 +61,7 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     ``passphrases`` is asked only once the home and the port are ours.
     """
     began = time.monotonic()
+    settings = _named(settings)
     home = Home(settings.home)
     if not home.initialised.exists():
         raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
@@ -66,7 +70,7 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     lock.acquire()
     with contextlib.ExitStack() as stack:
         stack.callback(lock.release)
-        listener = stack.enter_context(bind_tcp(settings.server.host, settings.server.port))
+        listener = stack.enter_context(bind_tcp(settings.server.host, settings.server.port, patience=PORT_PATIENCE))
         control = stack.enter_context(bind_unix(home.control_socket))
         stack.callback(home.control_socket.unlink, missing_ok=True)
         _write_port(home.port_file, settings.server.port)
@@ -84,11 +88,24 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
                     settings, (keystore, launcher), supervisor, stop, process, began=began, unsealed=unsealed
                 )
             if code is not None or stop.asked:
-                return code or 0
+                break
             # Sealed again, until somebody opens it: a passphrase that was given once is not used to hide that keys were lost.
             _say("the keystore ended: PAI is sealed, and starts its processes anew")
             asked = _Asked(nothing())
             began = time.monotonic()
+    _say("PAI has stopped.")
+    return code or 0
+
+
+def _named(settings: Settings) -> Settings:
+    """Return the settings with the names by which others reach an address beyond loopback: the certificate and the Host check take
+    exactly these."""
+    server = settings.server
+    if server.on_loopback:
+        return settings
+    found = own_names() if server.everywhere else (server.host,)
+    names = tuple(dict.fromkeys((*server.names, *found)))
+    return msgspec.structs.replace(settings, server=msgspec.structs.replace(server, names=names))
 
 
 def _write_port(path: Path, port: int) -> None:
@@ -167,7 +184,9 @@ def _run_gateway(
     if stop.asked:
         return 0
     status_read, status_write = os.pipe()
-    start = Start(settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write)
+    start = Start(
+        settings, keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, os.getpid()
+    )
     told = _memory_file(msgspec.json.encode(start, enc_hook=str))
     passed = [keystore.fileno(), launcher.fileno(), listener.fileno(), control.fileno(), status_write, told]
     gateway = start_python("pai.bootstrap.gateway", [str(told)], environment=child_environment(), pass_fds=passed)
@@ -211,6 +230,9 @@ class _Stop:
     def _on_signal(self, _number: int, _frame: Any) -> None:
         if not self.asked:
             self.asked = True
+            # Not print: a signal may come in the middle of one, and its buffer cannot be entered twice.
+            line = b"PAI is stopping ...\n"
+            os.write(sys.stderr.fileno(), b"\n" + line if sys.stderr.isatty() else line)  # after the ^C of a terminal
             # Whatever stays open here stays open when the gateway closes it: clients would connect to a server that drains.
             for one in self.listeners:
                 one.close()
@@ -274,7 +296,7 @@ def _ended(gateway: subprocess.Popen[bytes], stop: _Stop) -> int:
     raise Unavailable(
         f"the gateway ended unexpectedly (exit status {code})",
         code="gateway_ended",
-        hint="nothing acknowledged was lost; start `pai serve` again, and see the messages above for the cause",
+        hint="nothing acknowledged was lost; run `make start` or `pai serve` again, and see the messages above for the cause",
     )
 
 
@@ -287,8 +309,10 @@ def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed
                 f"the server started in {total - models - keys:.1f} s; besides, opening the keys took {keys:.1f} s (slow on "
                 f"purpose) and loading the models {models:.1f} s"
             )
-            address = f"https://localhost:{settings.server.port}"
+            address = f"https://{settings.server.called}:{settings.server.port}"
             print(f"PAI is ready at {address}", flush=True)
+            if not settings.server.on_loopback:
+                _say("  other machines reach it as " + ", ".join(settings.server.names))
             _say(_next_steps(address, has_command=shutil.which("pai") is not None))
         case "sealed":
             _say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from pai.foundation.labels import Label
@@ -45,7 +46,9 @@ class Actor:
     """An authenticated actor. ``scopes`` is None for a full session; ``ceiling`` bounds the labels it may touch.
 
     ``unlocked`` names the member key that the keystore holds open for this actor (never the key itself); None means that
-    no content can be opened on the actor's behalf.
+    no content can be opened on the actor's behalf. ``fresh``: a session whose person proved within the last minutes who they are;
+    keys never are. ``must_enrol``: an administrator who may do nothing else before they have a second factor. ``until``:
+    when the credential ends by itself, if that is known; streams end with it.
     """
 
     id: str
@@ -57,6 +60,9 @@ class Actor:
     scopes: frozenset[Scope] | None = None
     ceiling: Label = Label.RESTRICTED
     unlocked: str | None = field(default=None, repr=False)
+    fresh: bool = False
+    must_enrol: bool = False
+    until: datetime | None = None
 
 
 OPERATOR = Actor(id="operator@console", name="operator@console", kind=ActorKind.OPERATOR)

@@ -15,7 +15,7 @@ class PaiError(Exception):
 
     status: ClassVar[int] = 500
     default_code: ClassVar[str] = "internal"
-    default_hint: ClassVar[str] = "see the messages of `pai serve`"
+    default_hint: ClassVar[str] = "see what `make start` or `pai serve` printed"
 
     def __init__(self, message: str, *, code: str | None = None, hint: str = "") -> None:
         super().__init__(message)
@@ -104,7 +104,7 @@ class Sealed(Unavailable):
     """The keystore holds no root key."""
 
     default_code = "sealed"
-    default_hint = "start `pai serve` again with its passphrase"
+    default_hint = "run `make start` or `pai serve` again and give the passphrase"
 
 
 class Corrupt(PaiError):

@@ -11,9 +11,8 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from pai.foundation.errors import Usage
-from pai.settings.values import Keys, Limits, Models, Profile, Retention, Server, Sessions, Settings, Storage
+from pai.settings.values import Keys, Limits, Models, Retention, Server, Sessions, Settings, Storage
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SECTIONS: Final[dict[str, type[msgspec.Struct]]] = {
     "server": Server,
     "keys": Keys,
@@ -148,18 +147,6 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 
 def _check(settings: Settings) -> None:
-    if settings.server.host not in LOOPBACK:
-        raise Usage(
-            f"server.host {settings.server.host} is not a loopback address",
-            code="not_loopback",
-            hint="administrators need a second factor before PAI listens on a network; it does not have one yet",
-        )
-    if settings.profile is not Profile.LAPTOP:
-        raise Usage(
-            f"the profile {settings.profile.value} needs a second factor for administrators, which does not exist yet",
-            code="profile_not_available",
-            hint="use the profile laptop: loopback only, nothing outside is ever needed",
-        )
     if settings.sessions.idle_minutes > settings.sessions.absolute_minutes:
         raise Usage("sessions.idle_minutes is longer than sessions.absolute_minutes", code="bad_setting")
     if settings.limits.document_mb > settings.limits.upload_mb:

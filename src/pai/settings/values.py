@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
+
+EVERYWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  names to be told apart, nothing is bound here
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Profile(StrEnum):
@@ -24,12 +27,34 @@ class Profile(StrEnum):
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where PAI listens."""
 
-    host: Annotated[str, Meta(description="Address to listen on; only a loopback address is accepted")] = "127.0.0.1"
+    host: Annotated[
+        str,
+        Meta(
+            description="Address to listen on; one beyond loopback is refused until every administrator has a second factor"
+        ),
+    ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the HTTPS server")] = 8443
     names: Annotated[
         tuple[str, ...],
         Meta(description="Further host names that requests may carry and the certificate names (comma-separated)"),
     ] = ()
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host in LOOPBACK
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it listens on every address of the machine, loopback among them."""
+        return self.host in EVERYWHERE
+
+    @property
+    def called(self) -> str:
+        """What this very machine calls the server."""
+        if self.on_loopback or self.everywhere:
+            return "localhost"
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     home: Annotated[Path, Meta(description="Folder that holds everything of one installation (mode 0700)")]
     profile: Annotated[
-        Profile, Meta(description="laptop: one person, loopback. server and airgap are refused for now")
+        Profile, Meta(description="laptop: one person. server, airgap: administrators need a second factor")
     ] = Profile.LAPTOP
     server: Server = Server()
     keys: Keys = Keys()
@@ -128,6 +153,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ca_file: Annotated[Path | None, Meta(description="Client: certificate authority; default $PAI_HOME/tls/ca.pem")] = (
         None
     )
+
+    @property
+    def place(self) -> str:
+        """What people call this installation: its first own name, else this machine."""
+        return self.server.names[0] if self.server.names else "localhost"
 
     def __repr__(self) -> str:
         return f"Settings(home={str(self.home)!r}, profile={self.profile.value!r}, ...)"

@@ -120,12 +120,33 @@ class KeyVault(RootKeeper):
 
     def wrap_for_api_key(self, handle: str, key_id: str, secret: Secret) -> bytes:
         """See the port."""
-        return wrap_member(self._member(handle), _api_secret(secret), factor=Factor.API_KEY, bound_to=key_id)
+        return wrap_member(
+            self._member(handle), _random_secret(secret, "api-key"), factor=Factor.API_KEY, bound_to=key_id
+        )
 
     def unlock_with_api_key(self, key_id: str, secret: Secret, wrap: bytes) -> str:
         """See the port."""
         self._require_open()
-        return self._hold(self._checked(wrap, _api_secret(secret), Factor.API_KEY, key_id, "the API key is not right"))
+        key = _random_secret(secret, "api-key")
+        return self._hold(self._checked(wrap, key, Factor.API_KEY, key_id, "the API key is not right"))
+
+    def wrap_for_passkey(self, handle: str, passkey_id: str, secret: Secret) -> bytes:
+        """See the port."""
+        key = _random_secret(secret, "passkey")
+        return wrap_member(self._member(handle), key, factor=Factor.PASSKEY, bound_to=passkey_id)
+
+    def unlock_with_passkey(self, passkey_id: str, secret: Secret, wrap: bytes) -> str:
+        """See the port."""
+        self._require_open()
+        key = _random_secret(secret, "passkey")
+        return self._hold(self._checked(wrap, key, Factor.PASSKEY, passkey_id, "the passkey does not open this"))
+
+    def wrap_for_console(self, handle: str, user_id: str) -> bytes:
+        """See the port."""
+        member, server = self._member(handle), self._server_key("console")
+        if member.user_id != user_id:
+            raise Denied("an open key may only be wrapped for its own account")
+        return wrap_member(member, server, factor=Factor.CONSOLE, bound_to=user_id)
 
     def unlock_from_console(self, user_id: str, wrap: bytes) -> str:
         """See the port."""
@@ -212,6 +233,16 @@ class KeyVault(RootKeeper):
             made.append(seal_versioned(keys, opened, purpose=purpose, associated=associated))
         return made
 
+    def unseal_many(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+        """See the port."""
+        keys, found = self._seal_keys(purpose), list[bytes | None]()
+        for associated, sealed in records:
+            try:
+                found.append(open_versioned(keys, sealed, purpose=f"seal/{purpose}", associated=associated))
+            except Corrupt:
+                found.append(None)
+        return found
+
     def sign(self, purpose: str, message: bytes) -> bytes:
         """See the port."""
         return sign_message(self._seed(purpose), message)
@@ -275,10 +306,10 @@ class KeyVault(RootKeeper):
             return OpenMember(member.user_id, bytearray(member.private_key))
 
 
-def _api_secret(secret: Secret) -> bytes:
+def _random_secret(secret: Secret, kind: str) -> bytes:
     if len(secret.reveal()) < _MIN_API_SECRET:
-        raise Invalid("an API key's secret is too short to protect content", code="weak_secret")
-    return derive(secret.reveal(), salt=b"", info=b"pai/member/api-key/1")
+        raise Invalid("this secret is too short to protect content", code="weak_secret")
+    return derive(secret.reveal(), salt=b"", info=f"pai/member/{kind}/1".encode())
 
 
 __all__ = ["GRANT_DAYS_LIMIT", "SEAL_PURPOSES", "SERVER_KEYS", "SIGN_PURPOSES", "KeyVault"]

@@ -28,6 +28,8 @@ from pai.foundation.errors import Sealed, TooLarge
 from pai.foundation.redaction import Secret
 
 _ANSWER_SECONDS: Final = 120.0
+_RECORDS_AT_ONCE: Final = 100
+_BYTES_AT_ONCE: Final = 256 * 1024
 _Result = TypeVar("_Result")
 
 
@@ -142,6 +144,18 @@ class KeystoreClient:
         """See the port."""
         return self._call(operations.UnlockWithApiKey(key_id, secret, wrap), str)
 
+    def wrap_for_passkey(self, handle: str, passkey_id: str, secret: Secret) -> bytes:
+        """See the port."""
+        return self._call(operations.WrapForPasskey(handle, passkey_id, secret), bytes)
+
+    def unlock_with_passkey(self, passkey_id: str, secret: Secret, wrap: bytes) -> str:
+        """See the port."""
+        return self._call(operations.UnlockWithPasskey(passkey_id, secret, wrap), str)
+
+    def wrap_for_console(self, handle: str, user_id: str) -> bytes:
+        """See the port."""
+        return self._call(operations.WrapForConsole(handle, user_id), bytes)
+
     def unlock_from_console(self, user_id: str, wrap: bytes) -> str:
         """See the port."""
         return self._call(operations.UnlockFromConsole(user_id, wrap), str)
@@ -185,6 +199,19 @@ class KeystoreClient:
     def unseal(self, purpose: str, associated: bytes, sealed: bytes) -> bytes:
         """See the port."""
         return self._call(operations.Unseal(purpose, associated, sealed), bytes)
+
+    def unseal_many(self, purpose: str, records: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+        """See the port. A frame holds some of them only, so that nobody else waits long for the keystore."""
+        found: list[bytes | None] = []
+        part: list[tuple[bytes, bytes]] = []
+        size = 0
+        for n, (associated, sealed) in enumerate(records, 1):
+            part.append((associated, sealed))
+            size += len(associated) + len(sealed)
+            if len(part) == _RECORDS_AT_ONCE or size > _BYTES_AT_ONCE or n == len(records):
+                found += self._call(operations.UnsealMany(purpose, part), list[bytes | None])
+                part, size = [], 0
+        return found
 
     def sign(self, purpose: str, message: bytes) -> bytes:
         """See the port."""

@@ -235,6 +235,44 @@ class UnlockWithApiKey(Operation, frozen=True):
         return vault.unlock_with_api_key(self.key_id, self.secret, self.wrap)
 
 
+class WrapForPasskey(Operation, frozen=True):
+    """``Keystore.wrap_for_passkey``."""
+
+    op = "wrap_for_passkey"
+    handle: str
+    passkey_id: str
+    secret: Secret
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.wrap_for_passkey(self.handle, self.passkey_id, self.secret)
+
+
+class UnlockWithPasskey(Operation, frozen=True):
+    """``Keystore.unlock_with_passkey``."""
+
+    op = "unlock_with_passkey"
+    passkey_id: str
+    secret: Secret
+    wrap: bytes
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.unlock_with_passkey(self.passkey_id, self.secret, self.wrap)
+
+
+class WrapForConsole(Operation, frozen=True):
+    """``Keystore.wrap_for_console``."""
+
+    op = "wrap_for_console"
+    handle: str
+    user_id: str
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.wrap_for_console(self.handle, self.user_id)
+
+
 class UnlockFromConsole(Operation, frozen=True):
     """``Keystore.unlock_from_console``."""
 
@@ -374,6 +412,18 @@ class Unseal(Operation, frozen=True):
         return vault.unseal(self.purpose, self.associated, self.sealed)
 
 
+class UnsealMany(Operation, frozen=True):
+    """``Keystore.unseal_many``."""
+
+    op = "unseal_many"
+    purpose: str
+    records: list[tuple[bytes, bytes]]
+
+    def perform(self, vault: KeyVault) -> object:
+        """Run."""
+        return vault.unseal_many(self.purpose, self.records)
+
+
 class Sign(Operation, frozen=True):
     """``Keystore.sign``."""
 
@@ -402,7 +452,8 @@ OPERATIONS: Final[dict[str, type[Operation]]] = {
     for kind in (
         Status, Create, Open, OpenWithRecovery, ConfirmRecovery, RenewRecovery, SetPassphrase,
         MakeMember, UnlockWithPassword, SpendPasswordTime, WrapForPassword, WrapForApiKey, UnlockWithApiKey,
-        UnlockFromConsole, UnlockWithRecovery, Forget, MakeDataKey, OpenDataKey, ShareDataKey, GrantToJob,
-        RotateRoot, RotateKeys, KeyVersions, Rewrap, OpenJobGrant, DatabaseKey, Seal, Unseal, Sign, VerifyKey,
+        WrapForPasskey, UnlockWithPasskey, WrapForConsole, UnlockFromConsole,
+        UnlockWithRecovery, Forget, MakeDataKey, OpenDataKey, ShareDataKey, GrantToJob,
+        RotateRoot, RotateKeys, KeyVersions, Rewrap, OpenJobGrant, DatabaseKey, Seal, Unseal, UnsealMany, Sign, VerifyKey,
     )
 }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Final, Self
 from pai.adapters.cryptography.keystore_client import KeystoreClient
 from pai.foundation.redaction import Secret
 
-_MODULE: Final = "pai.bootstrap.keystore"
+PROGRAM: Final[tuple[str, ...]] = ("-m", "pai.bootstrap.keystore")
 _STOP_SECONDS: Final = 5.0
 
 
@@ -59,7 +59,7 @@ def start_keystore(home: Path, environment: Mapping[str, str]) -> KeystoreProces
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-m", _MODULE, "--fd", str(theirs.fileno()), "--home", str(home.absolute())],
+            [sys.executable, "-I", *PROGRAM, "--fd", str(theirs.fileno()), "--home", str(home.absolute())],
             env=dict(environment),
             pass_fds=(theirs.fileno(),),
             close_fds=True,

@@ -44,7 +44,8 @@ def kind_of(name: str, head: bytes) -> Kind:
     """Return the kind of a file from its name and its first bytes (at least 1024 of them, if there are so many).
 
     Raises Unsupported (``unsupported``) for other extensions, Invalid ``wrong_extension`` when content and name
-    disagree, ``encrypted`` for password-protected Office files.
+    disagree, ``truncated`` for what is called a PDF and is nothing else that is known, ``encrypted`` for
+    password-protected Office files.
     """
     extension = name.rsplit(".", 1)[-1].lower() if "." in name else ""
     kind = EXTENSIONS.get(extension)
@@ -52,8 +53,13 @@ def kind_of(name: str, head: bytes) -> Kind:
         known = ", ".join(sorted(EXTENSIONS))
         raise Unsupported(f"files of the type {extension[:20]!r} are not read", hint=f"PAI reads: {known}")
     if kind is Kind.PDF:
-        if PDF_MARK not in head[:_PDF_WINDOW] or head.startswith((b"MZ", b"\x7fELF", *ZIP)):
+        if head.startswith((b"MZ", b"\x7fELF", *ZIP)) or (PDF_MARK not in head[:_PDF_WINDOW] and _binary(head)):
             raise _mismatch(extension, head)
+        if PDF_MARK not in head[:_PDF_WINDOW]:
+            raise Invalid(
+                "the PDF is damaged: the mark that every PDF begins with is missing", code="truncated",
+                hint="open it in a PDF viewer; if that fails too, copy it again from its source",
+            )  # fmt: skip
     elif kind in {Kind.WORD, Kind.WORKBOOK}:
         if head.startswith(OLE):
             # An OOXML file with a password is an OLE container; so is an old .doc/.xls that was renamed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 
 from pai.adapters.documents.gathering import Gathering, clean, reflow
@@ -12,6 +13,8 @@ from pai.core.knowledge.values import ParsedDocument
 from pai.foundation.errors import Invalid
 
 _SHORTEST_WRAP, _LONGEST_WRAP = 60, 140  # columns at which mail and editors break lines
+_COLUMNS = re.compile(r"\S(?: {2,}| *\t)\s*\S")
+_CAPITALS = re.compile(r"(?=.*[A-ZÄÖÜ]{3})[^a-zäöüß.!?:]{3,60}")
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n+")
 
 
@@ -40,10 +43,35 @@ def parse_text(text: str, limits: Limits) -> ParsedDocument:
     pages = text.split("\f")
     if len(pages) > limits.pages:
         raise Invalid(f"the text has more than {limits.pages} pages", code="too_many_pages", hint="split the file")
-    longest = max(len(line) for line in text.split("\n"))
-    width = longest if _SHORTEST_WRAP <= longest <= _LONGEST_WRAP else 0
+    width = _wrapped_at(text)
     for number, page in enumerate(pages, 1):
         for paragraph in _EMPTY_LINES.split(page):
-            lines = [clean(line) for line in paragraph.split("\n")]
-            found.paragraph(reflow(lines, width) if width else paragraph, page=number)
+            _gather(found, paragraph.strip("\n").split("\n"), width, number)
     return found.finish(Kind.TEXT.value, pages=len(pages))
+
+
+def _wrapped_at(text: str) -> int:
+    """Return the column at which lines were broken, or 0: then every line stands for itself. Lines were broken when some
+    go on in small letters."""
+    lines = text.split("\n")
+    longest = max(map(len, lines))
+    if not _SHORTEST_WRAP <= longest <= _LONGEST_WRAP:
+        return 0
+    goes_on = (
+        bool(after[:1].islower()) for line, after in itertools.pairwise(lines) if len(line) > _SHORTEST_WRAP * 0.8
+    )
+    return longest if any(goes_on) else 0
+
+
+def _gather(found: Gathering, lines: list[str], width: int, page: int) -> None:
+    """Add a paragraph. One with columns set by spaces, or of several short lines, is a list: each line is a thing of its own."""
+    told = [clean(line) for line in lines]
+    if len(told) == 1 and _CAPITALS.fullmatch(told[0]):
+        found.heading(told[0], level=2, page=page)
+        return
+    columns = sum(bool(_COLUMNS.search(line.strip())) for line in lines)
+    if columns > 1:
+        for line, text in zip(lines, told, strict=True):
+            found.paragraph(text, page=page, kind="list" if _COLUMNS.search(line.strip()) else "paragraph")
+    else:
+        found.paragraph(reflow(told, width) if width else "\n".join(told), page=page)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
-from pai.core.ports.engine import ChatMessage, ChatRequest, TokenLogprob
-
-_MARKS: Final = re.compile(r"<(?=\|[\w .-]{1,40}\|>)|<(?=/?(?:start_of_turn|end_of_turn)>)")
-"""Where a text holds what chat templates mark turns with."""
-
+from pai.adapters.engines.marks import Marks
+from pai.core.ports.engine import ChatMessage, ChatRequest, TokenLogprob, ToolCall
 
 _GUIDANCE: Final = {
     "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "},
@@ -20,34 +14,31 @@ _GUIDANCE: Final = {
 """How both engines write JSON: a small model left to its own white space may write nothing else (llguidance, JsonCompileOptions)."""
 
 
-def plain(content: str) -> str:
-    """Return the content with marks of turns taken apart: a document that holds them must not begin a turn of its own."""
-    return _MARKS.sub("< ", content)
-
-
-def template_body(request_: ChatRequest) -> dict[str, Any]:
-    """Return what the model's own chat template is filled with."""
-    body: dict[str, Any] = {"messages": [_message(message) for message in request_.messages]}
+def template_body(request_: ChatRequest, marks: Marks) -> dict[str, Any]:
+    """Return what the model's own chat template is filled with; nothing in it begins a turn of its own."""
+    body: dict[str, Any] = {"messages": [_message(message, marks) for message in request_.messages]}
     if request_.tools:
         tools = [
             {"type": "function", "function": {"name": t.name, "description": t.description, "parameters": t.parameters}}
             for t in request_.tools
         ]
-        # Descriptions come from elsewhere too. A space behind "<" leaves JSON what it is.
-        body["tools"] = msgspec.json.decode(plain(msgspec.json.encode(tools).decode()))
+        body["tools"] = marks.apart_within(tools)  # descriptions come from elsewhere too
     return body
 
 
-def _message(message: ChatMessage) -> dict[str, Any]:
-    told: dict[str, Any] = {"role": message.role, "content": plain(message.content)}
+def _message(message: ChatMessage, marks: Marks) -> dict[str, Any]:
+    told: dict[str, Any] = {"role": message.role, "content": marks.apart(message.content)}
     if message.tool_calls:
         told["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": plain(call.arguments)}}
-            for call in message.tool_calls
+            {"id": call.id, "type": "function", "function": _called(call, marks)} for call in message.tool_calls
         ]
     if message.tool_call_id:
         told["tool_call_id"] = message.tool_call_id
     return told
+
+
+def _called(call: ToolCall, marks: Marks) -> dict[str, str]:
+    return {"name": call.name, "arguments": marks.apart_within_json(call.arguments)}
 
 
 def completion_body(request_: ChatRequest) -> dict[str, Any]:

@@ -208,7 +208,7 @@ class EngineRegistry:
                 header = await self._examiner.examine(model, fds)
                 place.memory = await self._make_room(model, header)
                 try:
-                    place.worker, place.engine = await self._load(model, fds)
+                    place.worker, place.engine = await self._load(model, fds, header or {})
                 except Unavailable:
                     _put_off(place)
                     raise
@@ -270,13 +270,14 @@ class EngineRegistry:
             if (engine := place.engine) is not None and place.worker is not None
         ]
 
-    async def _load(self, model: Model, fds: Sequence[int]) -> tuple[Worker, SocketEngine]:
+    async def _load(self, model: Model, fds: Sequence[int], header: Mapping[str, Any]) -> tuple[Worker, SocketEngine]:
         kind = _KINDS[model.engine]
         # The worker gets the very descriptors examined, not names that could come to mean other files.
         worker = await self._launcher.start(kind, ordered(model, fds), self._options_of(kind, model))
         engine = self._engine(kind, worker, model)
         try:
             await self._await_ready(engine, worker)
+            await engine.learn_marks(header)
         except BaseException:
             await self._launcher.stop(worker.id)
             raise

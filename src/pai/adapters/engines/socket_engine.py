@@ -14,6 +14,7 @@ import msgspec
 
 from pai.adapters.engines.bodies import completion_body, logprobs_of, template_body
 from pai.adapters.engines.connection import Response, WorkerGoneError, request
+from pai.adapters.engines.marks import Marks
 from pai.core.ports.engine import Capabilities, ChatDelta, ChatRequest, Embeddings, Usage
 from pai.core.ports.metrics import (
     CACHED_TOKENS,
@@ -39,6 +40,8 @@ class SocketEngine:
         self._capabilities = capabilities
         self._open = 0
         self.meter: Meter = SILENT
+        self.marks = Marks()
+        """What must not stand whole in what is written into the chat template."""
         self.lost = False
         """Whether a request found the worker gone; the registry looks into it before the next one."""
 
@@ -136,11 +139,14 @@ class SocketEngine:
         """Return the text that the model continues: its own chat template, filled in inside the worker."""
         if request_.prompt is not None:
             return request_.prompt if isinstance(request_.prompt, str) else list(request_.prompt)
-        told = await self._post("/apply-template", template_body(request_))
+        told = await self._post("/apply-template", template_body(request_, self.marks))
         prompt = told.get("prompt")
         if not isinstance(prompt, str):
             raise self._nonsense()
         return prompt
+
+    async def learn_marks(self, header: Mapping[str, Any]) -> None:  # engines with a template need it
+        """Learn the marks of turns of the model, from its ``header`` or from its worker. Without a template there are none."""
 
     async def forget(self, cache_key: str) -> None:
         """Drop what is cached for this user. Engines without prompt caches have nothing to drop."""

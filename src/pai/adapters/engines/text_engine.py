@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import msgspec
+
+from pai.adapters.engines.marks import Marks
 from pai.adapters.engines.slots import Slots
 from pai.adapters.engines.socket_engine import SocketEngine
 from pai.core.ports.engine import Capabilities, ChatRequest
@@ -38,6 +41,14 @@ class TextEngine(SocketEngine):
         """Requests that wait for their turn."""
         return self._slots.waiting
 
+    async def learn_marks(self, header: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Ask the worker, which reads the tokeniser and the template behind its walls. Raises Unavailable."""
+        told = await self._post("/marks", {})
+        try:
+            self.marks = Marks(msgspec.convert(told["marks"], list[str]), msgspec.convert(told["template"], str))
+        except (KeyError, msgspec.MsgspecError) as error:
+            raise self._nonsense() from error
+
     async def forget(self, cache_key: str) -> None:
         """Drop what is cached for this user: at logout, erasure and the end of retention."""
         self._slots.forget(cache_key)
@@ -63,6 +74,10 @@ class LlamaEngine(TextEngine):
     """
 
     forgets_whole: ClassVar[bool] = False  # pieces of requests stay on the stacks of the server's threads
+
+    async def learn_marks(self, header: Mapping[str, Any]) -> None:
+        """Take them from the header, which was read behind walls before the model was loaded."""
+        self.marks = Marks(header.get("marks") or (), str(header.get("chat_template") or ""))
 
     async def forget(self, cache_key: str) -> None:
         """Drop what is cached for this user: at logout, erasure and the end of retention."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from importlib import resources
 from typing import Any
@@ -18,16 +19,22 @@ _REASONS = {
     "scope": "the key lacks the scope",
     "purpose": "the purpose is not the collection's",
     "restricted": "its processing is restricted",
+    "step-up": "who you are has to be proved again first",
+    "enrol-first": "administrators need a second factor here, and you have none yet",
 }
+_CODES = {"enrol-first": "second_factor_needed", "step-up": "step_up"}
+"""Codes of denials that a person can mend themselves, the first that applies."""
 
 
 class CedarPolicy:
-    """Implements ``core.policy.ports.Policy``. Raises Corrupt when policies or schema do not parse or disagree."""
+    """Implements ``core.policy.ports.Policy``; ``sha256`` (hex) is of the policies' text. Raises Corrupt when policies or schema do
+    not parse or disagree."""
 
     def __init__(self, policies: str | None = None, schema: str | None = None) -> None:
         folder = resources.files("pai.adapters.policy") / "policies"
         text = policies if policies is not None else (folder / "pai.cedar").read_text("utf-8")
         shape = schema if schema is not None else (folder / "pai.cedarschema").read_text("utf-8")
+        self.sha256 = hashlib.sha256(text.encode()).hexdigest()
         try:
             checked = cedarpy.validate_policies(text, shape)
             if not checked.validation_passed:
@@ -52,9 +59,9 @@ class CedarPolicy:
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"
         needed = SCOPES[permission]
-        raise Denied(
-            f"{permission.value} is denied: {why}", hint=_hint(needed.value if needed else None, named, resource)
-        )
+        code = next((code for name, code in _CODES.items() if name in named), None)
+        hint = _hint(needed.value if needed else None, named, resource)
+        raise Denied(f"{permission.value} is denied: {why}", code=code, hint=hint)
 
 
 def _asked(
@@ -74,6 +81,7 @@ def _asked(
     ]
     context = {
         "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
+        "fresh": actor.fresh, "mustEnrol": actor.must_enrol,
         "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
     }  # fmt: skip
     action = {"type": "Action", "id": permission.value}
@@ -91,6 +99,10 @@ def _hint(scope: str | None, named: list[str], resource: ResourceRef) -> str:
         return f"use a key with the scope {scope!r}"
     if "restricted" in named:
         return "see why with the officer responsible for data protection"
+    if "enrol-first" in named:
+        return "set one up on your account page"
+    if "step-up" in named:
+        return "confirm it with your code, passkey or password in the browser; an API key cannot do this"
     if "label-ceiling" in named:
         return "use a credential with a higher label ceiling"
     return "ask the owner to share it, or an administrator for the role"

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pai.adapters.storage import tables as t
 from pai.adapters.storage.rows import from_row, to_row
-from pai.core.identity.values import ApiKey, FailureCount, Session, User
+from pai.core.identity.values import ApiKey, FailureCount, Session, SetupToken, User
 from pai.core.keys.values import Factor, KeyWrap, MemberWrap
 from pai.foundation.time import to_text
 
@@ -123,22 +123,30 @@ class UserRows:
         """Forget a count."""
         self._db.execute(delete(t.login_failures).where(t.login_failures.c.key == key))
 
-    def add_setup_token(self, token_hash: bytes, email: str, expires_at: datetime) -> None:
-        """Keep a one-time set-up token; earlier ones for the address die."""
-        self._db.execute(delete(t.setup_tokens).where(t.setup_tokens.c.email == email))
-        self._db.execute(
-            insert(t.setup_tokens), {"token_hash": token_hash, "email": email, "expires_at": stamp(expires_at)}
-        )
+    def add_setup_token(self, token: SetupToken) -> None:
+        """Keep a one-time link; earlier ones for the address die."""
+        self.remove_setup_tokens(token.email)
+        self._db.execute(insert(t.setup_tokens), to_row(token, t.setup_tokens))
 
-    def take_setup_token(self, token_hash: bytes, now: datetime) -> str | None:
-        """Use a token up; return its address, or None when unknown or expired."""
+    def take_setup_token(self, token_hash: bytes, now: datetime) -> SetupToken | None:
+        """Use a link up; return it, None when it is unknown or expired."""
         row = (
             self._db.execute(select(t.setup_tokens).where(t.setup_tokens.c.token_hash == token_hash)).mappings().first()
         )
         if row is None:
             return None
         self._db.execute(delete(t.setup_tokens).where(t.setup_tokens.c.token_hash == token_hash))
-        return str(row["email"]) if datetime.fromisoformat(row["expires_at"]) > now else None
+        token = from_row(SetupToken, row)
+        return token if token.expires_at > now else None
+
+    def setup_tokens(self, now: datetime) -> Sequence[SetupToken]:
+        """Return the links that are still open."""
+        query = select(t.setup_tokens).where(t.setup_tokens.c.expires_at > stamp(now)).order_by(t.setup_tokens.c.email)
+        return [from_row(SetupToken, row) for row in self._db.execute(query).mappings()]
+
+    def remove_setup_tokens(self, email: str) -> None:
+        """Delete the links of an address."""
+        self._db.execute(delete(t.setup_tokens).where(t.setup_tokens.c.email == email))
 
 
 class WrapRows:
@@ -158,6 +166,11 @@ class WrapRows:
         query = select(t.member_wraps).where(w.user_id == user_id, w.factor == factor.value, w.factor_id == factor_id)
         row = self._db.execute(query).mappings().first()
         return from_row(MemberWrap, row) if row else None
+
+    def members_with(self, factor: Factor) -> frozenset[str]:
+        """Return the accounts whose private key is wrapped by this kind of factor."""
+        query = select(t.member_wraps.c.user_id).where(t.member_wraps.c.factor == factor.value)
+        return frozenset(row[0] for row in self._db.execute(query))
 
     def remove_member_wraps(self, user_id: str, factor: Factor, factor_id: str = "") -> None:
         """Delete a member's wrap of one factor."""

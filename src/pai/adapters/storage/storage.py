@@ -21,6 +21,7 @@ from pai.adapters.storage.batch_file import BatchFile, BatchRows
 from pai.adapters.storage.cipher import connect, is_io_error, translated
 from pai.adapters.storage.collection_file import CollectionFile, stored_ids
 from pai.adapters.storage.conversation_file import ConversationFile
+from pai.adapters.storage.factor_rows import FactorRows
 from pai.adapters.storage.identity_rows import UserRows, WrapRows
 from pai.adapters.storage.knowledge_rows import CollectionRows, ModelRows, SubjectRows
 from pai.adapters.storage.member_files import MemberFiles
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from pai.core.keys.ports import KeysUnit
     from pai.core.knowledge.ports import KnowledgeUnit
     from pai.core.models.ports import ModelsUnit
-    from pai.core.operations.ports import BackupsUnit
+    from pai.core.operations.ports import BackupsUnit, OversightUnit
     from pai.core.ports.work import Work
 
 Result = TypeVar("Result")
@@ -107,6 +108,7 @@ class UnitOfWork:
         self._doomed: list[str] = []
         self._after_commit: list[Callable[[], None]] = []
         self.users = UserRows(connection)
+        self.factors = FactorRows(connection)
         self.wraps = WrapRows(connection)
         self.collections = CollectionRows(connection)
         self.subjects = SubjectRows(connection)
@@ -263,6 +265,8 @@ class Storage:
     def migrate(self) -> None:
         """Bring the main database to this program's schema, after a copy. Raises Unavailable for a newer one."""
         self._writer.submit(migrate, self._path, self._key).result()
+        while self._writer.submit(self._work, lambda unit: unit.audit.complete_index(), read_only=False).result():
+            pass
 
     def _lane(self, *, read_only: bool) -> _Lane:
         lane: _Lane | None = getattr(self._local, "lane", None)
@@ -383,9 +387,10 @@ if TYPE_CHECKING:
     def _fits_every_room(
         unit: UnitOfWork,
     ) -> tuple[
-        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit, BackupsUnit
+        KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit, BackupsUnit,
+        OversightUnit,
     ]:  # fmt: skip
-        return unit, unit, unit, unit, unit, unit, unit, unit, unit
+        return unit, unit, unit, unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

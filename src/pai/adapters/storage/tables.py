@@ -82,6 +82,8 @@ sessions = Table(
     Column("agent", String, nullable=False),
     Column("address", String, nullable=False),
     Column("ended_at", String),
+    Column("methods", Json, nullable=False),
+    Column("new_device", Boolean, nullable=False),
 )  # fmt: skip
 
 api_keys = Table(
@@ -97,6 +99,7 @@ api_keys = Table(
     Column("expires_at", String),
     Column("used_at", String),
     Column("revoked_at", String),
+    Column("networks", Json, nullable=False),
 )  # fmt: skip
 
 login_failures = Table(
@@ -111,6 +114,56 @@ setup_tokens = Table(
     Column("token_hash", LargeBinary, primary_key=True),
     Column("email", String, nullable=False),
     Column("expires_at", String, nullable=False),
+    Column("user_id", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("first", Boolean, nullable=False),
+    Column("clear_factors", Boolean, nullable=False),
+)  # fmt: skip
+
+totp_factors = Table(
+    "totp_factors", metadata,
+    Column("id", String, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("last_step", Integer, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("confirmed_at", String),
+)  # fmt: skip
+
+backup_codes = Table(
+    "backup_codes", metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("created_at", String, nullable=False),
+    Column("used_at", String),
+)  # fmt: skip
+
+passkeys = Table(
+    "passkeys", metadata,
+    Column("id", String, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", Integer, nullable=False),
+    Column("name", String, nullable=False),
+    Column("transports", Json, nullable=False),
+    Column("synced", Boolean, nullable=False),
+    Column("opens_content", Boolean, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("used_at", String),
+    Column("suspended_at", String),
+)  # fmt: skip
+
+devices = Table(
+    "devices", metadata,
+    Column("id", String, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("seen_at", String, nullable=False),
+    Column("acknowledged_at", String),
 )  # fmt: skip
 
 member_wraps = Table(
@@ -244,11 +297,12 @@ model_measurements = Table(
 audit_events = Table(
     "audit_events", metadata,
     Column("index", Integer, primary_key=True, autoincrement=False),
-    Column("at", String, nullable=False),
+    Column("at", String, nullable=False, index=True),
     Column("name", String, nullable=False, index=True),
     Column("actor", String, nullable=False, index=True),
     Column("resource", String, index=True),
-    Column("model", String),
+    Column("model", String, index=True),
+    Column("outcome", String, index=True),  # empty only in events of before version 0004, until they are looked through
     Column("leaf", LargeBinary, nullable=False),
     Column("salt", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -258,6 +312,20 @@ audit_subjects = Table(
     "audit_subjects", metadata,
     Column("subject_id", String, primary_key=True),
     Column("index", Integer, primary_key=True),
+)  # fmt: skip
+
+audit_documents = Table(
+    "audit_documents", metadata,
+    Column("document_id", String, primary_key=True),
+    Column("index", Integer, primary_key=True),
+)  # fmt: skip
+
+# Roots of perfect subtrees of 256, 65536 ... leaves: what proofs are made from.
+audit_tiles = Table(
+    "audit_tiles", metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
 )  # fmt: skip
 
 audit_frontier = Table(

@@ -140,7 +140,7 @@ class HomeLock:
             raise Conflict(
                 "another PAI process is using this home",
                 code="home_in_use",
-                hint="stop the running `pai serve` first, or set PAI_HOME to another folder",
+                hint="stop the running `make start` or `pai serve` first, or set PAI_HOME to another folder",
             ) from None
         os.ftruncate(fd, 0)
         os.write(fd, str(os.getpid()).encode())

@@ -5,15 +5,31 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from pathlib import Path
 
 from pai.foundation.errors import Conflict, Unavailable
 
 BACKLOG = 512
+_AGAIN = 0.05
 
 
-def bind_tcp(host: str, port: int) -> socket.socket:
-    """Return a listening TCP socket. Raises Conflict when the port is taken, Unavailable when it cannot be bound."""
+def bind_tcp(host: str, port: int, *, patience: float = 0.0) -> socket.socket:
+    """Return a listening TCP socket. Raises Conflict when the port is taken, Unavailable when it cannot be bound.
+
+    A taken port is tried again for ``patience`` seconds: a server that was killed just now holds it until the kernel is done with it.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return _bind_tcp(host, port)
+        except Conflict:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_AGAIN)
+
+
+def _bind_tcp(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

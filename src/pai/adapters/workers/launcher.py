@@ -159,7 +159,7 @@ class LocalLauncher(Launcher):
 
 
 def _gone() -> PaiError:
-    return Unavailable("the supervisor is gone", code="no_supervisor", hint="start `pai serve` again")
+    return Unavailable("the supervisor is gone", code="no_supervisor", hint="run `make start` or `pai serve` again")
 
 
 def _raised(error: Mapping[str, str]) -> PaiError:

@@ -132,7 +132,9 @@ class SingleShot:
 
     async def _fresh(self) -> tuple[RunningWorker, socket.socket]:
         if self._launcher is None:
-            raise Unavailable("no server is running", code="not_serving", hint="start `pai serve` first")
+            raise Unavailable(
+                "no server is running", code="not_serving", hint="start it with `make start` or `pai serve`"
+            )
         ours, theirs = pair()
         try:
             worker = await self._launcher.start(self._kind, [theirs.fileno()], self._options)

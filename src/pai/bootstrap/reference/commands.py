@@ -34,6 +34,14 @@ _WHERE: Final = {
         " actor is `operator@console`, who has no right to anybody's content.",
     ),
     "demo": ("To try it", "It makes a collection of its own and speaks to the server like the commands on content."),
+    "audit": (
+        "On the audit log",
+        "Likewise on the machine of the installation; auditors elsewhere have the same over HTTP.",
+    ),
+    "witness": (
+        "Of a witness",
+        "These run on another machine, with a folder and a key of their own; they need no installation there.",
+    ),
     "models": ("On models", "Likewise on the machine of the installation."),
     "backup": (
         "On backups",
@@ -48,7 +56,9 @@ _WHERE: Final = {
 def page() -> str:
     """Return the page on commands."""
     root = click.Context(pai, info_name="pai")
-    parts = []
+    parts: list[str] = []
+    if unplaced := {module for module, _ in COMMANDS.values()} - set(_WHERE):
+        raise KeyError(f"the reference has no place for the commands of {sorted(unplaced)}")
     for module, (title, text) in _WHERE.items():
         parts += [f"## {title}", text]
         for name in (name for name, (found, _) in COMMANDS.items() if found == module):

@@ -32,7 +32,8 @@ _MEANINGS = {
     "reason": "why not, when it was refused or failed",
 }
 _TYPES = {
-    "str": "text", "int": "number", "bool": "yes or no", "tuple[str, ...]": "list of text", "ResourceRef | None": "object",
+    "str": "text", "int": "number",
+    "int | None": "number", "bool": "yes or no", "tuple[str, ...]": "list of text", "ResourceRef | None": "object",
     "str | None": "text", "tuple[SubjectRef, ...]": "list", "ModelRef | None": "object", "Label | None": "text", "Outcome": "text",
 }  # fmt: skip
 

@@ -21,7 +21,8 @@ denied; one that forbids wins over all that permit; an error in a policy is a no
 the way in.
 """
 _MATRIX = """
-Decided by the policies themselves for someone with a full session. **yes**: for everything there is of the kind; **own**: what is one's
+Decided by the policies themselves for someone with a full session who has just proved who
+they are. **yes**: for everything there is of the kind; **own**: what is one's
 own; **own, shared**: also what its owner shared. The operator is whoever holds the console, and has no role.
 """
 _ONE: Final = re.compile(
@@ -67,7 +68,7 @@ def _row(permission: Permission, policies: list[_Policy]) -> tuple[str, ...]:
 
 def _matrix() -> str:
     policy = CedarPolicy()
-    actors = [OPERATOR, *(Actor("one", "one", ActorKind.PERSON, role) for role in Role)]
+    actors = [OPERATOR, *(Actor("one", "one", ActorKind.PERSON, role, fresh=True) for role in Role)]
     rows = [(code(asked), *(_decided(policy, actor, asked) for actor in actors)) for asked in Permission]
     return table(["permission", "operator", *(str(role) for role in Role)], rows)
 

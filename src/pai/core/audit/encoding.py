@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -29,8 +30,8 @@ def body_of(actor: Actor, event: Event, at: datetime) -> dict[str, Any]:
     return {"at": to_text(at), "name": event.name, "actor": who, **fields}
 
 
-def encode(body: dict[str, Any]) -> bytes:
-    """Return the canonical bytes of a body."""
+def encode(body: Any) -> bytes:
+    """Return the canonical bytes of a body, or of another value of plain JSON."""
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
@@ -40,6 +41,16 @@ def decode(data: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise TypeError("an event body is not an object")
     return body
+
+
+def documents_of(body: Mapping[str, Any]) -> set[str]:
+    """Return the ids of the documents that an event names."""
+    resource = body.get("resource") or {}
+    named = [resource.get("id"), body.get("document")]
+    for field in ("documents", "sources"):
+        listed = body.get(field)
+        named += listed if isinstance(listed, list) else []
+    return {one for one in named if isinstance(one, str) and one.startswith("doc_")}
 
 
 def leaf_of(salt: bytes, body: bytes) -> bytes:

@@ -6,9 +6,12 @@ Appending needs only the frontier: the roots of the perfect subtrees of the pres
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+TILE_HEIGHT = 8
+Nodes = Callable[[int, int], bytes]
+"""Gives the root of the perfect subtree of 2**height leaves at a position, counted in such subtrees."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -50,20 +53,72 @@ def root(leaves: Iterable[bytes]) -> bytes:
     return root_of(frontier)
 
 
+def tiles_completed(frontier: Sequence[bytes], size: int, leaf: bytes) -> list[tuple[int, int, bytes]]:
+    """Return what adding a leaf to a tree of ``size`` leaves completes: the level, position and root of each perfect subtree whose
+    height is a multiple of ``TILE_HEIGHT`` (C2SP tlog-tiles keeps the same). From these and the leaves any proof is made quickly."""
+    found = []
+    node, height, left = leaf, 0, list(frontier)
+    while size & 1:
+        node, height, size = node_hash(left.pop(), node), height + 1, size >> 1
+        if height % TILE_HEIGHT == 0:
+            found.append((height // TILE_HEIGHT, size, node))
+    return found
+
+
+def nodes_of(leaves: Sequence[bytes]) -> Nodes:
+    """Return the nodes of a tree whose leaves are all at hand."""
+    return lambda height, position: root(leaves[position << height : (position + 1) << height])
+
+
 def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the audit path of leaf ``index`` (section 2.1.3.1)."""
-    if not 0 <= index < len(leaves):
+def root_over(nodes: Nodes, start: int, count: int) -> bytes:
+    """Return the root over ``count`` leaves from ``start`` on, a place where a subtree of that size begins."""
+    if count == 0:
+        return EMPTY_ROOT
+    if count & (count - 1) == 0:
+        height = count.bit_length() - 1
+        return nodes(height, start >> height)
+    k = _split(count)
+    return node_hash(root_over(nodes, start, k), root_over(nodes, start + k, count - k))
+
+
+def inclusion_proof(nodes: Nodes, size: int, index: int) -> list[bytes]:
+    """Return the audit path of leaf ``index`` in the tree of ``size`` leaves (section 2.1.3.1)."""
+    if not 0 <= index < size:
         raise IndexError(index)
-    if len(leaves) == 1:
-        return []
-    k = _split(len(leaves))
-    if index < k:
-        return [*inclusion_proof(leaves[:k], index), root(leaves[k:])]
-    return [*inclusion_proof(leaves[k:], index - k), root(leaves[:k])]
+    path: list[bytes] = []
+    start = 0
+    while size > 1:
+        k = _split(size)
+        if index - start < k:
+            path.append(root_over(nodes, start + k, size - k))
+            size = k
+        else:
+            path.append(root_over(nodes, start, k))
+            start, size = start + k, size - k
+    return path[::-1]
+
+
+def consistency_proof(nodes: Nodes, size: int, first: int) -> list[bytes]:
+    """Return the proof that the tree of ``first`` leaves is a prefix of the one of ``size`` (section 2.1.4.1)."""
+    if not 0 < first <= size:
+        raise IndexError(first)
+    path: list[bytes] = []
+    start, whole = 0, True
+    while first != size:
+        k = _split(size)
+        if first <= k:
+            path.append(root_over(nodes, start + k, size - k))
+            size = k
+        else:
+            path.append(root_over(nodes, start, k))
+            start, first, size, whole = start + k, first - k, size - k, False
+    if not whole:
+        path.append(root_over(nodes, start, size))
+    return path[::-1]
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected: bytes) -> bool:
@@ -84,22 +139,6 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         fn >>= 1
         sn >>= 1
     return sn == 0 and node == expected
-
-
-def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
-    """Return the proof that the tree of ``first`` leaves is a prefix of this one (section 2.1.4.1)."""
-    if not 0 < first <= len(leaves):
-        raise IndexError(first)
-    return _subproof(leaves, first, whole=True)
-
-
-def _subproof(leaves: Sequence[bytes], first: int, *, whole: bool) -> list[bytes]:
-    if first == len(leaves):
-        return [] if whole else [root(leaves)]
-    k = _split(len(leaves))
-    if first <= k:
-        return [*_subproof(leaves[:k], first, whole=whole), root(leaves[k:])]
-    return [*_subproof(leaves[k:], first - k, whole=False), root(leaves[:k])]
 
 
 def verify_consistency(first: int, second: int, path: Sequence[bytes], old: bytes, new: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +46,15 @@ class Event:
             type_names[cls.name] = cls
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSetBack(Event):
+    """The clock of the machine stands more than five seconds before the time of the newest event; the events that follow have the
+    new time."""
+
+    name: ClassVar[str] = "audit:clock:set-back"
+    seconds: int
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
     """An event as it stands in the log: ``index`` is its leaf in the tree, ``body`` its decoded JSON."""
@@ -55,6 +64,24 @@ class RecordedEvent:
     name: str
     actor: str
     body: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """An event as it is hashed: its salt, and the canonical bytes of its body."""
+
+    index: int
+    salt: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """The proof that an event stands in the log of a checkpoint (RFC 9162 section 2.1.3)."""
+
+    leaf: Leaf
+    path: tuple[bytes, ...]
+    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +96,18 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events to return, newest first. ``before`` is an exclusive leaf index."""
+    """Which events to return, newest first. ``before`` is an exclusive leaf index; ``since`` is inclusive, ``until`` exclusive; a
+    ``name`` that ends with a colon stands for all that begin so."""
 
     name: str | None = None
     actor: str | None = None
     resource: str | None = None
     subject: str | None = None
+    document: str | None = None
     model: str | None = None
+    outcome: Outcome | None = None
     since: datetime | None = None
+    until: datetime | None = None
     before: int | None = None
     limit: int = 50
 
@@ -91,24 +122,51 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """A refusal: when, and why in one word and in a sentence."""
+
+    at: datetime
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a witness knows: its name and public key, the key of the log, the newest note that it co-signed (empty before the first),
+    and what it refused."""
+
+    name: str
+    public_key: bytes
+    log_key: str
+    latest: str
+    alarms: Sequence[Alarm] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """Result of re-computing the whole log."""
+    """Result of re-computing the whole log. ``notices`` are worth a look and prove nothing wrong."""
 
     ok: bool
     size: int
     root: str
     checkpoint: int | None
     errors: tuple[Finding, ...] = ()
+    notices: tuple[Finding, ...] = ()
 
 
 __all__ = [
     "Actor",
+    "Alarm",
     "Checkpoint",
+    "ClockSetBack",
     "Event",
     "EventFilter",
     "Finding",
+    "Inclusion",
+    "Leaf",
     "Outcome",
     "RecordedEvent",
+    "Standing",
     "Verification",
     "type_names",
 ]

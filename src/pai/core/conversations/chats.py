@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
+from pai.core.audit.receipts import TEXT, Answered, Draft, Receipts
 from pai.core.audit.values import Outcome
 from pai.core.conversations.events import ConversationDeleted, ConversationsRead, MessageAnswered, MessageSent
 from pai.core.conversations.history import answer_tokens, fitting
@@ -59,6 +62,7 @@ class Ended:
     message: Message
     finish: str
     usage: Usage
+    receipt: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class _Answer:
     engine: Engine
     started: int
     key: Secret
+    asked: str
     text: str = ""
     finish: str = ""
     reason: str = "stopped by its reader"
@@ -96,6 +101,7 @@ class Conversations:
     policy: Policy
     engines: Engines
     clock: Clock
+    receipts: Receipts
 
     async def list(self, actor: Actor) -> Sequence[Conversation]:
         """Return the newest hundred conversations. Raises Denied (``locked``) when this credential opens no content."""
@@ -166,8 +172,8 @@ class Conversations:
             answer.reason = error.code
             raise
         finally:
-            kept = await self.work.run(lambda unit: self._keep_answer(unit, actor, answer))
-        yield Ended(kept, answer.finish or "stop", answer.usage)
+            kept, receipt = await self.work.run(lambda unit: self._keep_answer(unit, actor, answer))
+        yield Ended(kept, answer.finish or "stop", answer.usage, receipt)
 
     async def _earlier(self, actor: Actor, conversation_id: str | None) -> Sequence[Message]:
         if conversation_id is None:
@@ -198,22 +204,35 @@ class Conversations:
             messages=messages,
             outcome=Outcome.STARTED,
         )
-        return _Answer(conversation, engine, unit.audit.record(actor, event), key)
+        return _Answer(conversation, engine, unit.audit.record(actor, event), key, new.content)
 
-    def _keep_answer(self, unit: ConversationsUnit, actor: Actor, answer: _Answer) -> Message:
+    def _keep_answer(
+        self, unit: ConversationsUnit, actor: Actor, answer: _Answer
+    ) -> tuple[Message, Mapping[str, Any] | None]:
         model, now = answer.engine.model, self.clock.now()
         message = Message(new_id("msg"), answer.conversation.id, "assistant", answer.text, model.name, now)
         store = unit.open_conversations(actor.id, answer.key)
         if answer.text and store.get(answer.conversation.id) is not None:  # it may have been deleted meanwhile
             store.add_message(message)
         done = bool(answer.finish)
+        draft = self._draft(answer, now) if done else None
         event = MessageAnswered(
             resource=_one(answer.conversation), label=answer.conversation.label, model=model, started=answer.started,
             outcome=Outcome.DONE if done else Outcome.FAILED, reason="" if done else answer.reason,
             prompt_tokens=answer.usage.prompt_tokens, completion_tokens=answer.usage.completion_tokens,
+            receipt=draft.commitment if draft else "",
         )  # fmt: skip
-        unit.audit.record(actor, event)
-        return message
+        return message, self.receipts.recorded(unit.audit, actor, event, draft)
+
+    def _draft(self, answer: _Answer, at: datetime) -> Draft:
+        """A receipt binds what its reader has: their last message, not the instructions and earlier turns that the model saw too."""
+        asked = " ".join(answer.asked.split()).encode()
+        return self.receipts.draft(
+            Answered(
+                "conversation", at, asked, TEXT, answer.text, answer.engine.model, Permission.CONVERSATIONS.value,
+                answer.conversation.label,
+            )
+        )  # fmt: skip
 
     @property
     def _own(self) -> OwnFile:

@@ -33,12 +33,14 @@ class MessageSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAnswered(Event):
-    """An answer ended, and what came of it was kept: whole, or cut off by its reader, a failure or the length limit."""
+    """An answer ended, and what came of it was kept: whole, or cut off by its reader, a failure or the length limit; ``receipt`` is the
+    SHA-256 of what its receipt says, where there is one."""
 
     name: ClassVar[str] = "conversations:message:answer"
     started: int
     prompt_tokens: int
     completion_tokens: int
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from pai.core.conversations.ports import ConversationsUnit, ResponseStore
 from pai.core.conversations.values import Item, Response, ResponseStatus
 from pai.core.keys.ports import Keystore
 from pai.core.knowledge.events import QuestionAnswered
+from pai.core.knowledge.ports import DiskSpace
 from pai.core.knowledge.searching import Searching
 from pai.core.models.inference import Inference
 from pai.core.policy.ports import Policy
@@ -91,6 +92,7 @@ class Responses:
     inference: Inference
     searching: Searching
     clock: Clock
+    disk: DiskSpace
     running: set[str] = field(default_factory=set)
     """Kept responses that are being answered now, by id."""
 
@@ -98,13 +100,14 @@ class Responses:
         """Yield a response as it comes. The start is durable in the audit log before the model is asked; what is kept is kept also
         when its reader stops it.
 
-        Raises Invalid, Denied, NotFound, Unsupported, Unavailable; before the first event nothing was kept.
+        Raises Invalid, Denied, NotFound, Unsupported, Unavailable (``disk_full``: it was to be kept, and the disk is below the floor);
+        before the first event nothing was kept.
         """
         earlier = await self._earlier(actor, asked)
         items, found = [*earlier.items, *asked.items], None
         if asked.lookup is not None:
             # Nothing is retrieved for a model that is not there or may not be asked.
-            await self.inference.load(actor, asked.model)
+            await self.inference.ready(actor, asked.model)
             found = await look_up(self.searching, actor, asked.lookup, items)
         messages = chat_of(asked.instructions, items, found.shown() if found else ())
         request = dataclasses.replace(asked.request, messages=messages, cache_key=actor.id)
@@ -161,6 +164,8 @@ class Responses:
         if not (asked.store or asked.previous_id):
             return _Earlier()
         self._decide(actor)
+        if asked.store:
+            self.disk.require()
 
         def look(unit: ConversationsUnit) -> _Earlier:
             if not asked.previous_id:

@@ -5,17 +5,19 @@ Nothing new is kept. A file and the document that came of it are known for each 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pai.core.conversations.own_file import OwnFile
 from pai.core.files.files import Files, closing
 from pai.core.files.ports import AttachingUnit
-from pai.core.files.values import Attached, AttachedState
+from pai.core.files.values import Attached, AttachedBatch, AttachedState
 from pai.core.knowledge.access import Access, ref_of
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.events import DocumentsListed
-from pai.core.knowledge.ingest import KIND, OPEN_STATES, Ingest, Upload
+from pai.core.knowledge.ingest import KIND, OPEN_STATES, Ingest, JobReport, Upload
 from pai.core.knowledge.values import Collection, Document, ItemState, Job, JobItem, JobState
 from pai.core.policy.values import Permission
 from pai.core.ports.work import Work
@@ -55,12 +57,12 @@ class Attaching:
         for file_id in wanted:
             await self.files.get(actor, file_id)
         made = await self.collections.create(actor, name, label, purpose)
-        try:
-            for file_id in wanted:
-                await self.attach(actor, made.id, file_id)
-        except PaiError:
-            await self.collections.delete(actor, made.id)
-            raise
+        if wanted:
+            try:
+                await self.attach_together(actor, made.id, wanted)
+            except PaiError:
+                await self.collections.delete(actor, made.id)
+                raise
         return await self.contents(actor, made.id)
 
     async def contents(self, actor: Actor, name: str) -> Contents:
@@ -83,6 +85,54 @@ class Attaching:
         with closing(data):
             job = await self.ingest.submit(actor, name, [Upload(file.name, data)])
         return Attached(file.id, collection.id, AttachedState.IN_PROGRESS, file.size, job.created_at)
+
+    async def attach_together(self, actor: Actor, name: str, file_ids: Sequence[str]) -> AttachedBatch:
+        """Take files into a collection as one job; nothing is queued unless all are there. Raises as ``attach``, and Invalid."""
+        collection = await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.INGEST))
+        with contextlib.ExitStack() as stack:
+            uploads = []
+            for file_id in dict.fromkeys(file_ids):
+                file, data = await self.files.content(actor, file_id)
+                stack.enter_context(closing(data))
+                uploads.append(Upload(file.name, data))
+            job = await self.ingest.submit(actor, collection.id, uploads)
+        return await self.batch(actor, collection.id, job.id)
+
+    async def batch(self, actor: Actor, name: str, batch_id: str) -> AttachedBatch:
+        """Return how far files came that one put into a collection together. Raises NotFound, Denied."""
+        report = await self._report(actor, name, batch_id)
+
+        def look(unit: AttachingUnit) -> AttachedBatch:
+            collection = self.access.find(unit, actor, report.job.collection_id, Permission.JOB_READ)
+            files: dict[
+                str, Attached
+            ] = {}  # each once: two files of the same bytes are one document, and clients page by id
+            for item in report.items:
+                document = unit.collections.document(item.document_id) if item.document_id else None
+                if document is not None:
+                    files[document.id] = _of_document(document.id, document)
+                elif item.state in (ItemState.WAITING, ItemState.REFUSED):
+                    files[item.blob_id] = _of_item(item.blob_id, collection, report.job, item)
+            states = tuple(_state(report.job, item) for item in report.items)
+            job = report.job
+            return AttachedBatch(
+                job.id, collection.id, _JOB_STATES[job.state], job.created_at, states, tuple(files.values())
+            )
+
+        return await self.work.read(look)
+
+    async def cancel_batch(self, actor: Actor, name: str, batch_id: str) -> AttachedBatch:
+        """Stop taking files in; those that are in stay in. Raises NotFound, Denied."""
+        report = await self._report(actor, name, batch_id)
+        await self.ingest.cancel(actor, report.job.id)
+        return await self.batch(actor, name, batch_id)
+
+    async def _report(self, actor: Actor, name: str, batch_id: str) -> JobReport:
+        collection = await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.JOB_READ))
+        report = await self.ingest.report(actor, batch_id)
+        if report.job.collection_id != collection.id:
+            raise NotFound("no such batch in this collection")
+        return report
 
     async def list(self, actor: Actor, name: str) -> Sequence[Attached]:
         """Return a collection's documents by their ids, then what is becoming one, by the id of its bytes. Raises NotFound, Denied."""
@@ -161,8 +211,29 @@ def _of_item(name: str, collection: Collection, job: Job, item: JobItem) -> Atta
     if item.state in (ItemState.ACCEPTED, ItemState.SKIPPED):
         # Its document was deleted since.
         raise NotFound("no such file in this collection")
-    waits, stopped = item.state is ItemState.WAITING, job.state is JobState.CANCELLED
-    state = AttachedState.CANCELLED if stopped else AttachedState.IN_PROGRESS if waits else AttachedState.FAILED
-    if waits and job.state is JobState.FAILED:
-        return Attached(name, collection.id, AttachedState.FAILED, item.size, job.created_at, "job_failed", job.error)
+    state = _state(job, item)
+    if state is AttachedState.FAILED and item.state is ItemState.WAITING:
+        return Attached(name, collection.id, state, item.size, job.created_at, "job_failed", job.error)
     return Attached(name, collection.id, state, item.size, job.created_at, item.code, item.reason)
+
+
+_JOB_STATES: Final = {
+    JobState.QUEUED: AttachedState.IN_PROGRESS, JobState.RUNNING: AttachedState.IN_PROGRESS, JobState.DONE: AttachedState.COMPLETED,
+    JobState.PARTLY: AttachedState.COMPLETED, JobState.FAILED: AttachedState.FAILED, JobState.CANCELLED: AttachedState.CANCELLED,
+}  # fmt: skip
+
+
+def _whole(job: Job, states: Sequence[AttachedState]) -> AttachedState:
+    """Return where a job stands. Clients take it for done when none of its files is under way, which is a moment before its own end."""
+    if job.state not in OPEN_STATES or AttachedState.IN_PROGRESS in states:
+        return _JOB_STATES[job.state]
+    return AttachedState.COMPLETED if AttachedState.COMPLETED in states else AttachedState.FAILED
+
+
+def _state(job: Job, item: JobItem) -> AttachedState:
+    """Return where one file of a job stands. What still waits shares the fate of its job."""
+    if item.state in (ItemState.ACCEPTED, ItemState.SKIPPED):
+        return AttachedState.COMPLETED
+    if item.state is ItemState.REFUSED:
+        return AttachedState.FAILED
+    return _JOB_STATES[job.state]

@@ -59,6 +59,19 @@ class Attached:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class AttachedBatch:
+    """Files that go into a collection together: one job of ingestion, with what became of its files, each
+    document once and without those that were deleted since. ``states`` are of all its files."""
+
+    id: str
+    collection_id: str
+    state: AttachedState
+    created_at: datetime
+    states: tuple[AttachedState, ...]
+    files: tuple[Attached, ...] = ()
+
+
 class BatchState(StrEnum):
     """How far a batch came, in OpenAI's words. ``finalizing``: no more is asked, and its results are written into files when its owner
     next looks at it, since nobody else can open theirs."""

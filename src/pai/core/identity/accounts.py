@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pai.core.identity.events import UserAdded, UserDisabled
-from pai.core.identity.passwords import check_password
+from pai.core.identity.events import RoleChanged, UserAdded, UserDisabled, UserEnabled, UsersListed
+from pai.core.identity.passwords import CONSOLE, check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.values import User
 from pai.core.keys.ports import Keystore
@@ -46,9 +46,9 @@ class Accounts:
 
     async def add(self, actor: Actor, email: str, role: Role, password: Secret, *, first: bool = False) -> AddedUser:
         """Make an account. Raises Denied, Invalid (bad address or password), Conflict when the address is taken."""
-        self.policy.decide(actor, Permission.USERS, INSTALLATION)
+        self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address = normal_email(email)
-        check_password(password, address)
+        check_password(password, address, CONSOLE)
         return await self.work.run(lambda unit: new_account(unit, self, actor, address, role, password, first=first))
 
     async def me(self, actor: Actor) -> User:
@@ -62,30 +62,75 @@ class Accounts:
     async def list(self, actor: Actor) -> Sequence[User]:
         """Return all accounts. Raises Denied."""
         self.policy.decide(actor, Permission.USERS, INSTALLATION)
-        return await self.work.read(lambda unit: unit.users.list())
+
+        def look(unit: IdentityUnit) -> Sequence[User]:
+            found = unit.users.list()
+            unit.audit.record(actor, UsersListed(resource=INSTALLATION, users=len(found)))
+            return found
+
+        return await self.work.run(look)
 
     async def disable(self, actor: Actor, email: str) -> User:
-        """Disable an account: its keys and sessions die with the commit. Raises NotFound, Conflict for the last administrator."""
-        self.policy.decide(actor, Permission.USERS, INSTALLATION)
+        """Disable an account: its keys, sessions and links die with the commit. Raises NotFound, Conflict for the last administrator."""
+        self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
 
         def write(unit: IdentityUnit) -> User:
-            user = unit.users.by_email(normal_email(email))
-            if user is None:
-                raise NotFound(f"no account has the address {email}")
-            others = [
-                u for u in unit.users.list() if u.role is Role.ADMINISTRATOR and not u.disabled_at and u.id != user.id
-            ]
-            if user.role is Role.ADMINISTRATOR and not others:
-                raise Conflict("this is the last administrator", hint="give someone else the role first")
+            user = self.found(unit, email)
+            keep_an_administrator(unit, user)
             now = self.clock.now()
             changed = dataclasses.replace(user, disabled_at=user.disabled_at or now)
             unit.users.update(changed)
+            unit.users.remove_setup_tokens(user.email)
             revoked = unit.users.revoke_keys(now, owner_id=user.id)
             unit.users.end_sessions(now, user_id=user.id)
             unit.audit.record(actor, UserDisabled(resource=ResourceRef("user", user.id), keys_revoked=revoked))
             return changed
 
         return await self.work.run(write)
+
+    async def enable(self, actor: Actor, email: str) -> User:
+        """Let a disabled account log in again. Its keys and sessions stay dead. Raises NotFound, Denied."""
+        self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
+
+        def write(unit: IdentityUnit) -> User:
+            changed = dataclasses.replace(self.found(unit, email), disabled_at=None)
+            unit.users.update(changed)
+            unit.audit.record(actor, UserEnabled(resource=ResourceRef("user", changed.id)))
+            return changed
+
+        return await self.work.run(write)
+
+    async def set_role(self, actor: Actor, email: str, role: Role) -> User:
+        """Give an account another role. Raises NotFound, Denied, Conflict for the last administrator and for one's own role."""
+        self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
+
+        def write(unit: IdentityUnit) -> User:
+            user = self.found(unit, email)
+            if user.id == actor.id:
+                raise Conflict("nobody changes their own role", code="own_role", hint="ask another administrator")
+            if role is not Role.ADMINISTRATOR:
+                keep_an_administrator(unit, user)
+            changed = dataclasses.replace(user, role=role)
+            unit.users.update(changed)
+            event = RoleChanged(resource=ResourceRef("user", user.id), before=user.role.value, role=role.value)
+            unit.audit.record(actor, event)
+            return changed
+
+        return await self.work.run(write)
+
+    def found(self, unit: IdentityUnit, email: str) -> User:
+        """Return the account of an address. Raises NotFound, Invalid."""
+        user = unit.users.by_email(normal_email(email))
+        if user is None:
+            raise NotFound(f"no account has the address {email}", hint="see `pai user list`")
+        return user
+
+
+def keep_an_administrator(unit: IdentityUnit, leaving: User) -> None:
+    """Raise Conflict when nobody could administer PAI any more without this account."""
+    others = [u for u in unit.users.list() if u.role is Role.ADMINISTRATOR and not u.disabled_at and u.id != leaving.id]
+    if leaving.role is Role.ADMINISTRATOR and not others:
+        raise Conflict("this is the last administrator", hint="give someone else the role first")
 
 
 def new_account(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from datetime import datetime, timedelta
 
 from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import normal_email
-from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked
+from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked, KeysListed
+from pai.core.identity.key_limits import KeyLimits, checked_networks, within, within_maker
 from pai.core.identity.key_text import KeyText, new_key_text, read_key_text
 from pai.core.identity.liveness import Liveness
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.refusals import Refusals
+from pai.core.identity.requirement import Requirement
 from pai.core.identity.values import ApiKey, User
 from pai.core.keys.ports import Keystore
 from pai.core.keys.values import Factor, MemberWrap
@@ -23,7 +26,7 @@ from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor, ActorKind, Scope
-from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
+from pai.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
@@ -45,7 +48,7 @@ class NewKey:
 @dataclass(slots=True)
 class _Open:
     handle: str
-    used_at: datetime
+    used: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +62,35 @@ class ApiKeys:
     opened: dict[str, _Open] = field(default_factory=dict)
     liveness: Liveness = field(default_factory=Liveness)
     refusals: Refusals = field(default_factory=Refusals)
+    requirement: Requirement = field(default_factory=Requirement)
 
     async def create(
         self, actor: Actor, *, owner: str, name: str, scopes: frozenset[Scope], expires_at: datetime | None = None,
-        ceiling: Label = Label.RESTRICTED, password: Secret | None = None,
+        ceiling: Label = Label.RESTRICTED, networks: Sequence[str] = (), password: Secret | None = None,
     ) -> NewKey:  # fmt: skip
         """Make a key for an account. A key that is to open content needs what opens the owner's: their own unlocked credential,
-        their password, or (first administrator only) this server's wrap. Raises Denied, NotFound, Conflict, Invalid."""
-        key_id = new_id("key")
+        their password, or (first administrator only) this server's wrap. ``networks`` (CIDR): where it may be used from.
+
+        A key made with a key may do no more, from nowhere else and no longer than that one. Raises Denied, NotFound, Conflict, Invalid."""
+        key_id, allowed = new_id("key"), checked_networks(networks)
         text = new_key_text(key_id)
 
         def write(unit: IdentityUnit) -> NewKey:
             user = unit.users.by_email(normal_email(owner))
             if user is None or user.disabled_at is not None:
                 raise NotFound(f"no active account has the address {owner}", hint="see `pai user list`")
-            self._may_create(actor, user, scopes, ceiling)
             now = self.clock.now()
-            if expires_at is not None and expires_at <= now:
+            granted = self._granted(unit, actor, user, KeyLimits(scopes, ceiling, expires_at, allowed))
+            if granted.expires_at is not None and granted.expires_at <= now:
                 raise Invalid("the key would have expired already", code="bad_expiry", hint="give a moment to come")
             content = bool(scopes & CONTENT_SCOPES) or Scope.INFERENCE in scopes
             blob = (
                 self._wrap(unit, actor, user, text, password, needed=bool(scopes & CONTENT_SCOPES)) if content else None
             )
-            key = ApiKey(key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, expires_at)
+            key = ApiKey(
+                key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, granted.expires_at,
+                networks=granted.networks,
+            )  # fmt: skip
             unit.users.add_key(key)
             if blob is not None:
                 unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user.id, Factor.API_KEY, key_id, blob, now))
@@ -92,15 +101,17 @@ class ApiKeys:
 
         return await self.work.run(write)
 
-    def _may_create(self, actor: Actor, owner: User, scopes: frozenset[Scope], ceiling: Label) -> None:
+    def _granted(self, unit: IdentityUnit, actor: Actor, owner: User, wanted: KeyLimits) -> KeyLimits:
         if actor.kind is ActorKind.OPERATOR:
-            self.policy.decide(actor, Permission.USERS, ResourceRef("user", owner.id, owner.id))
-            return
-        self.policy.decide(actor, Permission.KEYS, ResourceRef("user", owner.id, owner.id))
-        if actor.scopes is not None and not scopes <= actor.scopes:
-            raise Denied("a key cannot make a key with more scopes than its own")
-        if not actor.ceiling.covers(ceiling):
-            raise Denied("a key cannot make a key with a higher label ceiling than its own", hint="name a ceiling")
+            self.policy.decide(actor, Permission.USERS_CHANGE, ResourceRef("user", owner.id, owner.id))
+            return wanted
+        needed = Permission.ADMIN_KEY if Scope.ADMIN in wanted.scopes else Permission.KEYS
+        self.policy.decide(actor, needed, ResourceRef("user", owner.id, owner.id))
+        if actor.scopes is None:
+            return wanted
+        maker = unit.users.key(actor.key_id or "")
+        networks = maker.networks if maker is not None else ()
+        return within_maker(KeyLimits(actor.scopes, actor.ceiling, actor.until, networks), wanted)
 
     def _wrap(
         self, unit: IdentityUnit, actor: Actor, owner: User, text: KeyText, password: Secret | None, *, needed: bool
@@ -137,11 +148,16 @@ class ApiKeys:
 
     async def list(self, actor: Actor, owner_id: str | None = None) -> Sequence[ApiKey]:
         """Return one's own keys; the console sees everyone's."""
-        if actor.kind is ActorKind.OPERATOR:
-            self.policy.decide(actor, Permission.USERS, ResourceRef("installation", "pai"))
-            return await self.work.read(lambda unit: unit.users.keys(owner_id))
-        self.policy.decide(actor, Permission.KEYS, ResourceRef("user", actor.id, actor.id))
-        return await self.work.read(lambda unit: unit.users.keys(actor.id))
+        owner = owner_id if actor.kind is ActorKind.OPERATOR else actor.id
+        resource = ResourceRef("user", owner, owner) if owner is not None else ResourceRef("installation", "pai")
+        self.policy.decide(actor, Permission.USERS if actor.kind is ActorKind.OPERATOR else Permission.KEYS, resource)
+
+        def look(unit: IdentityUnit) -> Sequence[ApiKey]:
+            found = unit.users.keys(owner)
+            unit.audit.record(actor, KeysListed(resource=resource, keys=len(found)))
+            return found
+
+        return await self.work.run(look)
 
     async def revoke(self, actor: Actor, key_id: str) -> None:
         """Revoke a key; it is dead at once. Raises NotFound also for other people's keys."""
@@ -154,7 +170,7 @@ class ApiKeys:
             operator = actor.kind is ActorKind.OPERATOR
             self.policy.decide(
                 actor,
-                Permission.USERS if operator else Permission.KEYS,
+                Permission.USERS_CHANGE if operator else Permission.KEYS,
                 ResourceRef("user", key.owner_id, key.owner_id),
             )
             unit.users.revoke_keys(self.clock.now(), key_id=key_id)
@@ -165,19 +181,20 @@ class ApiKeys:
         self._close(key_id)
         self.liveness.end(key_id)
 
-    async def authenticate(self, text: str) -> Actor:
-        """Return the actor of a key. Raises Unauthenticated, and records that, for any key that is not alive."""
+    async def authenticate(self, text: str, address: str = "") -> Actor:
+        """Return the actor of a key that was sent from this peer address. Raises Unauthenticated, and records that, for any key that is
+        not alive, and for one that may not be used from there."""
         parsed = read_key_text(text)
         found = await self.work.read(lambda unit: self._find(unit, parsed)) if parsed else None
-        if parsed is None or found is None:
+        if parsed is None or found is None or not within(address, found[0].networks):
             await self._refused(parsed.key_id if parsed else "")
             raise Unauthenticated("the API key is not valid", hint="make one with `pai key create`")
-        key, user, wrap = found
+        key, user, wrap, must_enrol = found
         now = self.clock.now()
-        if key.used_at is None or now - key.used_at > TOUCH:
+        if key.used_at is None or not timedelta(0) <= now - key.used_at <= TOUCH:
             await self.work.run(lambda unit: unit.users.touch_key(key.id, now))
-        handle = await self._open(key, parsed, wrap, now) if wrap else None
-        return Actor(user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling, handle)
+        handle = await self._open(key, parsed, wrap) if wrap else None
+        return dataclasses.replace(_actor(user, key, handle), must_enrol=must_enrol)
 
     async def behalf(self, key_id: str) -> Actor | None:
         """Return the actor of a key for work that was submitted with it, None once the key or its owner's account has ended. It may do
@@ -188,7 +205,7 @@ class ApiKeys:
             user = unit.users.get(key.owner_id) if key is not None else None
             if key is None or user is None or not self._alive(key, user):
                 return None
-            return Actor(user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling)
+            return _actor(user, key, None)
 
         return await self.work.read(look)
 
@@ -196,17 +213,20 @@ class ApiKeys:
         expired = key.expires_at is not None and key.expires_at <= self.clock.now()
         return user.disabled_at is None and key.revoked_at is None and not expired
 
-    def _find(self, unit: IdentityUnit, parsed: KeyText) -> tuple[ApiKey, User, MemberWrap | None] | None:
+    def _find(self, unit: IdentityUnit, parsed: KeyText) -> tuple[ApiKey, User, MemberWrap | None, bool] | None:
         key = unit.users.key(parsed.key_id)
         if key is None or not hmac.compare_digest(key.secret_hash, parsed.hashed()):
             return None
         user = unit.users.get(key.owner_id)
         if user is None or not self._alive(key, user):
             return None
-        return key, user, unit.wraps.member_wrap(user.id, Factor.API_KEY, key.id)
+        # A key that may change accounts is worth as much as its owner's session, and needs what that needs.
+        must_enrol = Scope.ADMIN in key.scopes and self.requirement.lacks(unit, user)
+        return key, user, unit.wraps.member_wrap(user.id, Factor.API_KEY, key.id), must_enrol
 
-    async def _open(self, key: ApiKey, text: KeyText, wrap: MemberWrap, now: datetime) -> str:
-        for key_id in [key_id for key_id, held in self.opened.items() if now - held.used_at > IDLE]:
+    async def _open(self, key: ApiKey, text: KeyText, wrap: MemberWrap) -> str:
+        moment = self.clock.monotonic()
+        for key_id in [key_id for key_id, held in self.opened.items() if moment - held.used > IDLE.total_seconds()]:
             self._close(key_id)
         held = self.opened.get(key.id)
         if held is None:
@@ -216,8 +236,8 @@ class ApiKeys:
             if held is not None:
                 self.keystore.forget(handle)  # another request of this key was quicker
             else:
-                held = self.opened[key.id] = _Open(handle, now)
-        held.used_at = now
+                held = self.opened[key.id] = _Open(handle, moment)
+        held.used = moment
         return held.handle
 
     def _close(self, key_id: str) -> None:
@@ -237,6 +257,12 @@ class ApiKeys:
             return
         event = AuthenticationRefused(credential=credential, unrecorded=unrecorded, outcome=Outcome.REFUSED)
         await self.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
+
+
+def _actor(user: User, key: ApiKey, handle: str | None) -> Actor:
+    return Actor(
+        user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling, handle, until=key.expires_at
+    )  # fmt: skip
 
 
 _ANONYMOUS = Actor("anonymous", "anonymous", ActorKind.PERSON)

@@ -17,6 +17,14 @@ class UserAdded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsersListed(Event):
+    """Someone looked at the accounts and their addresses."""
+
+    name: ClassVar[str] = "identity:user:list"
+    users: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserDisabled(Event):
     """An account was disabled: its keys and sessions are dead."""
 
@@ -31,6 +39,14 @@ class KeyCreated(Event):
     name: ClassVar[str] = "identity:key:create"
     scopes: tuple[str, ...]
     content: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysListed(Event):
+    """Someone looked at API keys: names, scopes, times; their own, or those of the account or all accounts that ``resource`` names."""
+
+    name: ClassVar[str] = "identity:key:list"
+    keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +67,14 @@ class AuthenticationRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedIn(Event):
-    """A browser session began. ``content`` tells whether its password opened the member's content key."""
+    """A browser session began. ``content`` tells whether what was given opened the member's content key; ``methods`` what was given:
+    ``password``, ``totp``, ``backup-code``, ``passkey``."""
 
     name: ClassVar[str] = "identity:session:login"
     session: str
     content: bool
+    methods: tuple[str, ...] = ("password",)
+    new_device: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +89,7 @@ class LoginRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(Event):
-    """Sessions ended. ``how``: ``logout``, ``kill``, ``idle``, ``expired`` or ``reset``."""
+    """Sessions ended. ``how``: ``logout``, ``kill``, ``idle``, ``expired``, ``reset``, ``role``, ``password`` or ``factors``."""
 
     name: ClassVar[str] = "identity:session:end"
     how: str
@@ -79,9 +98,10 @@ class SessionEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupLinkMade(Event):
-    """The console made a one-time link to choose a password."""
+    """A one-time link to choose a password was made. ``clears_factors``: it takes the account's second factors away too."""
 
     name: ClassVar[str] = "identity:setup-link:create"
+    clears_factors: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,3 +110,83 @@ class PasswordChosen(Event):
 
     name: ClassVar[str] = "identity:password:set"
     content: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedUp(Event):
+    """Somebody proved once more who they are, for something dangerous."""
+
+    name: ClassVar[str] = "identity:session:step-up"
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUpRefused(Event):
+    """That proof was refused."""
+
+    name: ClassVar[str] = "identity:session:step-up-failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorAdded(Event):
+    """An account has another second factor or passkey. ``kind``: ``totp`` or ``passkey``."""
+
+    name: ClassVar[str] = "identity:factor:add"
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorRemoved(Event):
+    """A second factor or passkey was removed, by its owner or (``reset``) with a reset of their login."""
+
+    name: ClassVar[str] = "identity:factor:remove"
+    kind: str
+    how: str = "own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCodesMade(Event):
+    """An account has new backup codes; the old ones are void."""
+
+    name: ClassVar[str] = "identity:backup-codes:create"
+    codes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserEnabled(Event):
+    """A disabled account may log in again; its keys and sessions stay dead."""
+
+    name: ClassVar[str] = "identity:user:enable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleChanged(Event):
+    """An account has another role; its sessions ended."""
+
+    name: ClassVar[str] = "identity:user:role"
+    before: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserInvited(Event):
+    """A one-time link was made with which somebody opens an account. Who it is for stands in the
+    log once they have the account."""
+
+    name: ClassVar[str] = "identity:user:invite"
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkWithdrawn(Event):
+    """An open one-time link was made void."""
+
+    name: ClassVar[str] = "identity:setup-link:withdraw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasskeySuspended(Event):
+    """A passkey answered with a counter that had been seen already: it seems to be in two hands, and is out of use."""
+
+    name: ClassVar[str] = "identity:passkey:suspend"
+    passkey: str

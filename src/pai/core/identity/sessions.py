@@ -6,66 +6,71 @@ page can be rendered with it without storing it, and nobody without the cookie c
 
 from __future__ import annotations
 
-import asyncio
 import base64
+import dataclasses
 import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import INSTALLATION, normal_email
-from pai.core.identity.events import LoggedIn, LoginRefused, SessionEnded
+from pai.core.identity.devices import Arrival, Arrived, arrive, unseen
+from pai.core.identity.events import LoggedIn, SessionEnded
 from pai.core.identity.liveness import Liveness
-from pai.core.identity.passwords import MAXIMUM_BYTES
 from pai.core.identity.ports import IdentityUnit, PromptCaches
-from pai.core.identity.throttle import admit, forgive
-from pai.core.identity.values import Session, User
+from pai.core.identity.requirement import Requirement
+from pai.core.identity.throttle import forgive
+from pai.core.identity.values import Device, Session, User
 from pai.core.keys.ports import Keystore
-from pai.core.keys.values import Factor, MemberWrap
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor, ActorKind
-from pai.foundation.errors import Invalid, NotFound, Unauthenticated
+from pai.foundation.errors import Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef
 
-RESET: Final = "reset"
-"""Factor id of a password that logs in but opens no content: the old content key was not at hand when it was set."""
 TOUCH: Final = timedelta(seconds=30)
-_WRONG: Final = "the email or the password is wrong"
+FRESH: Final = timedelta(minutes=5)
+"""How long somebody who has just proved who they are may do dangerous things without being asked again."""
+WRONG_LOGIN: Final = "the email or the password is wrong"
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that has just begun, and what goes to the browser: the cookie's value and the CSRF token."""
+    """A session that has just begun, and what goes to the browser: the cookie's value, the CSRF token, and the value of the cookie that
+    the browser is known by from now on, None when it keeps the one it has."""
 
     session: Session
     token: Secret
     csrf: str = field(repr=False)
     user: User
+    device: Secret | None = None
 
 
 @dataclass(slots=True)
 class _Open:
-    """What is in memory for a live session. ``handle`` names the member key that the keystore holds open."""
+    """What is in memory for a live session. ``handle`` names the member key that the keystore holds open. Times are seconds of the
+    monotonic clock: whoever sets the machine's clock back makes no session last longer."""
 
     session_id: str
     user_id: str
     handle: str | None
-    seen_at: datetime
-    expires_at: datetime
+    seen: float
+    end: float
+    proved: float
+    device_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Use cases on browser sessions. ``opened`` maps token hashes to open member keys; it dies with the process."""
+    """Use cases on browser sessions. ``opened`` maps token hashes to what is open for them, ``unseen`` accounts to new browsers that
+    nobody has acknowledged; both die with the process, as all sessions do."""
 
     work: Work[IdentityUnit]
     keystore: Keystore
@@ -75,60 +80,21 @@ class Sessions:
     idle: timedelta = timedelta(minutes=15)
     absolute: timedelta = timedelta(hours=12)
     caches: PromptCaches | None = None
+    requirement: Requirement = field(default_factory=Requirement)
     opened: dict[bytes, _Open] = field(default_factory=dict)
+    unseen: dict[str, tuple[Device, ...]] = field(default_factory=dict)
 
-    async def login(self, email: str, password: Secret, *, address: str, agent: str) -> NewSession:
-        """Begin a session. Raises Unauthenticated (the same for every reason) and Throttled.
-
-        The work is the same whether the account exists or not, so neither answer nor time tells.
-        """
-        account = email.strip().lower()[:254]
-        user, wrap = await self.work.run(lambda unit: self._attempt(unit, account, address))
-        opened, handle = await asyncio.to_thread(self._check, user, wrap, password)
-        if user is None or not opened:
-            await self.work.run(lambda unit: self._refuse(unit, user, address))
-            raise Unauthenticated(_WRONG, code="wrong_login", hint="check both; after some tries there is a pause")
-        content = wrap is not None and wrap.factor_id != RESET
-        if handle is not None and not content:
-            self.keystore.forget(handle)
-            handle = None
-        return await self._begin(user, handle, account, address, agent)
-
-    def _attempt(self, unit: IdentityUnit, account: str, address: str) -> tuple[User | None, MemberWrap | None]:
-        admit(unit.users, account, address, self.clock.now())
-        user = unit.users.by_email(account)
-        if user is None:
-            return None, None
-        wrap = unit.wraps.member_wrap(user.id, Factor.PASSWORD) or unit.wraps.member_wrap(
-            user.id, Factor.PASSWORD, RESET
-        )
-        return user, wrap
-
-    def _check(self, user: User | None, wrap: MemberWrap | None, password: Secret) -> tuple[bool, str | None]:
-        if user is None or wrap is None or user.disabled_at is not None or len(password.reveal()) > MAXIMUM_BYTES:
-            self.keystore.spend_password_time(Secret(password.reveal()[:MAXIMUM_BYTES]))
-            return False, None
-        salt, verifier = user.password_salt, user.password_verifier
-        try:
-            handle = self.keystore.unlock_with_password(user.id, password, salt=salt, verifier=verifier, wrap=wrap.blob)
-        except Unauthenticated:
-            return False, None
-        return True, handle
-
-    def _refuse(self, unit: IdentityUnit, user: User | None, address: str) -> None:
-        resource = ResourceRef("user", user.id) if user is not None else None
-        event = LoginRefused(resource=resource, address=address[:64], outcome=Outcome.REFUSED)
-        unit.audit.record(_anonymous(), event)
-
-    async def _begin(self, user: User, handle: str | None, account: str, address: str, agent: str) -> NewSession:
+    async def begin(self, user: User, handle: str | None, arrival: Arrival, methods: tuple[str, ...]) -> NewSession:
+        """Begin the session of somebody who proved who they are by ``methods``. Raises Unauthenticated when the account was disabled or
+        given another password meanwhile; ``handle`` is forgotten then."""
         token, now = Secret(secrets.token_urlsafe(32).encode()), self.clock.now()
         csrf = csrf_of(token)
         session = Session(
             new_id("ses"), user.id, hash_of(token), hashlib.sha256(csrf.encode()).digest(), now, now, now + self.absolute,
-            "".join(c for c in agent if c.isprintable())[:200], address[:64],
+            arrival.told_agent, arrival.address[:64], methods=methods,
         )  # fmt: skip
 
-        def write(unit: IdentityUnit) -> None:
+        def write(unit: IdentityUnit) -> Arrived:
             current = unit.users.get(user.id)
             if (
                 current is None
@@ -136,43 +102,78 @@ class Sessions:
                 or current.password_verifier != user.password_verifier
             ):
                 # Disabled, or given another password, while this one was being checked.
-                raise Unauthenticated(_WRONG, code="wrong_login")
-            forgive(unit.users, account, address)
-            unit.users.add_session(session)
-            event = LoggedIn(resource=ResourceRef("user", user.id), session=session.id, content=handle is not None)
+                raise Unauthenticated(WRONG_LOGIN, code="wrong_login")
+            forgive(unit.users, user.email, arrival.address)
+            seen = arrive(unit, user.id, arrival, now)
+            kept = dataclasses.replace(session, new_device=seen.new)
+            unit.users.add_session(kept)
+            event = LoggedIn(
+                resource=ResourceRef("user", user.id), session=session.id, content=handle is not None, methods=methods,
+                new_device=seen.new,
+            )  # fmt: skip
             unit.audit.record(_actor(user, session, handle), event)
+            return seen
 
         try:
-            await self.work.run(write)
+            seen = await self.work.run(write)
         except BaseException:
             if handle is not None:
                 self.keystore.forget(handle)
             raise
-        self.opened[session.token_hash] = _Open(session.id, user.id, handle, now, session.expires_at)
-        return NewSession(session, token, csrf, user)
+        moment = self.clock.monotonic()
+        self.opened[session.token_hash] = _Open(
+            session.id, user.id, handle, moment, moment + self.absolute.total_seconds(), moment, seen.device.id
+        )
+        self.unseen[user.id] = seen.unseen
+        return NewSession(session, token, csrf, user, seen.token)
 
     async def authenticate(self, token: Secret) -> Actor:
         """Return the actor of a cookie, and note that it was used. Raises Unauthenticated once the session has ended."""
         await self.sweep()
-        key, now = hash_of(token), self.clock.now()
+        key = hash_of(token)
 
-        def find(unit: IdentityUnit) -> tuple[Session, User] | None:
+        def find(unit: IdentityUnit) -> tuple[Session, User, bool] | None:
             session = unit.users.session_by_token(key)
             user = unit.users.get(session.user_id) if session is not None else None
             if session is None or user is None or user.disabled_at is not None or session.ended_at is not None:
                 return None
-            return session, user
+            return session, user, self.requirement.lacks(unit, user)
 
         found = await self.work.read(find)
-        held = self.opened.get(key)
-        if found is None or held is None or self._over(held, now):
+        held, moment = self.opened.get(key), self.clock.monotonic()
+        if found is None or held is None or self._over(held, moment):
             self._close(key)
             raise Unauthenticated("the session has ended", code="session_ended", hint="log in again")
-        session, user = found
-        held.seen_at = now
-        if now - session.seen_at > TOUCH:
+        session, user, must_enrol = found
+        held.seen, now = moment, self.clock.now()
+        if not timedelta(0) <= now - session.seen_at <= TOUCH:
             await self.work.run(lambda unit: unit.users.touch_session(session.id, now))
-        return _actor(user, session, held.handle)
+        fresh = moment - held.proved < FRESH.total_seconds()
+        return dataclasses.replace(_actor(user, session, held.handle), fresh=fresh, must_enrol=must_enrol)
+
+    def proved(self, actor: Actor) -> None:
+        """Note that the person of this session has just proved again who they are."""
+        for held in self.opened.values():
+            if held.session_id == actor.session_id:
+                held.proved = self.clock.monotonic()
+
+    def news(self, actor: Actor) -> tuple[Device, ...]:
+        """Return other browsers that this account was used with for the first time, for its owner to look at."""
+        own = next((held.device_id for held in self.opened.values() if held.session_id == actor.session_id), "")
+        return tuple(one for one in self.unseen.get(actor.id, ()) if one.id != own)
+
+    async def acknowledge(self, actor: Actor) -> None:
+        """Note that the owner knows of the browsers that ``news`` tells. Raises Denied without a fresh proof: who stole a password must not
+        be able to wave their own browser through."""
+        self.policy.decide(actor, Permission.FACTORS_CHANGE, ResourceRef("user", actor.id, actor.id))
+        told = self.news(actor)
+
+        def write(unit: IdentityUnit) -> tuple[Device, ...]:
+            for one in told:
+                unit.factors.set_device(dataclasses.replace(one, acknowledged_at=self.clock.now()))
+            return unseen(unit, actor.id)
+
+        self.unseen[actor.id] = await self.work.run(write)
 
     async def logout(self, actor: Actor) -> None:
         """End the actor's own session; what engines cached of their prompts goes too."""
@@ -190,21 +191,34 @@ class Sessions:
         return await self.work.read(lambda unit: unit.users.sessions(actor.id))
 
     async def kill(self, actor: Actor, session_id: str) -> None:
-        """End a session, one's own or (the console) anyone's. Raises NotFound also for other people's."""
+        """End a session: one's own, or (the console and administrators) anyone's. Raises NotFound also for other people's."""
         held = await self.work.read(lambda unit: next((s for s in unit.users.sessions() if s.id == session_id), None))
-        if held is None or (held.user_id != actor.id and actor.kind is not ActorKind.OPERATOR):
+        if held is None or (held.user_id != actor.id and not self._oversees(actor)):
             raise NotFound("no such session", hint="see the list of sessions")
-        needed = Permission.USERS if actor.kind is ActorKind.OPERATOR else Permission.SESSIONS
+        needed = Permission.SESSIONS if held.user_id == actor.id else Permission.USERS_CHANGE
         self.policy.decide(actor, needed, ResourceRef("user", held.user_id, held.user_id))
         await self._end(actor, "kill", session_id=session_id)
 
+    def _oversees(self, actor: Actor) -> bool:
+        try:
+            self.policy.decide(actor, Permission.USERS, INSTALLATION)
+        except Denied:
+            return False
+        return True
+
     async def end_all(self, actor: Actor, email: str, how: str = "kill") -> int:
-        """End every session of an account (console). Returns how many. Raises NotFound, Denied."""
-        self.policy.decide(actor, Permission.USERS, INSTALLATION)
+        """End every session of an account (console and administrators). Returns how many. Raises NotFound, Denied."""
+        self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         user = await self.work.read(lambda unit: unit.users.by_email(normal_email(email)))
         if user is None:
             raise NotFound(f"no account has the address {email}", hint="see `pai user list`")
         return await self._end(actor, how, user_id=user.id)
+
+    async def end_others(self, actor: Actor, how: str) -> None:
+        """End the actor's own sessions but the one they act in: they began with what has just been replaced."""
+        for held in [one for one in self.opened.values() if one.user_id == actor.id]:
+            if held.session_id != actor.session_id:
+                await self._end(actor, how, session_id=held.session_id)
 
     async def close_owner(self, user_id: str) -> None:
         """Forget what is open for this person (the account was disabled; the rows are ended already)."""
@@ -230,8 +244,8 @@ class Sessions:
 
     async def sweep(self) -> None:
         """End what has been idle or open too long. Cheap: call it often, also when nobody asks for anything."""
-        now = self.clock.now()
-        over = [(key, held) for key, held in self.opened.items() if self._over(held, now)]
+        now, moment = self.clock.now(), self.clock.monotonic()
+        over = [(key, held) for key, held in self.opened.items() if self._over(held, moment)]
         if not over:
             return
         for key, _ in over:
@@ -239,7 +253,7 @@ class Sessions:
 
         def write(unit: IdentityUnit) -> None:
             for _, held in over:
-                how = "expired" if held.expires_at <= now else "idle"
+                how = "expired" if held.end <= moment else "idle"
                 unit.users.end_sessions(now, session_id=held.session_id)
                 owner = Actor(held.user_id, held.user_id, ActorKind.PERSON, session_id=held.session_id)
                 event = SessionEnded(resource=ResourceRef("session", held.session_id), how=how, sessions=1)
@@ -258,8 +272,8 @@ class Sessions:
                 return
         self.keystore.forget(handle)
 
-    def _over(self, held: _Open, now: datetime) -> bool:
-        return held.expires_at <= now or now - held.seen_at > self.idle
+    def _over(self, held: _Open, moment: float) -> bool:
+        return held.end <= moment or moment - held.seen > self.idle.total_seconds()
 
     def _close(self, key: bytes) -> None:
         held = self.opened.pop(key, None)
@@ -294,7 +308,3 @@ def csrf_matches(token: Secret, given: str) -> bool:
 
 def _actor(user: User, session: Session, handle: str | None) -> Actor:
     return Actor(user.id, user.email, user.kind, user.role, session.id, unlocked=handle)
-
-
-def _anonymous() -> Actor:
-    return Actor("anonymous", "anonymous", ActorKind.PERSON)

@@ -1,4 +1,4 @@
-"""Choosing a password through a one-time link from the console, and opening content again with the recovery code.
+"""Choosing a password through a one-time link (an invitation, a reset of one's login), and opening content again with the recovery code.
 
 A reset of login is not a reset of content: a password chosen through a link for an account that has one logs in, but the
 member's content key stays closed until the recovery code is given (or this server holds a wrap of it: first administrator).
@@ -15,21 +15,29 @@ from typing import Final
 
 from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import INSTALLATION, Accounts, new_account, normal_email
-from pai.core.identity.events import LoginRefused, PasswordChosen, SetupLinkMade
-from pai.core.identity.passwords import check_password
+from pai.core.identity.events import (
+    FactorRemoved,
+    LinkWithdrawn,
+    LoginRefused,
+    PasswordChosen,
+    SetupLinkMade,
+    UserInvited,
+)
+from pai.core.identity.passwords import ALONE, WITH_FACTOR, check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.refusals import Refusals
-from pai.core.identity.sessions import RESET, Sessions
-from pai.core.identity.values import User
-from pai.core.keys.values import Factor, MemberWrap
+from pai.core.identity.sessions import Sessions
+from pai.core.identity.values import SetupToken, User
+from pai.core.keys.values import RESET, Factor, MemberWrap
 from pai.core.policy.values import Permission
 from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role
-from pai.foundation.errors import Denied, Invalid, NotFound, Unauthenticated
+from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef
 
 LIFE: Final = timedelta(minutes=30)
+INVITATION: Final = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +48,84 @@ class Setup:
     sessions: Sessions
     refusals: Refusals = field(default_factory=Refusals)
 
-    async def link(self, actor: Actor, email: str) -> Secret:
+    async def link(self, actor: Actor, email: str, *, clear_factors: bool = False) -> Secret:
         """Make a one-time token (30 minutes) to choose a password: for an account, or for the first administrator's address
-        while there is no account at all. Earlier tokens for the address die. Raises Denied, NotFound."""
-        self.accounts.policy.decide(actor, Permission.USERS, INSTALLATION)
+        while there is no account at all. Earlier tokens for the address die. With ``clear_factors`` its use takes the account's second
+        factors away, for someone who lost theirs. Raises Denied, NotFound."""
+        self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
+        until = self.accounts.clock.now() + LIFE
 
         def write(unit: IdentityUnit) -> None:
             user = unit.users.by_email(address)
             if user is None and unit.users.list():
                 raise NotFound(f"no account has the address {address}", hint="see `pai user list`")
             if user is not None and user.disabled_at is not None:
-                raise NotFound(f"the account {address} is disabled")
-            unit.users.add_setup_token(_hash(token), address, self.accounts.clock.now() + LIFE)
-            unit.audit.record(actor, SetupLinkMade(resource=ResourceRef("user", user.id) if user else INSTALLATION))
+                raise NotFound(f"the account {address} is disabled", hint="enable it first: pai user enable EMAIL")
+            if user is None:
+                made = SetupToken(_hash(token), address, until, role=Role.ADMINISTRATOR.value, first=True)
+            else:
+                made = SetupToken(_hash(token), address, until, user.id, clear_factors=clear_factors)
+            unit.users.add_setup_token(made)
+            resource = ResourceRef("user", user.id) if user else INSTALLATION
+            unit.audit.record(actor, SetupLinkMade(resource=resource, clears_factors=made.clear_factors))
 
         await self.accounts.work.run(write)
         return token
 
-    async def choose(self, token: Secret, password: Secret, *, address: str = "") -> Secret | None:
+    async def invite(self, actor: Actor, email: str, role: Role) -> Secret:
+        """Make a one-time token (three days) with which its holder opens an account of this role, with a password and a recovery code
+        that nobody else sees. Raises Denied, Invalid, Conflict when the address has an account."""
+        self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
+        address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
+        until = self.accounts.clock.now() + INVITATION
+
+        def write(unit: IdentityUnit) -> None:
+            if unit.users.by_email(address):
+                raise Conflict(f"{address} has an account already", hint="reset its login instead")
+            unit.users.add_setup_token(SetupToken(_hash(token), address, until, role=role.value))
+            unit.audit.record(actor, UserInvited(resource=INSTALLATION, role=role.value))
+
+        await self.accounts.work.run(write)
+        return token
+
+    async def withdraw(self, actor: Actor, email: str) -> None:
+        """Make the open links of an address void. Raises Denied, NotFound when there is none."""
+        self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
+        address = normal_email(email)
+
+        def write(unit: IdentityUnit) -> None:
+            if address not in {one.email for one in unit.users.setup_tokens(self.accounts.clock.now())}:
+                raise NotFound(f"no link is open for {address}", hint="see `pai user list`")
+            unit.users.remove_setup_tokens(address)
+            unit.audit.record(actor, LinkWithdrawn(resource=INSTALLATION))
+
+        await self.accounts.work.run(write)
+
+    async def choose(
+        self, token: Secret, password: Secret, *, address: str = "", minimum: int | None = None
+    ) -> Secret | None:
         """Set the password of a token's account and use the token up; a password that is refused leaves it usable.
 
-        Return the recovery code when this made the first administrator, else None. All sessions of the account end.
-        Raises Unauthenticated for a token that is unknown, used or expired, Invalid (``weak_password``).
+        Return the recovery code when this made an account, else None. All sessions of the account end. ``minimum`` is the console's
+        rule for the length. Raises Unauthenticated for a token that is unknown, used or expired, Invalid (``weak_password``).
         """
 
         def write(unit: IdentityUnit) -> tuple[str, Secret | None] | None:
-            email = unit.users.take_setup_token(_hash(token), self.accounts.clock.now())
-            if email is None:
+            held = unit.users.take_setup_token(_hash(token), self.accounts.clock.now())
+            if held is None:
                 return None
-            check_password(password, email)
-            user = unit.users.by_email(email)
-            if user is not None and user.disabled_at is not None:
-                return None  # disabled after the link was made
-            if user is None:
-                if unit.users.list():
-                    raise NotFound("this account is not there any more")
-                added = new_account(unit, self.accounts, OPERATOR, email, Role.ADMINISTRATOR, password, first=True)
-                return email, added.recovery_code
+            user = unit.users.by_email(held.email)
+            keeps = user is not None and not held.clear_factors and user.id in unit.factors.holders()
+            check_password(password, held.email, minimum or (WITH_FACTOR if keeps else ALONE))
+            if user is None and not held.user_id:
+                return held.email, self._open_account(unit, held, password)
+            if user is None or user.id != held.user_id or user.disabled_at is not None:
+                return None  # disabled, or another account by now, after the link was made
+            if held.clear_factors:
+                clear_factors(unit, user)
             self._set(unit, user, password)
-            return email, None
+            return user.email, None
 
         done = await self.accounts.work.run(write)
         if done is None:
@@ -87,12 +133,18 @@ class Setup:
             raise Unauthenticated(
                 "this link is used up or expired",
                 code="bad_setup_link",
-                hint="make a new one at the console: pai user reset-login EMAIL",
+                hint="ask an administrator for a new one, or make it at the console: pai user reset-login EMAIL",
             )
         email, code = done
         if code is None:
             await self.sessions.end_all(OPERATOR, email, "reset")
         return code
+
+    def _open_account(self, unit: IdentityUnit, held: SetupToken, password: Secret) -> Secret:
+        if held.first and unit.users.list():
+            raise NotFound("this link was for an installation without accounts")
+        role = Role(held.role)
+        return new_account(unit, self.accounts, OPERATOR, held.email, role, password, first=held.first).recovery_code
 
     async def _refused(self, address: str) -> None:
         unrecorded = self.refusals.admit(self.accounts.clock.now())
@@ -161,6 +213,20 @@ class Setup:
             await self.accounts.work.run(lambda unit: unit.audit.record(actor, event))
             raise
         await self.sessions.reopen(actor, handle)
+
+
+def clear_factors(unit: IdentityUnit, user: User) -> None:
+    """Take all second factors of an account away, inside a unit: its owner lost theirs."""
+    kinds = unit.factors.holders().get(user.id, ())
+    for confirmed in (True, False):
+        unit.factors.remove_totp(user.id, confirmed=confirmed)
+    for passkey in unit.factors.passkeys(user.id):
+        unit.factors.remove_passkey(passkey.id)
+        unit.wraps.remove_member_wraps(user.id, Factor.PASSKEY, passkey.id)
+    unit.factors.set_backup_codes(user.id, [])
+    owner = Actor(user.id, user.email, user.kind, user.role)
+    for kind in kinds:
+        unit.audit.record(owner, FactorRemoved(resource=ResourceRef("user", user.id), kind=kind, how="reset"))
 
 
 _ANONYMOUS = Actor("anonymous", "anonymous", ActorKind.PERSON)

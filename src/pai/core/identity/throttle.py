@@ -26,6 +26,7 @@ class _Count:
     key: str
     free: int
     cap: int
+    forget: timedelta = FORGET
 
     def pause(self, count: int) -> timedelta:
         """Return how long after the last failure the next attempt may come."""
@@ -46,14 +47,34 @@ def _counts(account: str, address: str) -> tuple[_Count, ...]:
     )
 
 
+def _factor(user_id: str) -> tuple[_Count, ...]:
+    # Only who gave the right password comes here, so strangers can make nobody wait; and the pause is long because a code has only
+    # six digits: three are right at any time, so a day of guessing at one in a quarter of an hour finds one of 3,500 accounts.
+    return (_Count(f"factor:{user_id}", 5, 900, timedelta(days=1)),)
+
+
 def admit(users: UserRepository, account: str, address: str, now: datetime) -> None:
     """Count an attempt before it is checked, so that parallel guesses count too. Raises Throttled during a pause."""
-    counts = _counts(account, address)
+    _admit(users, _counts(account, address), now)
+
+
+def admit_factor(users: UserRepository, user_id: str, now: datetime) -> None:
+    """As ``admit``, for guesses at a second factor: counted for the account, over all its sessions and log-ins together."""
+    _admit(users, _factor(user_id), now)
+
+
+def forgive_factor(users: UserRepository, user_id: str) -> None:
+    """Forget the guesses at an account's second factor, because it was given."""
+    for count in _factor(user_id):
+        users.clear_failures(count.key)
+
+
+def _admit(users: UserRepository, counts: tuple[_Count, ...], now: datetime) -> None:
     held = {count.key: users.failures(count.key) for count in counts}
     wait = timedelta(0)
     for count in counts:
         failures = held[count.key]
-        if failures is not None and _fresh(failures, now):
+        if failures is not None and _fresh(failures, now, count.forget):
             wait = max(wait, failures.last_at + count.pause(failures.count) - now)
     if wait > timedelta(0):
         seconds = int(wait.total_seconds()) + 1
@@ -62,13 +83,13 @@ def admit(users: UserRepository, account: str, address: str, now: datetime) -> N
         )
     for count in counts:
         failures = held[count.key]
-        before = failures.count if failures is not None and _fresh(failures, now) else 0
+        before = failures.count if failures is not None and _fresh(failures, now, count.forget) else 0
         users.set_failures(FailureCount(count.key, before + 1, now))
 
 
-def _fresh(failures: FailureCount, now: datetime) -> bool:
+def _fresh(failures: FailureCount, now: datetime, forget: timedelta) -> bool:
     # A failure that is yet to come was counted before the clock was set back; waiting for it would keep everybody out.
-    return timedelta(0) <= now - failures.last_at < FORGET
+    return timedelta(0) <= now - failures.last_at < forget
 
 
 def forgive(users: UserRepository, account: str, address: str) -> None:

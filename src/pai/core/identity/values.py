@@ -27,7 +27,8 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A server-side session. ``id`` names it to people; ``token_hash`` is SHA-256 of the cookie's value."""
+    """A server-side session. ``id`` names it to people; ``token_hash`` is SHA-256 of the cookie's value. ``methods`` tells how its person
+    proved who they are; ``new_device``: from a browser that this account had not been used with before."""
 
     id: str
     user_id: str
@@ -39,11 +40,14 @@ class Session:
     agent: str
     address: str
     ended_at: datetime | None = None
+    methods: tuple[str, ...] = ("password",)
+    new_device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key: only the hash of its secret is kept. ``content`` tells whether it can open its owner's content."""
+    """An API key: only the hash of its secret is kept. ``content`` tells whether it can open its owner's content;
+    ``networks`` (CIDR) where it may be used from, empty for anywhere."""
 
     id: str
     owner_id: str
@@ -56,6 +60,7 @@ class ApiKey:
     expires_at: datetime | None
     used_at: datetime | None = None
     revoked_at: datetime | None = None
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +70,73 @@ class FailureCount:
     key: str
     count: int
     last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Totp:
+    """An authenticator app. ``sealed`` is its secret under the keystore's key; ``last_step`` the newest time step whose code was used
+    (RFC 6238 section 5.2), so that no code is good twice. Not ``confirmed_at``: not in force yet."""
+
+    id: str
+    user_id: str
+    sealed: bytes
+    last_step: int
+    created_at: datetime
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackupCode:
+    """A code on paper in place of the second factor. Only its hash is kept."""
+
+    user_id: str
+    code_hash: bytes
+    created_at: datetime
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A passkey (W3C Web Authentication level 3). ``credential_id`` and ``public_key`` (COSE) are its own names; ``sign_count`` the highest
+    that was seen. ``opens_content``: its PRF output wraps the member's key. ``suspended_at``: it seems to have been copied."""
+
+    id: str
+    user_id: str
+    credential_id: bytes
+    public_key: bytes
+    sign_count: int
+    name: str
+    transports: tuple[str, ...]
+    synced: bool
+    opens_content: bool
+    created_at: datetime
+    used_at: datetime | None = None
+    suspended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A browser that an account was used with, known by a cookie of its own; ``token_hash`` is SHA-256 of that."""
+
+    id: str
+    user_id: str
+    token_hash: bytes
+    agent: str
+    address: str
+    created_at: datetime
+    seen_at: datetime
+    acknowledged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetupToken:
+    """A one-time link. For an account there is (``user_id``) it resets the login, and with ``clear_factors`` the second factor too; else it
+    invites ``email`` to an account of ``role``, ``first`` that of the first administrator."""
+
+    token_hash: bytes
+    email: str
+    expires_at: datetime
+    user_id: str = ""
+    role: str = ""
+    first: bool = False
+    clear_factors: bool = False

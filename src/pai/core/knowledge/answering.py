@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from collections.abc import Collection as Some
 from dataclasses import dataclass
 
+from pai.core.audit.receipts import TEXT, Answered, Cited, Receipts
 from pai.core.knowledge.access import Access, ref_of
 from pai.core.knowledge.composing import Part, compose, needs_model
 from pai.core.knowledge.events import QuestionAnswered, QuestionAsked
 from pai.core.knowledge.evidence import Embed, weigh
+from pai.core.knowledge.judging import judge
 from pai.core.knowledge.ports import CollectionStore, KnowledgeUnit
 from pai.core.knowledge.question import Question, parts, small_names
 from pai.core.knowledge.reading import Document, document_of
@@ -24,8 +27,9 @@ from pai.core.ports.engine import Capability, ChatMessage, ChatRequest, Engine, 
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, Unsupported
+from pai.foundation.refs import ModelRef, SubjectRef
 
-PASSAGES = 6
+PASSAGES = 8
 SHOWN = 3  # windows that the model reads
 MAX_QUESTION = 2000
 MAX_ANSWER_TOKENS = 64
@@ -43,6 +47,8 @@ class Retrieved:
     asked: Sequence[Question]
     hits: Sequence[Sequence[Hit]]
     documents: Mapping[str, Document]
+    subjects: tuple[SubjectRef, ...]
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Answering:
     access: Access
     engines: Engines
     clock: Clock
+    receipts: Receipts
 
     async def ask(
         self, actor: Actor, name: str, question: str, *, purpose: str | None = None, model: str = "default"
@@ -84,7 +91,7 @@ class Answering:
         """Return a cited answer, or one that abstains. Raises Invalid, NotFound, Denied, Unavailable."""
         text = _checked(question)
         found, told = await self._find(actor, name, text, purpose, model)
-        return await self._answer(actor, found, told, purpose, model)
+        return await self._answer(actor, text, found, told, purpose, model)
 
     async def ask_stream(
         self, actor: Actor, name: str, question: str, *, purpose: str | None = None, model: str = "default"
@@ -94,7 +101,7 @@ class Answering:
         text = _checked(question)
         found, told = await self._find(actor, name, text, purpose, model)
         yield Considered(compose(told, "", "", self._today()).sources)
-        answer = await self._answer(actor, found, told, purpose, model)
+        answer = await self._answer(actor, text, found, told, purpose, model)
         for piece in re.findall(r"\S+\s*", answer.text):
             yield TextDelta(piece)
         yield Finished(answer)
@@ -115,33 +122,48 @@ class Answering:
             return (await embedder.embed(texts)).vectors
 
         vectors = await embed([one.meant for one in parts(question)])
-        found = await self.work.run(lambda unit: self._retrieve(unit, actor, name, question, vectors, purpose))
+        found = await self.work.run(
+            lambda unit: self._retrieve(unit, actor, name, question, vectors, purpose, answering.model)
+        )
         return found, await consider(found.asked, found.hits, found.documents, embed)
 
     async def _answer(
-        self, actor: Actor, found: Retrieved, told: Sequence[Part], purpose: str | None, model: str
+        self, actor: Actor, question: str, found: Retrieved, told: Sequence[Part], purpose: str | None, model: str
     ) -> Answer:
         engine = await self.engines.get(model)
+        told = [await judge(engine, actor.id, part) for part in told]
         draft = await generate(engine, actor.id, told[0]) if needs_model(told) else ""
         answer = compose(told, draft, engine.model.name, self._today())
-        event = QuestionAnswered(
-            resource=ref_of(found.collection), label=found.collection.label, model=engine.model,
-            purpose=purpose or found.collection.purpose, abstained=answer.abstained,
-            sources=tuple(source.document_id for source in answer.sources),
+        collection, aim = found.collection, purpose or found.collection.purpose
+        receipt = self.receipts.draft(
+            Answered(
+                "ask", self.clock.now(), question.encode(), TEXT, answer.text, engine.model, Permission.ASK.value, collection.label,
+                aim, answer.abstained,
+                [Cited(one.document_id, one.page, found.digests[one.document_id], one.quote) for one in answer.sources],
+            )
         )  # fmt: skip
-        await self.work.run(lambda unit: unit.audit.record(actor, event))
-        return answer
+        event = QuestionAnswered(
+            resource=ref_of(collection), label=collection.label, model=engine.model, purpose=aim, subjects=found.subjects,
+            abstained=answer.abstained, sources=tuple(one.document_id for one in answer.sources), receipt=receipt.commitment,
+        )  # fmt: skip
+
+        def write(unit: KnowledgeUnit) -> Answer:
+            issued = self.receipts.recorded(unit.audit, actor, event, receipt)
+            return dataclasses.replace(answer, receipt=issued)
+
+        return await self.work.run(write)
 
     def _today(self) -> dt.date:
         return self.clock.now().date()
 
     def _retrieve(
         self, unit: KnowledgeUnit, actor: Actor, name: str, question: str, vectors: Sequence[bytes],
-        purpose: str | None,
+        purpose: str | None, model: ModelRef,
     ) -> Retrieved:  # fmt: skip
         collection = self.access.find(unit, actor, name, Permission.ASK, purpose=purpose)
         store = self.access.open(unit, actor, collection)
-        blocked = {document.id for document in unit.collections.documents(collection.id) if document.restricted}
+        rows = unit.collections.documents(collection.id)
+        blocked = {document.id for document in rows if document.restricted}
         asked, hits = find_passages(store, question, vectors, blocked)
         chunks = [hit.chunk for found in hits for hit in found]
         documents = sorted({chunk.document_id for chunk in chunks})
@@ -150,11 +172,12 @@ class Answering:
             actor,
             QuestionAsked(
                 resource=ref_of(collection), label=collection.label, purpose=purpose or collection.purpose,
-                subjects=subjects, documents=tuple(documents),
+                subjects=subjects, model=model, documents=tuple(documents),
             ),
         )  # fmt: skip
         names = {document: store.name(document) for document in documents}
-        return Retrieved(collection, asked, hits, open_documents(store, hits, names))
+        digests = {document.id: document.digest for document in rows}
+        return Retrieved(collection, asked, hits, open_documents(store, hits, names), subjects, digests)
 
 
 def _checked(question: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pai.core.knowledge.evidence import Span, sufficient
+from pai.core.knowledge.evidence import Span, leans, sufficient
 from pai.core.knowledge.grounding import own_words, support_of
 from pai.core.knowledge.question import Question, is_polar
 from pai.core.knowledge.reading import Document
@@ -21,9 +21,11 @@ from pai.core.knowledge.words import content_words
 ABSTAINED = "I found no answer to that in your documents."
 CAUTION = "That does not mean that it is not there."
 NEAREST = 3
+MOST_TOGETHER = 3  # sentences that are quoted as one
 MOST_ITEMS = 40
 NEAR = 0.35  # cosine from which on a passage is worth showing although it answers nothing
 EVEN = 0.5  # of the score: a list or table this near to the best sentence goes before it
+_BETWEEN = " \n-•*–‣▪◦·"  # noqa: RUF001  white space and marks of lists
 _REFUSAL = re.compile(
     r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not "
     r"(?:contain|provide|mention|state)|cannot|unable)\b",
@@ -71,9 +73,15 @@ def chosen(part: Part) -> Span | None:
         return None
     if part.asked.several or part.asked.order:
         for span in good:
-            if span.unit.group and span.score >= good[0].score - EVEN:
+            if span.unit.group and _even(span, good[0]):
                 return span
     return good[0]
+
+
+def _even(span: Span, best: Span) -> bool:
+    if span.belief is not None and best.belief is not None:
+        return span.belief >= EVEN * best.belief
+    return span.score >= best.score - EVEN
 
 
 def needs_model(parts: Sequence[Part]) -> bool:
@@ -81,7 +89,33 @@ def needs_model(parts: Sequence[Part]) -> bool:
     if len(parts) != 1:
         return False
     span, asked = chosen(parts[0]), parts[0].asked
-    return span is not None and span.unit.shape is Shape.SENTENCE and not asked.several and not is_polar(asked.text)
+    if span is None or asked.several or is_polar(asked.text):
+        return False
+    return span.unit.shape is Shape.SENTENCE and len(passage(parts[0], span)) == 1 and not _list_after(span)
+
+
+def passage(part: Part, span: Span) -> list[Unit]:
+    """Return the sentences to quote together: the one that answers, the one it leans on, and those beside it that answer too."""
+    units = span.document.section_of(span.unit)
+    place = units.index(span.unit)
+    good = {(one.unit.chunk.id, one.unit.text) for one in part.good if one.belief is not None}
+    first = last = place
+    while last - first < MOST_TOGETHER - 1 and last + 1 < len(units) and _key(units[last + 1]) in good:
+        last += 1
+    while last - first < MOST_TOGETHER - 1 and first > 0 and _key(units[first - 1]) in good:
+        first -= 1
+    if first > 0 and leans(units[first]):
+        first -= 1
+    return units[first : last + 1]
+
+
+def _key(unit: Unit) -> tuple[str, str]:
+    return unit.chunk.id, unit.text
+
+
+def _list_after(span: Span) -> list[Unit]:
+    """Return the list that a sentence with a colon at its end opens."""
+    return span.document.list_after(span.unit) if span.text.endswith(":") else []
 
 
 def compose(parts: Sequence[Part], draft: str, model: str, today: dt.date) -> Answer:
@@ -129,27 +163,42 @@ def _not_found(asked: Question) -> str:
 
 def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) -> str:
     asked, unit = part.asked, span.unit
+    opened = _list_after(span)
+    if opened:
+        return _list(span, opened, len(opened), cited)
     members = span.document.members(unit.group)
     fit = fitting(asked, unit, members)
     if asked.order and unit.shape is Shape.ROW and len(fit) > 1:
         return _first_of(asked, span, fit, len(members), cited, today)
-    if unit.group and (asked.several or (len(fit) == len(members) > 1 and unit.shape is Shape.ITEM)):
+    if unit.group and (
+        asked.several or (unit.shape is Shape.ITEM and (len(fit) == len(members) > 1 or len(_good_of(part, unit)) > 1))
+    ):
         # What was asked stands over the list, not in an item of it: then the list is the answer.
         return _list(span, fit, len(members), cited)
     if unit.shape is Shape.ROW:
-        return _cite(item_of(unit), span, cited)
+        return _cite(item_of(unit, asked), [unit], span.document, cited)
     if draft and not _REFUSAL.search(draft):
         support = support_of(draft, asked.text, [one for one in part.spans if one.anchored])
         if support is not None and support.unit.shape is Shape.SENTENCE:
-            passage = f"{support.unit.chunk.heading} {support.unit.chunk.text}"
+            told = f"{support.unit.chunk.heading} {support.unit.chunk.text}"
             # A draft that puts the question's words into the source's mouth gives way to the source.
-            return _cite(draft if own_words(draft, asked.text, passage) else support.text, support, cited)
-    return _cite(span.text, span, cited)
+            return _cite(
+                draft if own_words(draft, asked.text, told) else support.text, [support.unit], support.document, cited
+            )
+    together = passage(part, span) if unit.shape is Shape.SENTENCE else [unit]
+    return _cite(" ".join(one.text for one in together), together, span.document, cited)
 
 
-def _cite(text: str, span: Span, cited: Cited) -> str:
-    mark = cited.mark(span.document, span.unit, span.text)
-    return f"{text} {mark}" if mark else ""
+def _good_of(part: Part, unit: Unit) -> list[Unit]:
+    """Return the members of a unit's list or table that a model held to answer."""
+    here = (unit.chunk.document_id, unit.group)
+    good = (one.unit for one in part.good if one.belief is not None)
+    return [one for one in good if (one.chunk.document_id, one.group) == here]
+
+
+def _cite(text: str, units: Sequence[Unit], document: Document, cited: Cited) -> str:
+    marks = [cited.mark(document, run[0], _quote(run)) for run in _runs(units)]
+    return f"{text} {''.join(dict.fromkeys(marks))}" if marks and all(marks) else ""
 
 
 def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited: Cited, today: dt.date) -> str:
@@ -173,24 +222,28 @@ def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:
     return "\n".join([f"{name}{some} {''.join(dict.fromkeys(marks))}:", "", *lines]) if all(marks) else ""
 
 
-def _runs(rows: Sequence[Unit]) -> list[list[Unit]]:
-    """Return rows in runs of one passage whose lines follow each other there, so that a run is one quote."""
+def _runs(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Return units in runs of one passage that follow each other there, so that a run is one quote."""
     runs: list[list[Unit]] = []
-    for row in rows:
-        if runs and runs[-1][0].chunk.id == row.chunk.id and _quote([*runs[-1], row]) in row.chunk.text:
-            runs[-1].append(row)
+    for unit in units:
+        if runs and runs[-1][0].chunk.id == unit.chunk.id and _quote([*runs[-1], unit]):
+            runs[-1].append(unit)
         else:
-            runs.append([row])
+            runs.append([unit])
     return runs
 
 
 def _quote(run: Sequence[Unit]) -> str:
-    text = run[0].chunk.text
-    begin = text.find(run[0].text)
-    end = text.find(run[-1].text, begin) + len(run[-1].text)
-    held = text[begin:end]
-    return held if held.count("\n") == len(run) - 1 else "\0"
+    """Return the words of a passage from the first unit to the last; empty when anything else stands between them."""
+    text, begin = run[0].chunk.text, run[0].chunk.text.find(run[0].text)
+    end = begin + len(run[0].text)
+    for unit in run[1:]:
+        after = text.find(unit.text, end)
+        if after < 0 or text[end:after].strip(_BETWEEN):
+            return ""
+        end = after + len(unit.text)
+    return text[begin:end] if begin >= 0 else ""
 
 
 def _run(document: Document, run: Sequence[Unit], cited: Cited) -> str:
-    return cited.mark(document, run[0], _quote(run) if len(run) > 1 else run[0].text)
+    return cited.mark(document, run[0], _quote(run))

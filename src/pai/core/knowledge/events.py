@@ -100,8 +100,9 @@ class QuestionAsked(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionAnswered(Event):
-    """An answer was given, or PAI abstained."""
+    """An answer was given, or PAI abstained; ``receipt`` is the SHA-256 of what its receipt says, where there is one."""
 
     name: ClassVar[str] = "knowledge:collection:answer"
     abstained: bool
     sources: tuple[str, ...]
+    receipt: str = ""

@@ -59,6 +59,7 @@ increase raise rise higher | erhöht erhöhung steigerung
 interest | zinsen verzugszinsen
 penalty fine sanction | strafe vertragsstrafe
 late delay overdue arrears | verspätet verzug verspätung
+unpaid owe owed outstanding unsettled open arrears | offen offene ausstehend unbezahlt schuldet
 tax vat | steuer mehrwertsteuer
 insurance insurer insure | versicherung versichert
 budget fund | budget etat
@@ -111,7 +112,7 @@ fridge refrigerator freezer | kühlschrank
 alarm siren | alarm alarmanlage
 machine device appliance equipment | maschine gerät geräte
 car vehicle | auto fahrzeug
-parking | parkplatz
+parking park | parkplatz
 telephone phone call reach mobile number hotline | telefon telefonnummer anruf erreichbar
 email mail | mail
 address street residence | adresse anschrift straße

@@ -3,6 +3,7 @@ answer it."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ from pai.core.knowledge.wording import (
     QUANTITIES,
     REASON,
     SEVERAL,
+    SHORT,
     SPAN_OF_TIME,
     TIME,
     TITLES,
@@ -95,6 +97,8 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
 def parts(text: str, proper: frozenset[str] = frozenset()) -> list[Question]:
     """Return the questions that stand in one, in order. One that only points at the one before ("... and why?") is given
     its names and topics."""
+    for short, full in SHORT:
+        text = short.sub(full, text)
     pieces = [piece.strip(" ?.;,") for piece in AND.split(text) if piece.strip(" ?.;,")]
     if len(pieces) < 2 or not ASKS.match(pieces[0]):
         return [understand(text, proper)]
@@ -115,20 +119,30 @@ def _after(first: Question, asked: Question, piece: str) -> Question:
 
 
 def small_names(question: str, texts: Sequence[str]) -> frozenset[str]:
-    """Return the stems of words that a question writes small and texts write with a capital only, within English
-    sentences: names."""
-    small = {word for word in WORD.findall(question) if word[0].islower() and word not in STOP}
+    """Return the stems of words that a question writes small and texts write with a capital only: names. One by itself has to
+    stand within an English sentence; two that follow each other ("walter pyms") follow each other there too."""
+    asked = WORD.findall(question)
+    small = {word for word in asked if word[0].islower() and word not in STOP and not meanings(word)}
+    bare = {form: word for word in small for form in _singular(word)}
+    wanted = [(_singular(one), _singular(other)) for one, other in itertools.pairwise(asked) if {one, other} <= small]
+    pairs = [(x, y) for ones, others in wanted for x in ones for y in others]
     found: set[str] = set()
     for text in texts:
         told = set(WORD.findall(text))
-        for word in small - told:
-            if (
-                not meanings(word)
-                and re.search(rf"[a-z,] {word.capitalize()}\b", text)
-                and len(GERMAN.findall(text)) * 20 < len(told)
-            ):
-                found.add(word)
-    return frozenset(stem(word) for word in found if not any(word in WORD.findall(text) for text in texts))
+        capitals = {one.lower() for one in told if one[0].isupper()}
+        for one, other in pairs:
+            if {one, other} <= capitals and re.search(rf"\b{one.capitalize()} {other.capitalize()}\b", text):
+                found |= {one, other}
+        english = len(GERMAN.findall(text)) * 20 < len(told)
+        single = (form for form in bare.keys() & capitals if english and form not in told)
+        found |= {form for form in single if re.search(rf"[a-z,] {form.capitalize()}\b", text)}
+    held = {word for text in texts for word in WORD.findall(text)}
+    return frozenset(stem(word) for form in found - held for word in (form, bare[form]))
+
+
+def _singular(word: str) -> tuple[str, ...]:
+    """A name may stand in the possessive, with the apostrophe left out."""
+    return (word, word[:-1]) if word.endswith("s") and len(word) > 3 else (word,)
 
 
 def is_german(text: str) -> bool:

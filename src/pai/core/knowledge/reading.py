@@ -12,6 +12,7 @@ from pai.core.knowledge.kinds import Wanted
 from pai.core.knowledge.question import Name, Question
 from pai.core.knowledge.units import Shape, Unit, read, subject_lines
 from pai.core.knowledge.values import Chunk
+from pai.core.knowledge.wording import POINTS
 from pai.core.knowledge.words import content_words, word_set
 
 WHOLE = 200  # passages; of longer documents only what lies around the hits is read
@@ -101,6 +102,21 @@ class Document:
         """Return the rows or items of a list or table, in order."""
         return self._groups.get(group, []) if group else []
 
+    def section_of(self, unit: Unit) -> list[Unit]:
+        """Return the sentences in a row that a unit is one of, of one section."""
+        place = self.units.index(unit)
+        first = last = place
+        while first > 0 and _beside(self.units[first - 1], unit):
+            first -= 1
+        while last + 1 < len(self.units) and _beside(self.units[last + 1], unit):
+            last += 1
+        return self.units[first : last + 1]
+
+    def list_after(self, unit: Unit) -> list[Unit]:
+        """Return the items of the list that follows a unit; empty when none does."""
+        following = self.units[self.units.index(unit) + 1 :][:1]
+        return self.members(following[0].group) if following and following[0].shape is Shape.ITEM else []
+
     @cached_property
     def _groups(self) -> dict[int, list[Unit]]:
         found: dict[int, list[Unit]] = {}
@@ -123,6 +139,10 @@ class Document:
         if key not in self._known:
             self._known[key] = any(named_in(name, unit.text) for unit in self.members(group))
         return self._known[key]
+
+
+def _beside(one: Unit, other: Unit) -> bool:
+    return one.shape is other.shape is Shape.SENTENCE and one.section == other.section
 
 
 def document_of(
@@ -152,8 +172,12 @@ def named_in(name: Name, text: str) -> bool:
 def _anchored(name: Name, asked: Question, unit: Unit, document: Document) -> bool:
     if document.on_namesake(name):
         return False
-    if named_in(name, document.full(f"{unit.section}\n{unit.text}")):
+    near = unit.before[-1:] if unit.shape is Shape.SENTENCE and POINTS.search(unit.text) else ()  # "You get her on ..."
+    if named_in(name, document.full("\n".join([unit.section, *near, unit.text]))):
         return True
+    if name[0] in content_words(unit.text) and len(name) > 1:
+        # "His daughter Hester has a key" in a letter on Walter Pym is about Hester Pym.
+        return named_in(name, f"{unit.text}\n{document.subject or document.opening}")
     if unit.group and document.group_names(unit.group, name):
         return False  # other rows of the table name them
     if asked.wanted is not Wanted.PERSON and _about_another(unit, document):

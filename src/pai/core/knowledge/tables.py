@@ -28,14 +28,15 @@ _MONTHS = {
 _AMOUNT = re.compile(r"^(?:[€$£]|EUR|USD|CHF|GBP)?\s?(-?\d[\d ,.']*)\s*\D{0,12}$")
 
 
-def item_of(unit: Unit) -> str:
-    """Return a row or an item as one line of a list."""
+def item_of(unit: Unit, asked: Question | None = None) -> str:
+    """Return a row or an item as one line of a list; of a row, the cells whose columns a question calls, if it calls any."""
     if unit.shape is not Shape.ROW:
         return unit.text
     (_, first), *rest = unit.cells
-    return (
-        f"{first} ({'; '.join(f'{column}: {value}' if column else value for column, value in rest)})" if rest else first
-    )
+    words = asked.predicates if asked else ()
+    called = [(column, value) for column, value in rest if any(_says(word, [column]) for word in words)]
+    shown = "; ".join(f"{column}: {value}" if column else value for column, value in called or rest)
+    return f"{first} ({shown})" if shown else first
 
 
 def fitting(asked: Question, best: Unit, members: Sequence[Unit]) -> list[Unit]:

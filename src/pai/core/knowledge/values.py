@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pai.foundation.labels import Label, RetentionClass, TrainingPermission
 from pai.foundation.refs import DEFAULT_PURPOSE
@@ -96,6 +98,9 @@ class Hit:
     vector_rank: int | None = None
 
 
+SHEETS = frozenset({"xlsx", "xlsm", "ods"})  # each sheet is a page
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A numbered citation: ``quote`` stands word for word in the chunk."""
@@ -107,17 +112,25 @@ class Source:
     page: int
     quote: str
 
+    @property
+    def place(self) -> str:
+        """Where in the document, in the words of its kind: "page 3", "sheet 2"; empty for kinds that have neither."""
+        ending = self.document.rpartition(".")[2].lower()
+        if ending in SHEETS:
+            return f"sheet {self.page}"
+        return f"page {self.page}" if ending == "pdf" or self.page > 1 else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer over documents. ``abstained`` means that no answer was found, and ``sources`` is empty. ``nearest`` are
-    quotes near to what was not found: they show that there may be an answer after all."""
+    quotes near to what was not found: they show that there may be an answer after all. ``receipt`` is of ``core.audit.receipts``."""
 
     text: str
     abstained: bool
     sources: tuple[Source, ...]
     model: str
-    receipt: str | None = None
+    receipt: Mapping[str, Any] | None = None
     nearest: tuple[Source, ...] = ()
 
 

@@ -71,9 +71,20 @@ SEVERAL = re.compile(
 )
 POLAR = re.compile(rf"^\W*(?:{_AUXILIARIES}|hat|ist|sind|darf|kann|nimmt)\b", re.IGNORECASE)
 VERB = re.compile(rf"\b(?:{_AUXILIARIES})\b", re.IGNORECASE)
+# How people type: "whats", "who's", "wieviel".
+SHORT = (
+    (re.compile(r"\b(what|who|where|when|how|which)['\u2019]?s\b", re.IGNORECASE), r"\1 is"),
+    (re.compile(r"\bwieviele?n?\b", re.IGNORECASE), "wie viel"),
+)
 POSSESSIVE = re.compile(r"['\u2019]s\b|(?<=s)['\u2019](?=\s)")
 POINTS = re.compile(
     r"\b(?:he|she|it|his|her|hers|him|its|they|them|their|this|that|these|those|there|er|sie|es|ihn|ihm|ihr|sein|seine|ihre|dort|davon)\b",
+    re.IGNORECASE,
+)
+# A sentence that says only half of what it means without the one before: it opens with a pronoun, or goes on from there.
+LEANS = re.compile(
+    rf"^(?:\S+\s+){{0,3}}?{POINTS.pattern}|^(?:Dies(?:e[rsnm]?)?|Danach|Dann|Then|After that|Before that|In that case|Otherwise|Without|"
+    r"But|And|Both|For the|Everything else|The (?:same|other|rest))\b",
     re.IGNORECASE,
 )
 CODE = re.compile(r"\d|[A-Z].*[A-Z]")  # "HbA1c", "MRI": what is asked for, not whom

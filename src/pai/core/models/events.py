@@ -35,6 +35,13 @@ class ModelActivated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLoaded(Event):
+    """A client had a model brought into memory, or kept there, without asking it anything."""
+
+    name: ClassVar[str] = "models:model:load"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatStarted(Event):
     """A chat request was accepted; written before the model sees it."""
 
@@ -44,12 +51,14 @@ class ChatStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatEnded(Event):
-    """A chat answer ended: done, failed or stopped by its reader."""
+    """A chat answer ended: done, failed or stopped by its reader; ``receipt`` is the SHA-256 of what its receipt says, where there is
+    one."""
 
     name: ClassVar[str] = "models:chat:end"
     started: int
     prompt_tokens: int
     completion_tokens: int
+    receipt: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

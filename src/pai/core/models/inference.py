@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
+from pai.core.audit.receipts import MESSAGES, Answered, Draft, Receipts, messages_request
 from pai.core.audit.values import Outcome
-from pai.core.models.events import ChatEnded, ChatStarted, PromptCounted, TextsEmbedded
+from pai.core.models.events import ChatEnded, ChatStarted, ModelLoaded, PromptCounted, TextsEmbedded
 from pai.core.models.generation import answered
 from pai.core.models.ports import ModelsUnit
 from pai.core.models.schemas import checked_schema
@@ -17,6 +19,7 @@ from pai.core.models.values import Model
 from pai.core.models.vectors import refuse_long
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
+from pai.core.ports.clock import Clock
 from pai.core.ports.engine import (
     Capabilities,
     Capability,
@@ -40,6 +43,8 @@ class Inference:
     work: Work[ModelsUnit]
     policy: Policy
     engines: Engines
+    receipts: Receipts
+    clock: Clock
 
     async def models(self, actor: Actor) -> Sequence[Model]:
         """Return the active models."""
@@ -64,15 +69,23 @@ class Inference:
         return model, await self.engines.capabilities(model.name)
 
     async def load(self, actor: Actor, name: str) -> Engine:
-        """Return the engine of a chat model, ready to be asked. Raises as ``start_chat``."""
+        """Load a chat model because a client asks for that alone; return its engine. Raises as ``start_chat``."""
+        engine = await self.ready(actor, name)
+        event = ModelLoaded(resource=ResourceRef("model", engine.model.name), model=engine.model)
+        await self.work.run(lambda unit: unit.audit.record(actor, event))
+        return engine
+
+    async def ready(self, actor: Actor, name: str) -> Engine:
+        """Return the engine of a chat model that is about to be asked, which is recorded then. Raises as ``start_chat``."""
         self.policy.decide(actor, Permission.CHAT, ResourceRef("model", name))
         return await self.engines.get(name, frozenset({Capability.CHAT}))
 
     async def start_chat(
-        self, actor: Actor, name: str, request: ChatRequest
+        self, actor: Actor, name: str, request: ChatRequest, *, receipt: bool = False
     ) -> tuple[Engine, AsyncGenerator[ChatDelta, None]]:
         """Return the engine and its answer as it comes. The start is durable in the audit log before the model is asked; the end is
-        recorded however the answer ends, also when its reader goes away.
+        recorded however the answer ends, also when its reader goes away. With ``receipt`` a whole answer is followed by a piece with its
+        receipt, which stands in the log by then.
 
         Raises Invalid, Denied, NotFound, Unsupported (another model may be able to), Unavailable.
         """
@@ -84,21 +97,23 @@ class Inference:
             resource=resource, model=engine.model, outcome=Outcome.STARTED, messages=len(request.messages)
         )
         started = await self.work.run(lambda unit: unit.audit.record(actor, event))
-        answer = self._answer(actor, engine, request, started)
+        answer = self._answer(actor, engine, request, started, receipt=receipt)
         # A generator that was never begun ends without a word: from here on its end is recorded, also when nobody takes a piece.
         await anext(answer)
         return engine, answer
 
     async def _answer(
-        self, actor: Actor, engine: Engine, request: ChatRequest, started: int
+        self, actor: Actor, engine: Engine, request: ChatRequest, started: int, *, receipt: bool
     ) -> AsyncGenerator[ChatDelta, None]:
         usage = Usage(0, 0)
-        outcome, reason, pieces, thoughts = Outcome.FAILED, "stopped by its reader", 0, ""
+        outcome, reason, pieces, thoughts, text = Outcome.FAILED, "stopped by its reader", 0, "", ""
+        issued: Mapping[str, Any] | None = None
         try:
             yield ChatDelta()  # see ``start_chat``
             async with aclosing(answered(engine, request)) as deltas:
                 async for delta in deltas:
                     pieces, thoughts = pieces + (delta.waiting is None), thoughts + delta.reasoning
+                    text += delta.text if receipt else ""
                     if delta.usage is not None:
                         usage, outcome, reason = await _with_thoughts(engine, delta.usage, thoughts), Outcome.DONE, ""
                     yield delta if delta.usage is None else dataclasses.replace(delta, usage=usage)
@@ -106,11 +121,23 @@ class Inference:
             reason = error.code if isinstance(error, PaiError) else PaiError.default_code
             raise
         finally:
+            draft = self._draft(engine, request, text) if receipt and outcome is Outcome.DONE else None
             event = ChatEnded(
                 resource=ResourceRef("model", engine.model.name), model=engine.model, outcome=outcome, reason=reason, started=started,
                 prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens or pieces,
+                receipt=draft.commitment if draft else "",
             )  # fmt: skip
-            await self.work.run(lambda unit: unit.audit.record(actor, event))
+            issued = await self.work.run(lambda unit: self.receipts.recorded(unit.audit, actor, event, draft))
+        if issued is not None:
+            yield ChatDelta(receipt=issued)
+
+    def _draft(self, engine: Engine, request: ChatRequest, text: str) -> Draft:
+        told = [(message.role, message.content, message.images) for message in request.messages]
+        return self.receipts.draft(
+            Answered(
+                "chat", self.clock.now(), messages_request(told), MESSAGES, text, engine.model, Permission.CHAT.value
+            )
+        )
 
     async def count_prompt(self, actor: Actor, name: str, request: ChatRequest) -> tuple[Engine, int]:
         """Return the engine and how many tokens the prompt of a request takes, template and tools included. Raises as ``start_chat``."""

@@ -33,10 +33,11 @@ class Stopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRead(Event):
-    """Someone looked at the audit log."""
+    """Someone looked at the audit log; ``filters`` is what they looked for, ``subjects`` whose data they asked about."""
 
     name: ClassVar[str] = "audit:log:read"
     events: int
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,24 @@ class CheckpointMade(Event):
     """Someone asked for a signed checkpoint of the audit log."""
 
     name: ClassVar[str] = "audit:checkpoint:create"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditExported(Event):
+    """Events were handed out with their salts, from ``first`` on; written before any of them is given out."""
+
+    name: ClassVar[str] = "audit:log:export"
+    first: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditProved(Event):
+    """Someone asked for a proof: that event ``event`` stands in the log, or that the log only grew ``since`` so many events."""
+
+    name: ClassVar[str] = "audit:log:prove"
+    event: int | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pai.core.audit.ports import AuditedUnit
+from pai.core.audit.ports import AuditedUnit, AuditTrail
+from pai.core.identity.ports import UserRepository
 from pai.core.keys.ports import SealedRepository
 from pai.core.knowledge.ports import KnowledgeUnit
 from pai.core.operations.values import Backup, Snapshot
 from pai.core.ports.metrics import Reading
+from pai.core.privacy.ports import SubjectRepository
 from pai.foundation.redaction import Secret
 
 
@@ -113,3 +115,14 @@ class SecretMaker(Protocol):
     """Makes 32 random bytes."""
 
     def __call__(self) -> Secret: ...
+
+
+class OversightUnit(Protocol):
+    """A unit of work for those who look at the audit log: people and data subjects have names there."""
+
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def users(self) -> UserRepository: ...
+    @property
+    def subjects(self) -> SubjectRepository: ...

@@ -33,9 +33,14 @@ class Permission(StrEnum):
     SELF = "identity:self"
     SESSIONS = "identity:own-sessions"
     KEYS = "identity:own-keys"
+    ADMIN_KEY = "identity:own-admin-key"
+    FACTORS = "identity:own-factors"
+    FACTORS_CHANGE = "identity:own-factors-change"
     USERS = "identity:users"
+    USERS_CHANGE = "identity:users-change"
     AUDIT_READ = "audit:read"
     AUDIT_VERIFY = "audit:verify"
+    AUDIT_EXPORT = "audit:export"
     STATUS = "operations:status"
     METRICS = "operations:metrics"
     ROOT_KEY = "keys:root"
@@ -67,9 +72,14 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.SELF: None,
     Permission.SESSIONS: Scope.ADMIN,
     Permission.KEYS: Scope.ADMIN,
+    Permission.ADMIN_KEY: Scope.ADMIN,
+    Permission.FACTORS: Scope.ADMIN,
+    Permission.FACTORS_CHANGE: Scope.ADMIN,
     Permission.USERS: Scope.ADMIN,
+    Permission.USERS_CHANGE: Scope.ADMIN,
     Permission.AUDIT_READ: Scope.AUDIT,
     Permission.AUDIT_VERIFY: Scope.AUDIT,
+    Permission.AUDIT_EXPORT: Scope.AUDIT,
     Permission.STATUS: Scope.METRICS,
     Permission.METRICS: Scope.METRICS,
     Permission.ROOT_KEY: Scope.ADMIN,

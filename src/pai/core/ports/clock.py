@@ -12,3 +12,7 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""
         ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow while this process runs, whatever is done to the machine's clock."""
+        ...

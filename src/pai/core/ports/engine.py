@@ -153,6 +153,8 @@ class ChatDelta:
     """With ``finish_reason`` ``stop``: which of the request's stop texts ended it, empty for the model's own end."""
     waiting: int | None = None
     """In a piece without anything else, while the turn has not come: how many requests come before."""
+    receipt: Mapping[str, Any] | None = None
+    """In a piece without anything else, after the last: the receipt of the answer, where one was asked for. Engines give none."""
 
 
 @dataclass(frozen=True, slots=True)

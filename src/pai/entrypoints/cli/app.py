@@ -28,8 +28,12 @@ COMMANDS = {
         "The root key and its recovery code: status, unseal, rotate, shred, change-passphrase, confirm-recovery, renew-recovery.",
     ),
     "models": ("models", "Models: list, show, import, convert, activate, advise."),
-    "audit": ("host", "The audit log: tail, verify, checkpoint."),
+    "audit": ("audit", "The audit log: tail, query, verify, checkpoint, key, prove, export."),
     "backup": ("backup", "Encrypted backups: create, verify, restore, drill, list, identity."),
+    "witness": (
+        "witness",
+        "A second party, elsewhere, that co-signs the audit log while it only grows: init, cosign, status.",
+    ),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),
     "collection": ("content", "Collections: create, list, share, delete."),

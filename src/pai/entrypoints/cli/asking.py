@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
 import click
 
 from pai.core.identity.accounts import normal_email
-from pai.core.identity.passwords import MINIMUM, check_password
+from pai.core.identity.passwords import CONSOLE, check_password
 from pai.core.keys.values import MIN_PASSPHRASE, check_passphrase
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import note
@@ -23,7 +23,7 @@ TRIES: Final = 3
 _Answer = TypeVar("_Answer")
 _VARIABLES = {"password": "PAI_ADMIN_PASSWORD_FILE", "passphrase": "PAI_PASSPHRASE_FILE"}
 PASSWORD_IS = f"""
-Password: your own log-in; it also opens your documents and conversations. At least {MINIMUM} characters, best a few unrelated words."""
+Password: your own log-in; it also opens your documents and conversations. At least {CONSOLE} characters, best a few unrelated words."""
 PASSPHRASE_IS = f"""
 Passphrase: opens the whole installation; it is needed at every start. At least {MIN_PASSPHRASE} characters, best several random words."""
 
@@ -62,12 +62,35 @@ def email() -> str:
 
 def password(address: str) -> Secret:
     """Ask twice for a new password of an account. Raises Usage without a terminal, Invalid after the third bad answer."""
-    return _new_secret("password", PASSWORD_IS, lambda typed: check_password(typed, address))
+    return _new_secret("password", PASSWORD_IS, lambda typed: check_password(typed, address, CONSOLE))
 
 
-def passphrase() -> Secret:
-    """Ask twice for a new root passphrase. Raises Usage without a terminal, Invalid after the third bad answer."""
-    return _new_secret("passphrase", PASSPHRASE_IS, check_passphrase)
+def passphrase(password: Secret | None) -> Secret:
+    """Ask twice for a new root passphrase, other than the administrator's password. Raises Usage without a terminal, Invalid after
+    the third bad answer."""
+
+    def check(typed: Secret) -> None:
+        check_passphrase(typed)
+        if same(typed, password):
+            raise Invalid(
+                "that is your password; the passphrase has to be another text", code="weak_passphrase",
+                hint="who learns one of them must not have both",
+            )  # fmt: skip
+
+    return _new_secret("passphrase", PASSPHRASE_IS, check)
+
+
+def same(passphrase: Secret, password: Secret | None) -> bool:
+    """Return whether a passphrase is the password too; both were given here just now, so time tells nobody anything."""
+    return password is not None and passphrase.reveal() == password.reveal()
+
+
+def warned(offered: Iterable[Secret], password: Secret | None) -> Iterator[Secret]:
+    """Yield passphrases from a file, or for a root key that is there already, with a warning where one is the password too."""
+    for one in offered:
+        if same(one, password):
+            note("warning: passphrase and password are the same text; who learns one of them can open everything")
+        yield one
 
 
 def _new_secret(what: str, meaning: str, check: Callable[[Secret], None]) -> Secret:

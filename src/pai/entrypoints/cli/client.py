@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import START
 from pai.foundation.errors import PaiError, Unavailable, Usage
 
 
@@ -52,7 +53,9 @@ def unreachable(url: object, error: Exception) -> Unavailable:
             f"the certificate of {url} is not trusted", hint="set PAI_CA_FILE to the server's tls/ca.pem"
         )
     return Unavailable(
-        f"{url} does not answer ({type(error).__name__})", code="unreachable", hint="start `pai serve`, or set PAI_URL"
+        f"{url} does not answer ({type(error).__name__})",
+        code="unreachable",
+        hint=f"start it with {START}, or set PAI_URL",
     )
 
 
@@ -71,7 +74,7 @@ def connect(context: Context) -> Iterator[Client]:
         raise Usage(
             "the API key holds characters that no key has", code="no_key", hint="copy it into PAI_API_KEY again"
         )
-    url = (settings.url or f"https://localhost:{context.port(settings)}").rstrip("/")
+    url = (settings.url or f"https://{settings.server.called}:{context.port(settings)}").rstrip("/")
     if not url.startswith("https://"):
         raise Usage("PAI_URL must begin with https://", code="not_https", hint="such as https://localhost:8443")
     trusted = _trusted(settings.ca_file or settings.home / "tls" / "ca.pem")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pai.entrypoints.cli.asking import passphrases
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.output import START
 from pai.foundation.errors import PaiError, Unavailable
 
 
@@ -41,7 +42,7 @@ def ask_server(context: Context, command: str, **arguments: Any) -> Any:
     """Run a host command that needs engines, on the running server. Raises Unavailable (``not_serving``) without one."""
     answer = _over_socket(context.settings().home / "run" / "control.sock", command, arguments)
     if answer is None:
-        raise Unavailable("no server is running", code="not_serving", hint="start `pai serve` first")
+        raise Unavailable("no server is running", code="not_serving", hint=f"start it with {START}")
     return answer
 
 
@@ -59,7 +60,7 @@ def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:
     try:
         told = response.json()
     except ValueError:
-        raise Unavailable("the server did not answer as PAI does", hint="see the messages of `pai serve`") from None
+        raise Unavailable("the server did not answer as PAI does", hint=f"see what {START} printed") from None
     if response.status_code != 200:
         found = told["error"]
         raise PaiError(found["message"], code=found["code"], hint=found["hint"])

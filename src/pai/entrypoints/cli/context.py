@@ -20,6 +20,8 @@ class Context:
     ``complete``; it raises Conflict while another process uses the home. ``port`` is the running server's, else the one set.
     ``console_session`` gives a context manager: a function that runs host commands on a home that it opened once.
     ``backups`` gives the module that writes and reads backups.
+    ``verifier`` gives the text of the program that outsiders check evidence with.
+    ``witness`` gives a context manager: the use cases of the witness in a folder, which no other process uses meanwhile.
     ``staged_model`` gives a context manager: the name of a staging folder, and what is known of the model in it.
     """
 
@@ -37,6 +39,9 @@ class Context:
     stage: Callable[[Settings], str]
     begin_anew: Callable[[Settings], None]
     port: Callable[[Settings], int]
+    verifier: Callable[[], str]
+    witness: Callable[[Path], Any]
+    new_witness: Callable[[Path, str, str], None]
     json: bool = False
     flags: dict[str, Any] = field(default_factory=dict)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 from pai.foundation.errors import PaiError
+
+START: Final = "`make start` or `pai serve`"
+"""How a server is started, for hints: the one who reads them may know only one of the two."""
 
 
 def show_json(value: Any) -> None:
@@ -56,5 +59,7 @@ def answer_text(value: dict[str, Any]) -> str:
     told = [(f"[{one['n']}]", one) for one in value["sources"]] + [
         ("nearest passage:", one) for one in value["nearest"]
     ]
-    quotes = [f'  {mark} {one["document"]}, page {one["page"]}: "{one["quote"]}"' for mark, one in told]
+    quotes = [
+        f'  {mark} {", ".join(filter(None, [one["document"], one["place"]]))}: "{one["quote"]}"' for mark, one in told
+    ]
     return "\n".join([value["answer"], *quotes])

@@ -66,7 +66,7 @@ def value_of(groups: Sequence[Group]) -> dict[str, Any]:
 
 def _protection(told: dict[str, Any]) -> Group:
     if not told["layers"]:
-        return Group("protection", None, "It is measured when the server starts: run `pai serve` once.")
+        return Group("protection", None, "It is measured when the server starts: run `make start` or `pai serve` once.")
     if told["missing"]:
         says = f"This kernel lacks a wall around the server: {', '.join(told['missing'])}."
     else:
@@ -109,7 +109,7 @@ def _disk(settings: Settings) -> Group:
 
 def _port(port: int, *, running: bool) -> Group:
     if running:
-        return Group("port", True, f"The server answers at https://localhost:{port}, on this machine alone.")
+        return Group("port", True, f"The server answers at https://localhost:{port}.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

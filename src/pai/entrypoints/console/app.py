@@ -9,7 +9,7 @@ import msgspec
 
 from pai.entrypoints.console.commands import COMMANDS
 from pai.entrypoints.http.services import Services
-from pai.entrypoints.http.walls import log_surprise
+from pai.entrypoints.http.surprises import log_surprise
 from pai.foundation.errors import Invalid, NotFound, PaiError
 
 MAX_BODY = 1 << 20

@@ -9,15 +9,19 @@ from typing import Any
 from pai import __version__
 from pai.core.audit.values import EventFilter
 from pai.core.identity.accounts import normal_email
+from pai.core.identity.passwords import CONSOLE
+from pai.core.identity.setup import INVITATION, LIFE
 from pai.core.identity.values import User
 from pai.core.models.importing import NOT_STATED
 from pai.core.models.values import ModelRecord
+from pai.entrypoints.console.audit_commands import COMMANDS as AUDIT_COMMANDS
 from pai.entrypoints.console.backup_commands import BACKUP_COMMANDS
 from pai.entrypoints.console.key_commands import KEY_COMMANDS, keys_status
-from pai.entrypoints.http import shapes
+from pai.entrypoints.http import identity_shapes, shapes
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Role, Scope
 from pai.foundation.errors import Invalid, NotFound
+from pai.foundation.labels import parse_label
 from pai.foundation.redaction import Secret
 from pai.foundation.time import utc_now
 
@@ -59,27 +63,46 @@ async def user_add(services: Services, arguments: Arguments) -> Any:
     return {**shapes.user(added.user), "recovery_code": added.recovery_code.reveal().decode()}
 
 
+async def user_invite(services: Services, arguments: Arguments) -> Any:
+    """Make a one-time link with which somebody opens an account, with a password that nobody else sees."""
+    email, role = str(arguments["email"]), _one_of(Role, arguments.get("role", "member"))
+    token = await services.setup.invite(OPERATOR, email, role)
+    return {"email": email, "role": role.value, "token": token.reveal().decode(), "minutes": _minutes(INVITATION)}
+
+
 async def user_list(services: Services, _arguments: Arguments) -> Any:
-    """List accounts."""
-    return {"users": [shapes.user(user) for user in await services.accounts.list(OPERATOR)]}
+    """List accounts, and the links that are open."""
+    return identity_shapes.everyone(await services.people.everyone(OPERATOR))
 
 
 async def user_disable(services: Services, arguments: Arguments) -> Any:
     """Disable an account: its keys and sessions die at once."""
-    user = await services.accounts.disable(OPERATOR, str(arguments["email"]))
-    services.keys.close_owner([key.id for key in await services.keys.list(OPERATOR, user.id)])
-    await services.sessions.close_owner(user.id)
-    return shapes.user(user)
+    return shapes.user(await services.people.disable(OPERATOR, str(arguments["email"])))
+
+
+async def user_enable(services: Services, arguments: Arguments) -> Any:
+    """Let a disabled account log in again; its keys stay dead."""
+    return shapes.user(await services.people.enable(OPERATOR, str(arguments["email"])))
+
+
+async def user_role(services: Services, arguments: Arguments) -> Any:
+    """Give an account another role; its browser sessions end."""
+    role = _one_of(Role, str(arguments["role"]))
+    return shapes.user(await services.people.set_role(OPERATOR, str(arguments["email"]), role))
 
 
 async def user_reset_login(services: Services, arguments: Arguments) -> Any:
     """Make a one-time link to choose a password, or set it at once. Content stays closed to anyone but its owner."""
     email, password = str(arguments["email"]), _secret(arguments, "password")
-    token = await services.setup.link(OPERATOR, email)
+    token = await services.setup.link(OPERATOR, email, clear_factors=bool(arguments.get("second_factor")))
     if password is None:
-        return {"email": email, "token": token.reveal().decode(), "minutes": 30}
-    code = await services.setup.choose(token, password)
+        return {"email": email, "token": token.reveal().decode(), "minutes": _minutes(LIFE)}
+    code = await services.setup.choose(token, password, minimum=CONSOLE)
     return {"email": email, "recovery_code": code.reveal().decode() if code else None}
+
+
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds()) // 60
 
 
 async def session_list(services: Services, arguments: Arguments) -> Any:
@@ -113,7 +136,8 @@ async def key_create(services: Services, arguments: Arguments) -> Any:
     expires = None if span == "never" else utc_now() + duration(span)
     made = await services.keys.create(
         OPERATOR, owner=str(arguments["owner"]), name=str(arguments["name"]), scopes=scopes, expires_at=expires,
-        password=_secret(arguments, "owner_password"),
+        password=_secret(arguments, "owner_password"), ceiling=parse_label(str(arguments.get("ceiling") or "restricted")),
+        networks=[str(one) for one in arguments.get("networks") or ()],
     )  # fmt: skip
     return {**shapes.key(made.key, str(arguments["owner"])), "key": made.text}
 
@@ -179,40 +203,10 @@ async def models_measure(services: Services, arguments: Arguments) -> Any:
     return shapes.measurement(await services.measuring.measure(OPERATOR, str(arguments["name"])))
 
 
-async def audit_tail(services: Services, arguments: Arguments) -> Any:
-    """Show the newest events."""
-    wanted = EventFilter(
-        limit=int(arguments.get("limit", 20)), name=arguments.get("name"), subject=arguments.get("subject")
-    )
-    emails = {user.id: user.email for user in (await _by_id(services)).values()}
-    found = [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]
-    return {"events": [{**event, **_names(event, emails)} for event in found]}
-
-
-def _names(event: dict[str, Any], emails: dict[str, str]) -> dict[str, str]:
-    """People by their address. A collection stays an id: the console has no right to what its owner called it."""
-    actor, resource = str(event["actor"]["id"]), event.get("resource") or {}
-    named = str(resource.get("id", ""))
-    kind = str(resource.get("kind", ""))
-    told = emails.get(named, named)
-    return {"actor_name": emails.get(actor, actor), "resource_name": told if kind in ("", "user") else f"{kind} {told}"}
-
-
-async def audit_verify(services: Services, _arguments: Arguments) -> Any:
-    """Recompute the whole audit log."""
-    return shapes.verification(await services.oversight.verify(OPERATOR))
-
-
-async def audit_checkpoint(services: Services, _arguments: Arguments) -> Any:
-    """Sign the tree head."""
-    made = await services.oversight.checkpoint(OPERATOR)
-    return {"size": made.size, "root": made.root, "note": made.note}
-
-
 async def doctor(services: Services, _arguments: Arguments) -> Any:
     """Tell what an installation knows of its own state, in one call: one passphrase is enough for it."""
     wanted = EventFilter(limit=1, name="operations:server:start")
-    started = [shapes.event(event) for event in await services.oversight.events(OPERATOR, wanted)]
+    started = [shapes.event(event) for event in (await services.oversight.events(OPERATOR, wanted)).events]
     return {
         "serving": services.ready() != NOT_SERVING, "layers": started[0]["protections"] if started else [],
         "missing": started[0]["missing"] if started else [], "keys": await keys_status(services, {}),
@@ -230,8 +224,11 @@ COMMANDS: dict[str, Command] = {
     **BACKUP_COMMANDS,
     **KEY_COMMANDS,
     "user.add": user_add,
+    "user.invite": user_invite,
     "user.list": user_list,
     "user.disable": user_disable,
+    "user.enable": user_enable,
+    "user.role": user_role,
     "user.reset-login": user_reset_login,
     "session.list": session_list,
     "session.kill": session_kill,
@@ -244,9 +241,7 @@ COMMANDS: dict[str, Command] = {
     "models.convert": models_convert,
     "models.activate": models_activate,
     "models.measure": models_measure,
-    "audit.tail": audit_tail,
-    "audit.verify": audit_verify,
-    "audit.checkpoint": audit_checkpoint,
+    **AUDIT_COMMANDS,
     "doctor": doctor,
     "status": status,
 }

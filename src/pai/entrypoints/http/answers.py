@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +40,7 @@ class Answer:
     usage: Usage = field(default_factory=lambda: Usage(0, 0))
     calls: list[ToolCall] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    receipt: Mapping[str, Any] | None = None
 
     def take(self, delta: ChatDelta) -> None:
         """Add a piece."""
@@ -50,6 +51,7 @@ class Answer:
         self.usage = delta.usage or self.usage
         self.calls += delta.tool_calls
         self.logprobs += delta.logprobs
+        self.receipt = delta.receipt or self.receipt
 
 
 def logprob(one: TokenLogprob) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from starlette.responses import Response
 from pai import __version__
 from pai.entrypoints.http.description import DescribedApp
 from pai.entrypoints.http.dialects import Dialect, dialect_of, error_body
+from pai.entrypoints.http.places import Places
 from pai.entrypoints.http.routing import check_routes, permission_of
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.http.walls import BodyTooLarge, Walls
@@ -23,8 +23,6 @@ from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Throttled
 
 __all__ = ["ErrorPage", "create_app", "error_body"]
 
-UPLOADS_AT_ONCE = 4
-"""Each upload holds a thread while it comes in; log-ins and the rest need some too."""
 ErrorPage = Callable[[Request, PaiError], Response | None]
 """Makes an error page for a browser, or returns None for requests that want JSON."""
 
@@ -42,7 +40,7 @@ def create_app(
     app.dialects = dialects
     app.state.services = services
     app.state.error_page = error_page
-    app.state.uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+    app.state.uploads = Places()
     app.add_exception_handler(PaiError, _on_pai_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
@@ -139,4 +137,6 @@ async def _on_no_text(request: Request, _error: Exception) -> Response:
 
 async def _on_surprise(request: Request, _error: Exception) -> Response:
     # The last resort at the edge of the process; Walls logs where it happened, never the message, which may hold content.
-    return _answer(request, PaiError("an unexpected error happened", hint="see the log of `pai serve`"))
+    return _answer(
+        request, PaiError("an unexpected error happened", hint="see what `make start` or `pai serve` printed")
+    )

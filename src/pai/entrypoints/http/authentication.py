@@ -13,16 +13,23 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.responses import Response
 
+from pai.core.identity.devices import Arrival
 from pai.core.identity.liveness import Liveness
+from pai.core.identity.ports import Place
 from pai.core.identity.sessions import NewSession, csrf_matches, csrf_of
 from pai.entrypoints.http.dialects import dialect_of
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Denied, Unauthenticated
+from pai.foundation.errors import Denied, Invalid, Unauthenticated
 from pai.foundation.redaction import Secret
 
 COOKIE: Final = "__Host-pai_session"
 """The prefix makes browsers demand Secure, Path=/ and no Domain (RFC 6265bis section 4.1.3.2)."""
+LOGIN_COOKIE: Final = "__Host-pai_login"
+"""The ticket between the two steps of a log-in."""
+DEVICE_COOKIE: Final = "__Host-pai_device"
+"""What a browser is known by, so that a new one is noticed."""
+DEVICE_SECONDS: Final = 400 * 86_400
 CSRF_HEADER: Final = "x-csrf-token"
 SAFE: Final = frozenset({"GET", "HEAD"})
 _OTHERS: Final = frozenset({"cross-site", "same-site"})
@@ -35,7 +42,7 @@ async def authenticate(request: Request) -> Actor:
     services: Services = request.app.state.services
     key = api_key(request)
     if key is not None:
-        return await services.keys.authenticate(key)
+        return await services.keys.authenticate(key, address_of(request))
     token = session_token(request)
     if token is None or _keys_only(request.scope["path"]):
         raise _key_needed(request)
@@ -92,8 +99,22 @@ def _key_needed(request: Request) -> Unauthenticated:
 
 def session_token(request: Request) -> Secret | None:
     """Return the session cookie's value, or None when there is none of the right form."""
-    value = request.cookies.get(COOKIE, "")
+    return _cookie(request, COOKIE)
+
+
+def login_ticket(request: Request) -> Secret | None:
+    """Return the ticket of a log-in that stands at its second step, None without one."""
+    return _cookie(request, LOGIN_COOKIE)
+
+
+def _cookie(request: Request, name: str) -> Secret | None:
+    value = request.cookies.get(name, "")
     return Secret(value.encode()) if _TOKEN.match(value) else None
+
+
+def arrival_of(request: Request) -> Arrival:
+    """Return where a log-in comes from."""
+    return Arrival(address_of(request), request.headers.get("user-agent", ""), _cookie(request, DEVICE_COOKIE))
 
 
 def csrf_token(request: Request) -> str:
@@ -140,9 +161,35 @@ def _normal(origin: str) -> tuple[str, str, int | None]:
         return "", "", None
 
 
+def place_of(request: Request) -> Place:
+    """Return where the browser is, by the Host header, which is one of our own names. Raises Invalid for an address without a name:
+    passkeys are bound to one (W3C Web Authentication level 3, section 5.1.2)."""
+    host = request.headers.get("host", "").lower()
+    name = urlsplit(f"https://{host}").hostname or ""
+    if not any(c.isalpha() for c in name) or ":" in name:
+        raise Invalid("passkeys need a name, not an address", code="no_name", hint="open PAI at https://localhost:PORT")
+    return Place(name, f"https://{host}")
+
+
 def set_session_cookie(response: Response, begun: NewSession) -> None:
-    """Give the browser its session: a cookie that scripts cannot read and other sites cannot send, gone with the browser."""
-    response.set_cookie(COOKIE, begun.token.reveal().decode(), path="/", secure=True, httponly=True, samesite="strict")
+    """Give the browser its session: a cookie that scripts cannot read and other sites cannot send, gone with the browser.
+
+    The ticket of the log-in is gone; what the browser is known by stays.
+    """
+    _set(response, COOKIE, begun.token)
+    if begun.device is not None:
+        _set(response, DEVICE_COOKIE, begun.device, DEVICE_SECONDS)
+    response.delete_cookie(LOGIN_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+
+
+def set_login_ticket(response: Response, ticket: Secret, seconds: int) -> None:
+    """Give the browser the ticket of its log-in for so long."""
+    _set(response, LOGIN_COOKIE, ticket, seconds)
+
+
+def _set(response: Response, name: str, value: Secret, seconds: int | None = None) -> None:
+    text = value.reveal().decode()
+    response.set_cookie(name, text, max_age=seconds, path="/", secure=True, httponly=True, samesite="strict")
 
 
 def clear_session_cookie(response: Response) -> None:

@@ -13,6 +13,11 @@ from pai.core.files.batches import Batches
 from pai.core.files.files import Files
 from pai.core.identity.accounts import Accounts
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.login import Login
+from pai.core.identity.own_password import OwnPassword
+from pai.core.identity.passkeys import Passkeys
+from pai.core.identity.people import People
+from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.setup import Setup
 from pai.core.knowledge.answering import Answering
@@ -27,6 +32,7 @@ from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
+from pai.core.operations.handing_out import HandingOut
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.shredding import Shredding
@@ -47,11 +53,17 @@ class Services:
     ingest: Ingest
     answering: Answering
     oversight: Oversight
+    handing_out: HandingOut
     ready: Callable[[], str]
     upload_bytes: int
     json_bytes: int
     hosts: frozenset[str]
     sessions: Sessions
+    login: Login
+    factors: SecondFactors
+    passkeys: Passkeys
+    password: OwnPassword
+    people: People
     setup: Setup
     conversations: Conversations
     responses: Responses

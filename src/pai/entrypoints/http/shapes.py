@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pai.core.audit.values import RecordedEvent, Verification
+from pai.core.audit.values import Checkpoint, RecordedEvent, Verification
 from pai.core.identity.values import ApiKey, Session, User
 from pai.core.knowledge.ingest import JobReport
 from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job, Source
@@ -72,6 +72,7 @@ def source(value: Source) -> dict[str, Any]:
     """A quote and where it stands."""
     return {
         "n": value.n, "document": value.document, "document_id": value.document_id, "chunk_id": value.chunk_id, "page": value.page,
+        "place": value.place,
         "quote": value.quote,
     }  # fmt: skip
 
@@ -83,8 +84,18 @@ def event(value: RecordedEvent) -> dict[str, Any]:
 
 def verification(value: Verification) -> dict[str, Any]:
     """A verification of the audit log."""
-    errors = [{"kind": error.kind, "index": error.index, "hint": error.hint} for error in value.errors]
-    return {"ok": value.ok, "size": value.size, "root": value.root, "checkpoint": value.checkpoint, "errors": errors}
+    errors, notices = (
+        [{"kind": one.kind, "index": one.index, "hint": one.hint} for one in found]
+        for found in (value.errors, value.notices)
+    )
+    return {
+        "ok": value.ok, "size": value.size, "root": value.root, "checkpoint": value.checkpoint, "errors": errors, "notices": notices,
+    }  # fmt: skip
+
+
+def checkpoint(value: Checkpoint) -> dict[str, Any]:
+    """A checkpoint of the audit log."""
+    return {"size": value.size, "root": value.root, "note": value.note}
 
 
 def user(value: User) -> dict[str, Any]:
@@ -100,7 +111,7 @@ def key(value: ApiKey, owner: str = "") -> dict[str, Any]:
     """An API key without its secret."""
     return {
         "id": value.id, "name": value.name, "owner": owner or value.owner_id, "scopes": sorted(scope.value for scope in value.scopes),
-        "content": value.content, "ceiling": value.ceiling.value,
+        "content": value.content, "ceiling": value.ceiling.value, "networks": list(value.networks),
         "expires_at": to_text(value.expires_at) if value.expires_at else None,
         "used_at": to_text(value.used_at) if value.used_at else None,
         "revoked_at": to_text(value.revoked_at) if value.revoked_at else None,
@@ -111,7 +122,8 @@ def session(value: Session) -> dict[str, Any]:
     """A browser session."""
     return {
         "id": value.id, "agent": value.agent, "address": value.address, "created_at": to_text(value.created_at),
-        "seen_at": to_text(value.seen_at), "expires_at": to_text(value.expires_at),
+        "seen_at": to_text(value.seen_at), "expires_at": to_text(value.expires_at), "methods": list(value.methods),
+        "new_device": value.new_device,
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from pai.entrypoints.http.authentication import ended, liveness_of
 from pai.foundation.actor import Actor
 from pai.foundation.errors import PaiError
+from pai.foundation.time import utc_now
 
 Piece = TypeVar("Piece")
 _closing: set[asyncio.Task[None]] = set()
@@ -36,7 +37,7 @@ async def while_valid(
     """
     coming: asyncio.Future[Piece] | None = None
     with liveness_of(request, actor).watch(actor) as over_now:
-        over: list[asyncio.Task[Any]] = [asyncio.create_task(over_now.wait())]
+        over: list[asyncio.Task[Any]] = [asyncio.create_task(_ending(over_now, actor))]
         if watch_reader:
             over.append(asyncio.create_task(_gone(request)))
         try:
@@ -60,6 +61,13 @@ async def while_valid(
             _closing.add(closing)
             closing.add_done_callback(_closing.discard)
             await asyncio.shield(closing)
+
+
+async def _ending(over_now: asyncio.Event, actor: Actor) -> None:
+    """Return when the actor's credential is ended, or ends by itself."""
+    left = (actor.until - utc_now()).total_seconds() if actor.until is not None else None
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(over_now.wait(), left)
 
 
 async def together(sources: Sequence[AsyncIterator[Piece]]) -> AsyncGenerator[tuple[int, Piece], None]:

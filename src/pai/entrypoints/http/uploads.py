@@ -17,6 +17,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from pai.core.knowledge.ingest import Upload
+from pai.entrypoints.http.places import Places
 from pai.entrypoints.http.streams import while_valid
 from pai.entrypoints.http.walls import BodyTooLarge
 from pai.foundation.actor import Actor
@@ -254,7 +255,8 @@ async def arriving_files(
     kind = request.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
         raise Invalid("send the files as multipart/form-data", code="bad_content_type", hint="field name: file")
-    async with request.app.state.uploads:
+    places: Places = request.app.state.uploads
+    async with places.held(actor.id):
         arriving = while_valid(request, actor, request.stream())
         files = ArrivingFiles(kind, arriving, fields, most, late=late)
         feeding = asyncio.create_task(files.feed())

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,10 +12,9 @@ from starlette.exceptions import HTTPException
 from pai.core.ports.metrics import REQUESTS, SILENT, Meter
 from pai.entrypoints.http.dialects import Dialect, Told, note, spoken
 from pai.entrypoints.http.routing import PUBLIC
+from pai.entrypoints.http.surprises import log_surprise
 from pai.foundation.errors import Invalid, PaiError, TooLarge
 from pai.foundation.ids import new_id
-
-_log = logging.getLogger("pai.http")
 
 PUBLIC_BYTES = 16 * 1024
 HEADERS = (
@@ -107,18 +103,6 @@ def _streamed(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
         and scope["method"] == "POST"
         and (scope["path"].endswith("/documents") or scope["path"] == "/v1/files")
     )
-
-
-def log_surprise(error: BaseException, request_id: str = "") -> None:
-    """Log an error that nobody foresaw: its kind and place. Never the message: it may hold content."""
-    during = f" during {request_id}" if request_id else ""
-    _log.error("unexpected %s at %s%s", type(error).__name__, _where(error), during)
-
-
-def _where(error: BaseException) -> str:
-    """Return file and line of the last frames."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
 class BodyTooLarge(HTTPException):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -64,11 +65,13 @@ async def start(
     answers: list[AsyncGenerator[ChatDelta, None]] = []
     try:
         for one in each:
-            engine, deltas = await inference.start_chat(actor, body.model, one)
+            engine, deltas = await inference.start_chat(
+                actor, body.model, one, receipt=isinstance(body, ChatCompletion) and body.receipt
+            )
             answers.append(deltas)
     except BaseException:
-        for begun in answers:
-            await begun.aclose()  # its end is recorded as its start was
+        # The end of each is recorded as its start was, also where the end of another cannot be.
+        await asyncio.gather(*(begun.aclose() for begun in answers), return_exceptions=True)
         raise
     return engine.model.name, together(answers)
 
@@ -132,7 +135,8 @@ def _told(number: int, choice: Answer, *, probable: bool) -> dict[str, Any]:
     if choice.reasoning:
         message["reasoning_content"] = choice.reasoning
     logprobs = {"content": [logprob(one) for one in choice.logprobs], "refusal": None} if probable else None
-    return {"index": number, "message": message, "logprobs": logprobs, "finish_reason": choice.finish}
+    told = {"index": number, "message": message, "logprobs": logprobs, "finish_reason": choice.finish}
+    return told if choice.receipt is None else {**told, "receipt": choice.receipt}
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
@@ -169,9 +173,11 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:  # fmt: skip
     nothing = {"usage": None} if usage else {}
 
-    def event(number: int, delta: dict[str, Any], reason: str | None = None, probable: Any = None) -> bytes:
+    def event(
+        number: int, delta: dict[str, Any], reason: str | None = None, probable: Any = None, receipt: Any = None
+    ) -> bytes:
         choice = {"index": number, "delta": delta, "logprobs": probable, "finish_reason": reason}
-        return data({**head, "choices": [choice], **nothing})
+        return data({**head, "choices": [choice if receipt is None else {**choice, "receipt": receipt}], **nothing})
 
     usages: list[Usage] = []
     calls = [0] * body.n
@@ -189,8 +195,8 @@ async def _events(
             for call in delta.tool_calls:
                 yield event(number, {"tool_calls": [{"index": calls[number], **_call(call)}]})
                 calls[number] += 1
-            if delta.finish_reason:
-                yield event(number, {}, delta.finish_reason)
+            if delta.finish_reason or delta.receipt is not None:
+                yield event(number, {}, delta.finish_reason, receipt=delta.receipt)
             piece = await anext(pieces, None)
         if usage:
             yield data({**head, "choices": [], "usage": usage_of(usages)})

@@ -12,7 +12,7 @@ from pai.core.conversations.responses import Responses
 from pai.core.models.inference import Inference
 from pai.entrypoints.http.dialects import Told
 from pai.entrypoints.http.streams import first_of
-from pai.entrypoints.http.walls import log_surprise
+from pai.entrypoints.http.surprises import log_surprise
 from pai.entrypoints.openai_api import chat, completions, responses
 from pai.entrypoints.openai_api.dialect import DIALECT
 from pai.entrypoints.openai_api.response_schemas import CreateResponse

@@ -230,6 +230,7 @@ class ChatCompletion(Sampled):
     prompt_cache_retention: Annotated[str | None, Field(description=_HARMLESS)] = None
     verbosity: Annotated[str | None, Field(description="a wish that these models do not know")] = None
     reasoning_effort: Annotated[str | None, Field(description="a wish that these models do not know")] = None
+    receipt: Annotated[bool, Field(description="PAI's own: with each choice, the signed receipt of the answer")] = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from pai.core.files.attaching import Contents
-from pai.core.files.values import Attached, AttachedState
+from pai.core.files.values import Attached, AttachedBatch, AttachedState
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.bodies import Body, Open
 from pai.entrypoints.http.routing import guarded, requires, services_of
@@ -56,6 +56,20 @@ class NewFile(Body):
 
     file_id: FileId
     chunking_strategy: Chunking | None = None
+
+
+class NewBatch(Body):
+    """POST /v1/vector_stores/{collection}/file_batches: ``file_ids``, or ``files`` that name them one by one."""
+
+    file_ids: Annotated[list[FileId], Field(max_length=2000, fail_fast=True)] | None = None
+    files: Annotated[list[NewFile], Field(max_length=2000, fail_fast=True)] | None = None
+    chunking_strategy: Chunking | None = None
+
+    def ids(self) -> list[str]:
+        """Return the files. Raises Invalid unless they are given in one way."""
+        if bool(self.file_ids) is bool(self.files):
+            raise Invalid("give either file_ids or files", code="bad_count", hint="1 to 2000 files of your own")
+        return self.file_ids or [file.file_id for file in self.files or ()]
 
 
 class Ranking(Open):
@@ -179,6 +193,43 @@ async def detach_file(
     return {"id": document, "object": "vector_store.file.deleted", "deleted": True}
 
 
+@guarded(router, "POST", "/{collection}/file_batches", Permission.INGEST)
+async def attach_files(
+    request: Request, collection: str, body: NewBatch, actor: Annotated[Actor, Depends(requires(Permission.INGEST))]
+) -> dict[str, Any]:
+    """Take files of one's own into a collection together, as one job."""
+    return batch_shape(await services_of(request).attaching.attach_together(actor, collection, body.ids()))
+
+
+@guarded(router, "GET", "/{collection}/file_batches/{batch}", Permission.JOB_READ)
+async def show_batch(
+    request: Request, collection: str, batch: str, actor: Annotated[Actor, Depends(requires(Permission.JOB_READ))]
+) -> dict[str, Any]:
+    """Show how far files came that were put in together."""
+    return batch_shape(await services_of(request).attaching.batch(actor, collection, batch))
+
+
+@guarded(router, "POST", "/{collection}/file_batches/{batch}/cancel", Permission.INGEST)
+async def cancel_batch(
+    request: Request, collection: str, batch: str, actor: Annotated[Actor, Depends(requires(Permission.INGEST))]
+) -> dict[str, Any]:
+    """Stop taking files in. Those that are in stay in."""
+    return batch_shape(await services_of(request).attaching.cancel_batch(actor, collection, batch))
+
+
+@guarded(router, "GET", "/{collection}/file_batches/{batch}/files", Permission.JOB_READ)
+async def list_batch(
+    request: Request,
+    collection: str,
+    batch: str,
+    actor: Annotated[Actor, Depends(requires(Permission.JOB_READ))],
+    page: Annotated[FilesPage, Query()],
+) -> dict[str, Any]:
+    """List the files of a batch."""
+    found = (await services_of(request).attaching.batch(actor, collection, batch)).files
+    return page.of([file_shape(one) for one in found if page.filter in (None, one.state)])
+
+
 @guarded(router, "POST", "/{collection}/search", Permission.ASK)
 async def search_store(
     request: Request, collection: str, body: Search, actor: Annotated[Actor, Depends(requires(Permission.ASK))]
@@ -222,4 +273,14 @@ def file_shape(value: Attached) -> dict[str, Any]:
         "usage_bytes": value.size, "vector_store_id": value.collection_id, "status": value.state.value,
         "last_error": {"code": "invalid_file", "message": f"{value.reason} ({value.code})"} if failed else None,
         "chunking_strategy": {"type": "other"}, "attributes": {},
+    }  # fmt: skip
+
+
+def batch_shape(value: AttachedBatch) -> dict[str, Any]:
+    """Files that go into a collection together."""
+    counts = {state.value: value.states.count(state) for state in AttachedState}
+    return {
+        "id": value.id, "object": "vector_store.files_batch", "created_at": int(value.created_at.timestamp()),
+        "vector_store_id": value.collection_id, "status": value.state.value,
+        "file_counts": {**counts, "total": len(value.states)},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Collections, documents, jobs, questions, keys and audit."""
+"""Collections, documents, jobs, questions and keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from pai.core.audit.values import EventFilter
 from pai.core.knowledge.answering import AskEvent, Considered, Finished, TextDelta
 from pai.core.policy.values import Permission
 from pai.entrypoints.http import shapes
@@ -61,6 +60,7 @@ class NewKey(BaseModel):
     scopes: Annotated[list[Scope], Field(min_length=1)]
     expires_at: AwareDatetime | None = None
     ceiling: Label = Label.RESTRICTED
+    networks: list[str] = Field(default_factory=list, max_length=32)
 
 
 @guarded(router, "GET", "/me", Permission.SELF)
@@ -254,7 +254,7 @@ async def create_key(
     """Make a key for oneself, with no more scopes than this credential has."""
     made = await services_of(request).keys.create(
         actor, owner=actor.name, name=body.name, scopes=frozenset(body.scopes), expires_at=body.expires_at,
-        ceiling=body.ceiling,
+        ceiling=body.ceiling, networks=body.networks,
     )  # fmt: skip
     return {**shapes.key(made.key, actor.name), "key": made.text}
 
@@ -266,44 +266,3 @@ async def revoke_key(
     """Revoke one of one's own keys."""
     await services_of(request).keys.revoke(actor, key)
     return {"revoked": key}
-
-
-@guarded(router, "GET", "/audit/events", Permission.AUDIT_READ)
-async def audit_events(
-    request: Request,
-    actor: Annotated[Actor, Depends(requires(Permission.AUDIT_READ))],
-    name: str | None = None,
-    resource: str | None = None,
-    subject: str | None = None,
-    before: Annotated[int, Field(ge=0, lt=1 << 63)] | None = None,
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50,
-) -> dict[str, Any]:
-    """Read the audit log, newest first."""
-    wanted = EventFilter(name=name, resource=resource, subject=subject, before=before, limit=limit)
-    return {"events": [shapes.event(value) for value in await services_of(request).oversight.events(actor, wanted)]}
-
-
-@guarded(router, "POST", "/audit/checkpoint", Permission.AUDIT_VERIFY)
-async def audit_checkpoint(
-    request: Request, actor: Annotated[Actor, Depends(requires(Permission.AUDIT_VERIFY))]
-) -> dict[str, Any]:
-    """Sign the tree head."""
-    made = await services_of(request).oversight.checkpoint(actor)
-    return {"size": made.size, "root": made.root, "note": made.note}
-
-
-@guarded(router, "GET", "/audit/checkpoint", Permission.AUDIT_VERIFY)
-async def latest_checkpoint(
-    request: Request, actor: Annotated[Actor, Depends(requires(Permission.AUDIT_VERIFY))]
-) -> dict[str, Any]:
-    """Return the newest signed tree head that was kept."""
-    made = await services_of(request).oversight.latest_checkpoint(actor)
-    return {"size": made.size, "root": made.root, "note": made.note}
-
-
-@guarded(router, "GET", "/audit/verify", Permission.AUDIT_VERIFY)
-async def audit_verify(
-    request: Request, actor: Annotated[Actor, Depends(requires(Permission.AUDIT_VERIFY))]
-) -> dict[str, Any]:
-    """Recompute the whole log."""
-    return shapes.verification(await services_of(request).oversight.verify(actor))

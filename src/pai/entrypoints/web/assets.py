@@ -26,7 +26,8 @@ class Asset:
 
 @functools.cache
 def assets() -> dict[str, Asset]:
-    """Return all files by name; read once."""
+    """Return all files by name; read once, when the routes are made. A newer version on the disk is for the next start: a module of
+    one version with a page of another fits nothing."""
     found = {}
     for path in sorted(FOLDER.iterdir()):
         if path.suffix in TYPES:
@@ -36,7 +37,8 @@ def assets() -> dict[str, Asset]:
 
 
 def add(router: APIRouter) -> None:
-    """Register ``/static/{name}``, public."""
+    """Register ``/static/{name}``, public. The files are read here and now."""
+    assets()
 
     @router.get("/static/{name}")
     async def asset(request: Request, name: str) -> Response:

@@ -6,15 +6,17 @@ import re
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
 
 from pai.entrypoints.http.authentication import COOKIE, csrf_token
+from pai.entrypoints.http.routing import services_of
 from pai.entrypoints.web.templating import page
-from pai.foundation.actor import Actor
+from pai.foundation.actor import Actor, Role
 from pai.foundation.errors import PaiError, Throttled, Unauthenticated
 
 START = "/chat"
 _OWN_PAGE = re.compile(
-    r"/(?:chat|ask|collections|documents|account|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
+    r"/(?:chat|ask|collections|documents|account|people|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
 )
 _PROGRAMS = ("/v1/", "/api/", "/pai/", "/static/")
 _NOT_FOUND_HERE = ("what you are looking for is not here", "it may have been deleted, or it is not shared with you")
@@ -40,11 +42,13 @@ def error_page(request: Request, error: PaiError) -> Response | None:
     if isinstance(error, Unauthenticated):
         back = own_page(_path(request)) if request.method == "GET" else START
         return page("login", 401, error=None, email="", back=back, ended=COOKIE in request.cookies)
+    if error.code == "second_factor_needed":
+        return RedirectResponse("/account#security", 303)
     sealed = error.code == "sealed"
     title = "PAI is sealed" if sealed else _TITLES.get(error.status, "Something went wrong")
     message, hint = (
         error.message,
-        error.hint or ("Whoever holds the console can start `pai serve` again." if sealed else ""),
+        error.hint or ("Whoever holds the console can run `make start` or `pai serve` again." if sealed else ""),
     )
     if error.status == 404:
         message, hint = _NOT_FOUND.get(error.message, _NOT_FOUND_HERE)
@@ -86,6 +90,8 @@ def shell(request: Request, actor: Actor) -> dict[str, Any]:
             "name": actor.name,
             "session_id": actor.session_id,
             "locked": actor.unlocked is None,
+            "administers": actor.role is Role.ADMINISTRATOR and not actor.must_enrol,
+            "news": services_of(request).sessions.news(actor),
         },
         "csrf": csrf_token(request),
     }

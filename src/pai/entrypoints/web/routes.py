@@ -14,20 +14,23 @@ from pai.entrypoints.web.pages import (
     collection_show,
     conversation_show,
     document_show,
+    people_list,
     privacy_show,
     session_login,
     session_logout,
 )  # fmt: skip
+from pai.entrypoints.web.templating import templates
 
 _PAGES = (
     session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
-    collection_ask, document_show, privacy_show,
+    collection_ask, document_show, people_list, privacy_show,
 )  # fmt: skip
 
 
 def routes(services: Services) -> APIRouter:
     """Return the router of the web application."""
     router = APIRouter(include_in_schema=False)
+    templates()
     assets.add(router)
     for one in _PAGES:
         one.add(router, services)

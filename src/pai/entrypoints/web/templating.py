@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from pai.foundation.time import to_text
@@ -35,9 +35,11 @@ _SYSTEMS = (
 
 @functools.cache
 def templates() -> Environment:
-    """Return the environment; made once, at the first page."""
+    """Return the environment; made once, with all templates, when the routes are made: pages are of the same version as the code and
+    the modules that go with them, whatever comes to lie on the disk."""
+    sources = {path.name: path.read_text("utf-8") for path in sorted(FOLDER.glob("*.html"))}
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     environment.filters.update(when=when, bytes=size_text, browser=browser_name, breakable=breakable)

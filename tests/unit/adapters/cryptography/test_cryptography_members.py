@@ -35,6 +35,7 @@ def test_profiles_are_those_of_rfc_9106() -> None:
         )
 
 
+@pytest.mark.real_argon2
 def test_stretching_agrees_with_another_implementation() -> None:
     profile = passphrase.PASSWORD_PROFILE
     other = Argon2id(

@@ -107,3 +107,21 @@ def test_real_weights_are_accepted(name: str, weights: int, width: int) -> None:
     assert (header.architecture, header.context_length, header.vocabulary) == ("qwen2", 32_768, 151_936)
     assert (header.weight_bytes, header.embedding_length, header.pretokenizer) == (weights, width, "qwen2")
     assert "<|im_start|>" in header.chat_template
+
+
+def test_the_tokens_that_only_templates_may_write_are_told() -> None:
+    assert read(gguf_file()).marks == ("<end>",)
+    size = WINDOW // 4
+    tokens = [f"token-{n:06}" for n in range(size)]
+    kinds = [1] * size
+    for number, kind in ((0, 3), (1, 2), (size // 2, 3), (size // 2 + 1, 4), (size - 1, 3)):
+        kinds[number] = kind
+    pairs = [pair for pair in PAIRS if not pair[0].startswith("tokenizer.ggml.to")]
+    # In either order: the list of kinds may come first.
+    lists: list[Any] = [("tokenizer.ggml.tokens", "[s]", tokens), ("tokenizer.ggml.token_type", "[i32]", kinds)]
+    for order in (lists, lists[::-1]):
+        wanted = tuple(tokens[n] for n in (0, 1, size // 2, size - 1))
+        assert read(gguf_file([*order, *pairs])).marks == wanted
+    with pytest.raises(Invalid, match="only templates may write"):
+        read(gguf_file([lists[0], ("tokenizer.ggml.token_type", "[i32]", [3] * size), *pairs]))
+    assert read(gguf_file([lists[0], *pairs])).marks == ()

@@ -67,7 +67,7 @@ def test_another_purpose_than_the_collections_is_denied() -> None:
 @pytest.mark.parametrize("permission", list(Permission))
 def test_a_key_needs_the_scope_and_a_ceiling(permission: Permission) -> None:
     resource = ResourceRef("any", "any", "usr_1", Label.CONFIDENTIAL)
-    administrator = dataclasses.replace(OWNER, role=Role.ADMINISTRATOR)
+    administrator = dataclasses.replace(OWNER, role=Role.ADMINISTRATOR, fresh=True)
     if not allowed(administrator, permission, resource):
         assert permission in (Permission.ROOT_KEY, Permission.BACKUP)  # the console's alone
         return
@@ -83,3 +83,28 @@ def test_policies_that_do_not_fit_their_schema_stop_the_start() -> None:
         CedarPolicy('@id("x")\npermit (principal, action, resource) when { resource.ownr == "a" };')
     with pytest.raises(Corrupt):
         CedarPolicy("permit (principal, action")
+
+
+DANGEROUS = [Permission.ADMIN_KEY, Permission.FACTORS_CHANGE, Permission.USERS_CHANGE]
+
+
+@pytest.mark.parametrize("permission", DANGEROUS)
+def test_what_is_dangerous_needs_a_fresh_proof_and_no_key_has_one(permission: Permission) -> None:
+    own = ResourceRef("user", "usr_1", "usr_1")
+    stale = Actor("usr_1", "x", ActorKind.PERSON, Role.ADMINISTRATOR)
+    with pytest.raises(Denied) as caught:
+        POLICY.decide(stale, permission, own)
+    assert caught.value.code == "step_up"
+    assert allowed(dataclasses.replace(stale, fresh=True), permission, own)
+    key = dataclasses.replace(stale, key_id="key_1", scopes=frozenset(Scope))
+    assert not allowed(key, permission, own)
+
+
+def test_an_administrator_who_must_enrol_may_enrol_and_nothing_else() -> None:
+    due = Actor("usr_1", "x", ActorKind.PERSON, Role.ADMINISTRATOR, fresh=True, must_enrol=True)
+    own = ResourceRef("user", "usr_1", "usr_1", Label.PUBLIC)
+    may = {permission for permission in Permission if allowed(due, permission, own)}
+    assert may == {Permission.SELF, Permission.FACTORS, Permission.FACTORS_CHANGE, Permission.SESSIONS}
+    with pytest.raises(Denied) as caught:
+        POLICY.decide(due, Permission.CHAT, own)
+    assert caught.value.code == "second_factor_needed"

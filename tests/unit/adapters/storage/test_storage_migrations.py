@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlcipher3.dbapi2 as sqlcipher
@@ -14,12 +16,15 @@ from sqlalchemy.pool import StaticPool
 
 from pai.adapters.storage import tables
 from pai.adapters.storage.cipher import connect
-from pai.adapters.storage.migrate import script
+from pai.adapters.storage.migrate import migrate, newest, script
 from pai.adapters.storage.sealed_files import CONVERSATIONS_SCHEMA, SealedFile
+from pai.core.audit import encoding, tree
+from pai.core.audit.values import EventFilter, Outcome
 from pai.core.files.values import File, Use
 from pai.foundation.actor import SYSTEM
 from pai.foundation.errors import Unavailable
 from pai.foundation.ids import new_id
+from pai.foundation.refs import ResourceRef
 from storage_home import NOW, Noted, StorageHome, a_key
 
 
@@ -43,7 +48,7 @@ def test_migrations_and_tables_agree(home: StorageHome) -> None:
 
 
 def test_there_is_one_line_of_migrations() -> None:
-    assert len(script().get_heads()) == 1
+    assert script().get_heads() == [newest()]
 
 
 def test_a_second_start_changes_nothing_and_copies_nothing(home: StorageHome) -> None:
@@ -60,19 +65,96 @@ def set_revision(home: StorageHome, revision: str) -> None:
     connection.close()
 
 
-def test_an_older_database_is_brought_up_and_kept_beside(home: StorageHome) -> None:
-    home.open().run_sync(lambda unit: unit.audit.record(SYSTEM, Noted()))
-    home.close()
+BEFORE_0004 = (
+    "DROP TABLE audit_documents", "DROP TABLE audit_tiles", "DROP INDEX ix_audit_events_at", "DROP INDEX ix_audit_events_model",
+    "DROP INDEX ix_audit_events_outcome", "ALTER TABLE audit_events DROP COLUMN outcome",
+)  # fmt: skip
+
+
+BEFORE_0005 = ("DROP TABLE backups", "DROP TABLE backup_secret")
+
+
+def make_older(home: StorageHome, revision: str, *statements: str) -> None:
     connection = connect(home.database, home.vault.database_key())
-    for table in ("model_measurements", "backups", "backup_secret"):
-        connection.execute(f"DROP TABLE {table}")
+    for statement in statements:
+        connection.execute(statement)
     connection.close()
-    set_revision(home, "0001")
-    assert home.open().read_sync(lambda unit: (unit.audit.size(), unit.models.measurements())) == (1, [])
-    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [
-        f"main-before-{script().get_current_head()}.db",
-        "main.db",
-    ]
+    set_revision(home, revision)
+
+
+def test_an_older_audit_log_gets_its_tiles_and_indexes(home: StorageHome) -> None:
+    """It proves what it held before, and what is in sealed bodies only is found by the new filters."""
+    document = ResourceRef("document", new_id("doc"))
+
+    def fill(unit: Any) -> None:
+        for n in range(700):
+            unit.audit.record(
+                SYSTEM,
+                Noted(
+                    n=n, resource=document if n == 650 else None, outcome=Outcome.REFUSED if n == 600 else Outcome.DONE
+                ),
+            )
+        unit.audit.checkpoint()
+
+    home.open().run_sync(fill)
+    home.close()
+    make_older(home, "0003", *BEFORE_0005, *BEFORE_0004)
+    storage = home.open()
+
+    def look(unit: Any) -> None:
+        assert unit.audit.verify().errors == ()
+        assert [one.index for one in unit.audit.events(EventFilter(document=document.id))] == [650]
+        assert [one.index for one in unit.audit.events(EventFilter(outcome=Outcome.REFUSED))] == [600]
+        root = base64.b64decode(unit.audit.latest_checkpoint().root)
+        for index in (0, 255, 256, 511, 650, 699):
+            (leaf,) = unit.audit.leaves(index, 1)
+            path = unit.audit.inclusion(index, 700)
+            assert tree.verify_inclusion(encoding.leaf_of(leaf.salt, leaf.body), index, 700, path, root)
+
+    storage.read_sync(look)
+    storage.run_sync(lambda unit: [unit.audit.record(SYSTEM, Noted(n=n)) for n in range(100)])
+    storage.read_sync(lambda unit: assert_empty(unit.audit.verify().errors))
+
+
+def assert_empty(found: tuple[object, ...]) -> None:
+    assert found == ()
+
+
+def older(home: StorageHome, revision: str, *statements: str) -> None:
+    """Make the database as that revision made it, with these rows."""
+    home.database.parent.mkdir(parents=True, exist_ok=True)
+    migrate(home.database, home.vault.database_key(), revision)
+    connection = connect(home.database, home.vault.database_key())
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+USER = """INSERT INTO users (id, email, role, kind, public_key, password_salt, password_verifier, first_administrator, created_at)
+ VALUES ('usr_1', 'ada@pai.test', 'member', 'person', x'00', x'01', x'02', 0, '2026-01-31T09:00:00Z')"""
+SESSION = """INSERT INTO sessions (id, user_id, token_hash, csrf_hash, created_at, seen_at, expires_at, agent, address)
+ VALUES ('ses_1', 'usr_1', x'03', x'04', '2026-01-31T09:00:00Z', '2026-01-31T09:00:00Z', '2026-01-31T21:00:00Z', 'Firefox', '::1')"""
+KEY = """INSERT INTO api_keys (id, owner_id, name, scopes, ceiling, secret_hash, content, created_at)
+ VALUES ('key_1', 'usr_1', 'script', '["inference"]', 'restricted', x'05', 0, '2026-01-31T09:00:00Z')"""
+LINKS = """INSERT INTO setup_tokens (token_hash, email, expires_at) VALUES
+ (x'06', 'ada@pai.test', '2026-01-31T09:30:00Z'), (x'07', 'first@pai.test', '2026-01-31T09:30:00Z')"""
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_older_database_is_brought_up_losing_nothing_and_kept_beside(home: StorageHome, revision: str) -> None:
+    older(home, revision, USER, SESSION, KEY, LINKS)
+
+    def look(unit: Any) -> Any:
+        return (
+            unit.users.get("usr_1").email, unit.users.sessions("usr_1")[0].methods, unit.users.key("key_1").networks,
+            {one.email: (one.user_id, one.role, one.first) for one in unit.users.setup_tokens(NOW)},
+            unit.factors.holders(), unit.models.measurements(),
+        )  # fmt: skip
+
+    links = {"ada@pai.test": ("usr_1", "", False), "first@pai.test": ("", "administrator", True)}
+    assert home.open().read_sync(look) == ("ada@pai.test", ("password",), (), links, {}, [])
+    assert sorted(path.name for path in home.database.parent.glob("*.db")) == [f"main-before-{newest()}.db", "main.db"]
 
 
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:

@@ -30,9 +30,28 @@ def test_a_checkpoint_round_trips(size: int, root: bytes) -> None:
     key = public_key_of(seed)
     text = notes.note_text(NAME, size, root)
     note = notes.parse(notes.signed(text, NAME, key, sign_message(seed, text.encode())))
-    assert (note.origin, note.size, note.root, note.signer) == (NAME, size, root, NAME)
-    assert note.key_hash == notes.key_hash(NAME, key)
-    assert verify_signature(key, note.text.encode(), note.signature)
+    assert (note.origin, note.size, note.root) == (NAME, size, root)
+    assert note.signed_by(NAME, key, verify_signature)
+    assert not note.signed_by("another", key, verify_signature)
+    assert not note.signed_by(NAME, public_key_of(new_signing_seed()), verify_signature)
+
+
+def test_a_witness_adds_its_signature_and_renews_it() -> None:
+    log, witness, other = (new_signing_seed() for _ in range(3))
+    key = public_key_of(witness)
+    text = notes.note_text(NAME, 7, bytes(32))
+    note = notes.signed(text, NAME, public_key_of(log), sign_message(log, text.encode()))
+    for stamp in (1_700_000_000, 1_800_000_000):
+        signature = sign_message(witness, notes.cosignature_message(text, stamp))
+        note = notes.cosigned(note, "w.test/one", key, stamp, signature)
+        parsed = notes.parse(note)
+        assert len(parsed.signatures) == 2
+        assert parsed.cosigned_by("w.test/one", key, verify_signature) == stamp
+        assert parsed.signed_by(NAME, public_key_of(log), verify_signature)
+    assert parsed.cosigned_by("w.test/one", public_key_of(other), verify_signature) is None
+    assert parsed.cosigned_by("w.test/two", key, verify_signature) is None
+    moved = notes.parse(note.replace("\n7\n", "\n8\n"))
+    assert moved.cosigned_by("w.test/one", key, verify_signature) is None
 
 
 GOOD = notes.signed(notes.note_text(NAME, 5, bytes(32)), NAME, bytes(32), bytes(64))

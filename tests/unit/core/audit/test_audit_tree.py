@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import pymerkle
 import pytest
@@ -29,6 +30,14 @@ ROOTS = [
 HASHES = [tree.leaf_hash(leaf) for leaf in LEAVES]
 
 
+def inclusion(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    return tree.inclusion_proof(tree.nodes_of(hashes), len(hashes), index)
+
+
+def consistency(hashes: Sequence[bytes], first: int) -> list[bytes]:
+    return tree.consistency_proof(tree.nodes_of(hashes), len(hashes), first)
+
+
 def test_the_empty_tree_is_the_hash_of_nothing() -> None:
     assert tree.root([]).hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -48,13 +57,13 @@ def test_known_inclusion_paths() -> None:
     g, i_, j = node(h[0], h[1]), node(h[2], h[3]), node(h[4], h[5])
     k = node(g, i_)
     right = node(j, h[6])
-    assert tree.inclusion_proof(h[:7], 0) == [h[1], i_, right]
-    assert tree.inclusion_proof(h[:7], 3) == [h[2], g, right]
-    assert tree.inclusion_proof(h[:7], 4) == [h[5], h[6], k]
-    assert tree.inclusion_proof(h[:7], 6) == [j, k]
-    assert tree.consistency_proof(h[:7], 3) == [h[2], h[3], g, right]
-    assert tree.consistency_proof(h[:7], 4) == [right]
-    assert tree.consistency_proof(h[:7], 6) == [j, h[6], k]
+    assert inclusion(h[:7], 0) == [h[1], i_, right]
+    assert inclusion(h[:7], 3) == [h[2], g, right]
+    assert inclusion(h[:7], 4) == [h[5], h[6], k]
+    assert inclusion(h[:7], 6) == [j, k]
+    assert consistency(h[:7], 3) == [h[2], h[3], g, right]
+    assert consistency(h[:7], 4) == [right]
+    assert consistency(h[:7], 6) == [j, h[6], k]
 
 
 def test_agrees_with_pymerkle() -> None:
@@ -72,7 +81,7 @@ def test_every_leaf_is_proved_and_no_other(size: int, data: st.DataObject) -> No
     hashes = [hashlib.sha256(bytes([n])).digest() for n in range(size)]
     root = tree.root(hashes)
     index = data.draw(st.integers(0, size - 1))
-    path = tree.inclusion_proof(hashes, index)
+    path = inclusion(hashes, index)
     assert tree.verify_inclusion(hashes[index], index, size, path, root)
     assert not tree.verify_inclusion(bytes(32), index, size, path, root)
     assert not tree.verify_inclusion(hashes[index], index, size, [*path, bytes(32)], root)
@@ -90,24 +99,38 @@ def test_growth_is_proved_and_a_rewritten_past_is_not(size: int, data: st.DataOb
     hashes = [hashlib.sha256(bytes([n])).digest() for n in range(size)]
     first = data.draw(st.integers(1, size))
     old, new = tree.root(hashes[:first]), tree.root(hashes)
-    path = tree.consistency_proof(hashes, first)
+    path = consistency(hashes, first)
     assert tree.verify_consistency(first, size, path, old, new)
     assert not tree.verify_consistency(first, size, path, bytes(32), new)
     assert not tree.verify_consistency(first, size, path, old, bytes(32))
     assert not tree.verify_consistency(first, size, [*path, bytes(32)], old, new)
     rewritten = [hashlib.sha256(b"changed").digest(), *hashes[1:]]
-    forged = tree.consistency_proof(rewritten, first)
+    forged = consistency(rewritten, first)
     assert not tree.verify_consistency(first, size, forged, old, tree.root(rewritten))
 
 
 @pytest.mark.parametrize("index", [-1, 8])
 def test_a_leaf_outside_the_tree_has_no_proof(index: int) -> None:
     with pytest.raises(IndexError):
-        tree.inclusion_proof(HASHES, index)
+        inclusion(HASHES, index)
 
 
 @pytest.mark.parametrize("first", [0, 9])
 def test_a_size_outside_the_tree_has_no_proof(first: int) -> None:
     with pytest.raises(IndexError):
-        tree.consistency_proof(HASHES, first)
+        consistency(HASHES, first)
     assert not tree.verify_consistency(first, 8, [], bytes(32), bytes(32))
+
+
+def test_tiles_are_the_roots_of_each_256_leaves_and_of_256_of_those() -> None:
+    count = 1 << 16
+    leaves = [n.to_bytes(32, "big") for n in range(count + 300)]
+    frontier: list[bytes] = []
+    tiles: dict[tuple[int, int], bytes] = {}
+    for size, leaf in enumerate(leaves):
+        for level, position, root in tree.tiles_completed(frontier, size, leaf):
+            tiles[level, position] = root
+        frontier = tree.append(frontier, size, leaf)
+    assert sorted(tiles) == [*((1, n) for n in range(257)), (2, 0)]
+    assert tiles[1, 3] == tree.root(leaves[768:1024])
+    assert tiles[2, 0] == tree.root(leaves[:count]) == tree.root([tiles[1, n] for n in range(256)])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from fakes.receipts import RECEIPTS
 from fakes.word_engines import OneEngine, WordEngine
 from identity_home import People, identity_home
 from pai.core.conversations.chats import Begun, Conversations, Ended, Said
@@ -53,7 +54,9 @@ def people(shared: tuple) -> People:
 
 
 def room(people: People, engine: WordEngine) -> Conversations:
-    return Conversations(people.storage, people.vault, people.accounts.policy, OneEngine(engine), people.clock)  # type: ignore[arg-type]
+    return Conversations(
+        people.storage, people.vault, people.accounts.policy, OneEngine(engine), people.clock, RECEIPTS
+    )  # type: ignore[arg-type]
 
 
 async def member(people: People, role: Role = Role.MEMBER) -> Actor:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from test_conversations_chats import SpeakingEngine, member
 
+from fakes.receipts import RECEIPTS
 from fakes.word_engines import OneEngine, WordEngine
 from identity_home import People, identity_home
 from pai.core.conversations.looking_up import LookedUp, one_purpose
@@ -39,12 +40,23 @@ def people(shared: tuple) -> People:
     return People(*shared)
 
 
-def room(people: People, engine: WordEngine) -> Responses:
+class Disk:
+    """A disk that can be full."""
+
+    def __init__(self) -> None:
+        self.full = False
+
+    def require(self) -> None:
+        if self.full:
+            raise Unavailable("the disk is below the floor", code="disk_full")
+
+
+def room(people: People, engine: WordEngine, disk: Disk | None = None) -> Responses:
     policy = people.accounts.policy
     engines: Any = OneEngine(engine)
     searching = Searching(people.storage, Access(people.vault, policy), engines)
-    inference = Inference(people.storage, policy, engines)
-    return Responses(people.storage, people.vault, policy, inference, searching, people.clock)
+    inference = Inference(people.storage, policy, engines, RECEIPTS, people.clock)
+    return Responses(people.storage, people.vault, policy, inference, searching, people.clock, disk or Disk())
 
 
 def asked(text: str, **options: object) -> Asked:
@@ -78,6 +90,21 @@ async def test_without_store_nothing_is_kept(people: People) -> None:
     with pytest.raises(NotFound):
         await responses.get(ada, told.id)
     assert await people.events("", told.id) == []
+
+
+async def test_below_the_floor_of_the_disk_nothing_is_kept_and_no_model_asked_for_it(people: People) -> None:
+    disk, engine = Disk(), SpeakingEngine("one two")
+    responses, ada = room(people, engine, disk), await member(people)
+    kept = await respond(responses, ada, asked("count", store=True))
+    disk.full = True
+    put = len(engine.prompts)
+    with pytest.raises(Unavailable) as refused:
+        await respond(responses, ada, asked("count", store=True))
+    assert refused.value.code == "disk_full"
+    assert len(engine.prompts) == put
+    assert (await respond(responses, ada, asked("count"))).status is ResponseStatus.COMPLETED
+    assert (await respond(responses, ada, asked("on", previous_id=kept.id))).status is ResponseStatus.COMPLETED
+    assert (await responses.get(ada, kept.id)).id == kept.id
 
 
 async def test_a_response_goes_on_where_the_one_before_ended(people: People) -> None:

@@ -7,7 +7,10 @@ from datetime import timedelta
 import pytest
 
 from identity_home import OTHER, PASSWORD, WRONG, People, identity_home
-from pai.core.identity.sessions import csrf_matches, csrf_of, hash_of
+from pai.core.identity.devices import Arrival
+from pai.core.identity.login import Login
+from pai.core.identity.second_factors import SecondFactors
+from pai.core.identity.sessions import NewSession, csrf_matches, csrf_of, hash_of
 from pai.core.keys.values import Factor
 from pai.foundation.actor import OPERATOR, Role
 from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Throttled, Unauthenticated
@@ -152,7 +155,8 @@ async def test_settings_of_both_limits_are_obeyed(shared: tuple) -> None:
     user = (await people.add("ada")).user
     for limits in ({"idle": timedelta(minutes=1)}, {"absolute": timedelta(minutes=1), "idle": timedelta(hours=1)}):
         sessions = type(people.sessions)(people.storage, people.vault, people.accounts.policy, people.clock, **limits)
-        begun = await sessions.login(user.email, PASSWORD, address="a", agent="b")
+        begun = await Login(sessions, SecondFactors(sessions)).with_password(user.email, PASSWORD, Arrival("a", "b"))
+        assert isinstance(begun, NewSession)
         people.clock.later(seconds=59)
         await sessions.authenticate(begun.token)
         people.clock.later(seconds=61)
@@ -265,7 +269,8 @@ async def test_a_password_that_changes_while_it_is_checked_does_not_let_in(peopl
             return handle
 
     slow = type(people.sessions)(people.storage, Slow(), people.accounts.policy, people.clock)  # type: ignore[arg-type]
-    attempt = asyncio.create_task(slow.login(user.email, PASSWORD, address="a", agent="b"))
+    login = Login(slow, SecondFactors(slow))
+    attempt = asyncio.create_task(login.with_password(user.email, PASSWORD, Arrival("a", "b")))
     await asyncio.wait({attempt, asyncio.create_task(checking.wait())}, return_when=asyncio.FIRST_COMPLETED)
     assert not attempt.done(), attempt.exception()
     await people.setup.choose(token, OTHER)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from fakes.knowledge_memory import Disk, MemoryOriginals, OpenKeystore, OwnerPolicy, StillClock, Unit, Work
+from fakes.receipts import RECEIPTS
 from fakes.word_engines import OneEngine, WordEngine
 from pai.core.knowledge.access import Access
 from pai.core.knowledge.answering import Answering, Considered, Finished, TextDelta
@@ -45,7 +46,7 @@ class House:
         engines = OneEngine(self.engine)
         self.collections = Collections(work, access, self.originals, StillClock())  # type: ignore[arg-type]
         self.ingest = Ingest(work, access, self.originals, LineParser(), engines, self.disk, StillClock())  # type: ignore[arg-type]
-        self.answering = Answering(work, access, engines, StillClock())  # type: ignore[arg-type]
+        self.answering = Answering(work, access, engines, StillClock(), RECEIPTS)  # type: ignore[arg-type]
 
     async def take_in(self, *uploads: Upload) -> str:
         if not self.unit.collections.held:

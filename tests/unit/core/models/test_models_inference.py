@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fakes.knowledge_memory import StillClock
+from fakes.receipts import RECEIPTS
 from fakes.word_engines import OneEngine, WordEngine
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.core.models.events import ChatEnded, ChatStarted
@@ -42,7 +44,7 @@ class Broken(WordEngine):
 
 
 def inference(log: Log, engine: WordEngine) -> Inference:
-    return Inference(log, CedarPolicy(), OneEngine(engine))  # type: ignore[arg-type]
+    return Inference(log, CedarPolicy(), OneEngine(engine), RECEIPTS, StillClock())  # type: ignore[arg-type]
 
 
 async def test_an_answer_of_which_nobody_took_a_piece_has_an_end() -> None:

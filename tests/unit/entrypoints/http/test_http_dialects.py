@@ -45,7 +45,7 @@ def client() -> httpx.AsyncClient:
             wanted = RAISED[kind]()
             raise wanted
 
-    async def authenticate(text: str) -> Actor:
+    async def authenticate(text: str, address: str) -> Actor:
         if text != KEY:
             raise errors.Unauthenticated("no")
         return Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, key_id="key_1")

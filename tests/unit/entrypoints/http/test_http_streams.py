@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -23,6 +25,7 @@ from pai.entrypoints.openai_api.schemas import ChatCompletion
 from pai.foundation.actor import Actor, ActorKind, Role
 from pai.foundation.errors import Unauthenticated, Unavailable
 from pai.foundation.refs import ModelRef
+from pai.foundation.time import utc_now
 
 KEY = Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, key_id="key_1")
 SESSION = Actor("usr_1", "a@pai.test", ActorKind.PERSON, Role.MEMBER, session_id="ses_1")
@@ -74,6 +77,17 @@ async def test_a_piece_that_is_waited_for_ends_with_the_credential(actor: Actor)
     services.sessions.liveness.end("ses_1")
     with pytest.raises(Unauthenticated):
         await asyncio.wait_for(waiting, 5)
+    assert answer.closed
+
+
+async def test_a_stream_ends_when_its_key_does_by_itself() -> None:
+    answer = Endless()
+    request, _ = request_with(answer)
+    short = dataclasses.replace(KEY, until=utc_now() + timedelta(seconds=0.3))
+    pieces = while_valid(request, short, answer.pieces())
+    assert (await anext(pieces)).text == "one "
+    with pytest.raises(Unauthenticated):
+        await asyncio.wait_for(anext(pieces), 5)
     assert answer.closed
 
 
@@ -134,6 +148,35 @@ async def test_when_a_later_answer_cannot_begin_the_earlier_ones_end() -> None:
     with pytest.raises(Unavailable):
         await chat_completions(request, body, KEY)
     assert [answer.closed for answer in begun] == [True, True]
+
+
+async def test_an_end_that_cannot_be_recorded_keeps_no_other_from_being_recorded() -> None:
+    closed: list[int] = []
+
+    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+        if len(answers) == 3:
+            raise Unavailable("the worker stopped")
+        number = len(answers)
+
+        async def pieces() -> AsyncGenerator[ChatDelta, None]:
+            try:
+                yield ChatDelta()
+            finally:
+                closed.append(number)
+                if number == 0:
+                    raise Unavailable("the disk is full")
+
+        answers.append(pieces())
+        await anext(answers[-1])
+        return SimpleNamespace(model=ModelRef("echo", "")), answers[-1]
+
+    answers: list[AsyncGenerator[ChatDelta, None]] = []
+    request, services = request_with(Endless())
+    services.inference.start_chat = start_chat
+    body = ChatCompletion.model_validate({"model": "default", "n": 4, "messages": [{"role": "user", "content": "x"}]})
+    with pytest.raises(Unavailable, match="the worker stopped"):
+        await chat_completions(request, body, KEY)
+    assert sorted(closed) == [0, 1, 2]
 
 
 async def test_silence_is_told_and_its_end_stops_the_model() -> None:

@@ -51,7 +51,8 @@ def read(fd: int) -> GgufHeader:
     found, end = _placed(infos, reader, alignment)
     if reader.size - end >= alignment:
         raise bad("the file goes on behind its last tensor")
-    return _header(version, metadata, found)
+    vocabulary = gguf_metadata.vocabulary(metadata)
+    return _header(version, metadata, found, (vocabulary, gguf_metadata.marks(fd, metadata)))
 
 
 def _beginning(reader: Reader) -> tuple[int, int, int]:
@@ -130,7 +131,9 @@ def _placed(infos: list[Tensor], reader: Reader, alignment: int) -> tuple[tuple[
     return tuple(found), end
 
 
-def _header(version: int, metadata: Metadata, tensors: tuple[Tensor, ...]) -> GgufHeader:
+def _header(
+    version: int, metadata: Metadata, tensors: tuple[Tensor, ...], tokens: tuple[int, tuple[str, ...]]
+) -> GgufHeader:
     architecture = metadata.text("general.architecture")
     if not _ARCHITECTURE.fullmatch(architecture):
         raise bad("the architecture is not named, or by no word")
@@ -138,7 +141,7 @@ def _header(version: int, metadata: Metadata, tensors: tuple[Tensor, ...]) -> Gg
         raise unsafe(
             "the model is split over several files, which its loader would look for by name; merge it into one"
         )
-    vocabulary = gguf_metadata.vocabulary(metadata)
+    vocabulary, marks = tokens
 
     def number(key: str, most: int = _LARGEST_WIDTH) -> int:
         found = metadata.whole(f"{architecture}.{key}")
@@ -162,6 +165,7 @@ def _header(version: int, metadata: Metadata, tensors: tuple[Tensor, ...]) -> Gg
         rope_base=metadata.real(f"{architecture}.rope.freq_base"), rope_scaling=metadata.text(f"{architecture}.rope.scaling.type"),
         vocabulary=vocabulary or number("vocab_size", 1 << 30), tokenizer=metadata.text("tokenizer.ggml.model"),
         pretokenizer=metadata.text("tokenizer.ggml.pre"), chat_template=metadata.text("tokenizer.chat_template"),
+        marks=marks,
         file_type=metadata.whole("general.file_type") if "general.file_type" in metadata.types else None,
     )  # fmt: skip
 

@@ -27,7 +27,12 @@ _LONGEST_ITEM: Final = 1 << 16
 _MOST_ITEMS: Final = 1 << 24
 _MOST_KEPT: Final = 1024
 _NO_TOKEN: Final = (1 << 32) - 1
-_PER_TOKEN: Final = {"tokenizer.ggml.scores": (6,), "tokenizer.ggml.token_type": (5, UINT32)}
+_TOKENS: Final = "tokenizer.ggml.tokens"
+_KINDS: Final = "tokenizer.ggml.token_type"
+_PER_TOKEN: Final = {"tokenizer.ggml.scores": (6,), _KINDS: (5, UINT32)}
+_MARKING: Final = (2, 3)  # LLAMA_TOKEN_TYPE_UNKNOWN, LLAMA_TOKEN_TYPE_CONTROL
+_MOST_MARKS: Final = 10_000
+_AT_ONCE: Final = 1 << 16
 _WANTED_TEXTS: Final = frozenset(
     {"general.architecture", "general.name", "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.chat_template"}
 )
@@ -36,10 +41,12 @@ _SUFFIX_OF_WANTED: Final = ".rope.scaling.type"
 
 @dataclass(slots=True)
 class Metadata:
-    """``types`` has every key; ``items`` the kind and length of every list; the others what was kept."""
+    """``types`` has every key; ``items`` the kind and length of every list, ``places`` where its items begin; the others what was
+    kept."""
 
     types: dict[str, int] = field(default_factory=dict)
     items: dict[str, tuple[int, int]] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -103,7 +110,7 @@ def read(reader: Reader, pairs: int) -> Metadata:
 
 def vocabulary(metadata: Metadata) -> int:
     """Return the number of tokens; 0 without a tokeniser. Raises Invalid when lists about tokens do not agree with it."""
-    kind, tokens = metadata.items.get("tokenizer.ggml.tokens", (_STRING, 0))
+    kind, tokens = metadata.items.get(_TOKENS, (_STRING, 0))
     if kind != _STRING:
         raise bad("the tokens are no list of texts")
     for key, kinds in _PER_TOKEN.items():
@@ -117,6 +124,33 @@ def vocabulary(metadata: Metadata) -> int:
             if special and tokens <= metadata.whole(key) < _NO_TOKEN:
                 raise bad("a special token lies outside the list of tokens")
     return tokens
+
+
+def marks(fd: int, metadata: Metadata) -> tuple[str, ...]:
+    """Return the tokens that only templates may write: those of the kinds "control" and "unknown", which the engine finds in any text.
+
+    ``metadata`` is of the same file. Raises Invalid when there are more than any model has.
+    """
+    if not {_TOKENS, _KINDS} <= metadata.items.keys():
+        return ()
+    reader, count = Reader(fd), metadata.items[_KINDS][1]
+    reader.seek(metadata.places[_KINDS])
+    wanted: list[int] = []
+    for start in range(0, count, _AT_ONCE):
+        some = min(_AT_ONCE, count - start)
+        wanted += [start + n for n, kind in enumerate(unpack(f"<{some}i", reader.take(4 * some))) if kind in _MARKING]
+        if len(wanted) > _MOST_MARKS:
+            raise bad(f"the vocabulary has more than {_MOST_MARKS} tokens that only templates may write")
+    reader = Reader(fd)
+    reader.seek(metadata.places[_TOKENS])
+    found, after = [], 0
+    for number in wanted:
+        reader.skip_texts(number - after, _LONGEST_ITEM)
+        length, after = reader.number(_U64), number + 1
+        if length > _LONGEST_ITEM:
+            raise bad(f"a text in a list is longer than {_LONGEST_ITEM} bytes")
+        found.append(reader.take(length).decode("utf-8", "replace"))
+    return tuple(found)
 
 
 def _text(reader: Reader, found: Metadata, name: str) -> None:
@@ -139,6 +173,7 @@ def _list(reader: Reader, found: Metadata, name: str) -> None:
         raise bad("a list in the metadata holds lists, or a type that does not exist")
     reader.expect(count, _MOST_ITEMS, _SIZES.get(kind, 8), "items in a list of the metadata")
     found.items[name] = (kind, count)
+    found.places[name] = reader.position
     if kind == _STRING:
         reader.skip_texts(count, _LONGEST_ITEM)
     elif count <= _MOST_KEPT:

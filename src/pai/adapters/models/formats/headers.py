@@ -29,8 +29,8 @@ class Header:
 class GgufHeader(Header):
     """GGUF. Numbers are 0, texts empty and lists empty where the file does not say.
 
-    Lengths in tokens, widths in numbers. ``heads`` and ``kv_heads`` have one entry per block, ``file_type`` is llama.cpp's
-    number for the kind of quantisation.
+    Lengths in tokens, widths in numbers. ``marks`` are the tokens that only templates may write. ``heads`` and ``kv_heads`` have one
+    entry per block, ``file_type`` is llama.cpp's number for the kind of quantisation.
     """
 
     version: int
@@ -53,6 +53,7 @@ class GgufHeader(Header):
     tokenizer: str
     pretokenizer: str
     chat_template: str
+    marks: tuple[str, ...]
     file_type: int | None
 
 

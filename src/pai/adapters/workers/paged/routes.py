@@ -73,6 +73,7 @@ def text_routes(vocabulary: Vocabulary, model: Computing, settled: bytes, option
     model.wipe(0)
     return {
         "/apply-template": engine.template,
+        "/marks": engine.marks,
         "/completion": engine.completion,
         "/tokenize": engine.tokenize,
         "/forget": engine.forget,
@@ -94,6 +95,10 @@ class _Engine:
     async def template(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the prompt of messages and tools."""
         return {"prompt": self._template.render(body["messages"], body.get("tools") or [])}
+
+    async def marks(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002  # there is nothing to ask
+        """Return the special tokens, and the template with what else it marks turns by."""
+        return {"marks": self._vocabulary.marks, "template": self._template.source}
 
     async def tokenize(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return how many tokens a text has."""

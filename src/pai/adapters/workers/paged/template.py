@@ -28,6 +28,7 @@ class ChatTemplate:
         environment.globals["strftime_now"] = lambda form: datetime.now(UTC).strftime(form)
         self._template = environment.from_string(source)
         self._words = dict(words)
+        self.source = source
 
     def render(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> str:
         """Return the prompt. Raises RefusedError for messages that the template does not take."""

@@ -53,6 +53,7 @@ class Vocabulary:
         self._tokenizer.model._resize_cache(0)  # noqa: SLF001  it keeps the words that people typed; there is no public way
         added = self._tokenizer.get_added_tokens_decoder()
         self.special = frozenset(token for token, told in added.items() if told.special)
+        self.marks = [told.content for told in added.values() if told.special]
         self._plain = {token: told.content.encode() for token, told in added.items()}
         written = _written(self._tokenizer.decoder)
         self.tokens: list[bytes] = []

@@ -17,6 +17,7 @@ import click
 from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.context import Context
+from pai.entrypoints.cli.evidence_files import write_new
 from pai.entrypoints.cli.output import answer_text, count, note, say, utf8
 from pai.foundation.errors import PaiError, Usage
 
@@ -213,10 +214,19 @@ def ingest(
     ]
     lines += [f"skipped  {f['path']}: {f['reason']}" for f in value["skipped"]]
     lines += [f"refused  {f['path']}: {f['reason']} [{f['code']}]" for f in value["refused"]]
-    show(context, value, "\n".join(lines))
+    show(context, value, "\n".join([*lines, _closing(value)]))
     if not value["refused"]:
         return 0
     return 3 if value["accepted"] or value["skipped"] else 1
+
+
+def _closing(value: dict[str, Any]) -> str:
+    told = [f"{count(len(value['accepted']), 'document')} in"]
+    if value["skipped"]:
+        told.append(f"{len(value['skipped'])} skipped")
+    if value["refused"]:
+        told.append(f"{len(value['refused'])} refused (see above)")
+    return ", ".join(told)
 
 
 def files_in(path: Path) -> Iterator[Path]:
@@ -329,17 +339,23 @@ def _wait(client: Client, job_id: str, before: int, total: int) -> Any:
 @click.argument("name")
 @click.argument("question")
 @click.option("--purpose", help="Why you ask; it must be the collection's purpose.")
+@click.option(
+    "--receipt", type=click.Path(path_type=Path), help="Save the signed receipt of the answer in this new file."
+)
 @as_json
 @click.pass_obj
-def ask(context: Context, name: str, question: str, purpose: str | None, json_: bool) -> None:
-    """Ask a collection. Every quote of the answer stands word for word in its source.
+def ask(context: Context, name: str, question: str, purpose: str | None, receipt: Path | None, json_: bool) -> None:
+    """Ask a collection. Every quote of the answer stands word for word in its source. The receipt binds question, answer, model,
+    sources and decision to the audit log, without their texts; the program that comes with `pai audit export` checks it.
 
-    Example: pai ask letters "When is the next appointment?"
+    Example: pai ask letters "When is the next appointment?" --receipt appointment.receipt.json
     """
     with connect(context) as client:
         value = client.call(
             "POST", f"/pai/v1/collections/{path_of(name)}/ask", json={"question": question, "purpose": purpose}
         )
+    if receipt is not None:
+        write_new(receipt, json.dumps(value["receipt"], indent=2) + "\n")
     show(context, value, answer_text(value))
 
 

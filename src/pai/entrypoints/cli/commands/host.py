@@ -15,7 +15,7 @@ from pai.entrypoints.cli.asking import nothing, passphrases
 from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.machine import machine_text, machine_value
-from pai.entrypoints.cli.output import say, show_json
+from pai.entrypoints.cli.output import START, say, show_json
 from pai.entrypoints.cli.verdict import groups_of, text_of, value_of
 from pai.foundation.errors import Unavailable, Usage
 
@@ -31,7 +31,7 @@ def show(context: Context, value: Any, text: str) -> None:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on (loopback only).")
+@click.option("--host", help="Address to listen on (127.0.0.1); others see below.")
 @click.option("--port", type=int, help="Port to listen on (8443).")
 @click.option("--passphrase-file", help="File with the root passphrase, mode 0600.")
 @click.option("--sealed", is_flag=True, help="Ask for nothing and start sealed, as without a terminal and a file.")
@@ -40,6 +40,9 @@ def serve(context: Context, host: str | None, port: int | None, passphrase_file:
     """Serve until SIGTERM or Ctrl-C. Prints one line when ready.
 
     Without a passphrase from a file or a terminal it starts sealed: it answers 503 to everything until `pai keys unseal`.
+
+    Beyond loopback (--host 0.0.0.0, or one address of this machine) PAI serves once every administrator has a second factor; the
+    certificate then names this machine and its addresses, besides those of the setting server.names.
 
     Example: pai serve --port 8443
     """
@@ -51,19 +54,27 @@ def serve(context: Context, host: str | None, port: int | None, passphrase_file:
 @click.command()
 @as_json
 @click.pass_obj
-def status(context: Context, json_: bool) -> None:
-    """Tell whether the server is ready; it needs no passphrase. Example: pai status --json"""
+def status(context: Context, json_: bool) -> int:
+    """Tell whether the server is ready; it needs no passphrase. Exit code 1 when no server runs.
+
+    Example: pai status --json
+    """
     settings = context.settings()
     try:
         value = ask_server(context, "status")
     except Unavailable as error:
         if error.code != "not_serving":
             raise
-        value = {"ready": False, "reason": "not running", "version": __version__}
-        show(context, value, f"not running: no server uses {settings.home} (start one with `pai serve`)")
-        return
+        value = {"running": False, "ready": False, "reason": "not running", "version": __version__}
+        show(context, value, f"not running: no server uses {settings.home} (start one with {START})")
+        return 1
     port = context.port(settings)
-    show(context, value, f"ready at https://localhost:{port}" if value["ready"] else f"not ready: {value['reason']}")
+    show(
+        context,
+        {"running": True, **value},
+        f"ready at https://localhost:{port}" if value["ready"] else f"not ready: {value['reason']}",
+    )
+    return 0
 
 
 @click.command()
@@ -117,51 +128,6 @@ def env(context: Context, json_: bool) -> None:
             ]
         ),
     )
-
-
-@click.group()
-def audit() -> None:
-    """The audit log. Example: pai audit verify"""
-
-
-@audit.command("tail")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--subject", help="Only events that touched this data subject (id).")
-@as_json
-@click.pass_obj
-def audit_tail(context: Context, limit: int, subject: str | None, json_: bool) -> None:
-    """Show the newest events, newest first: people by their address, collections by their id (names are their owners').
-
-    Example: pai audit tail --limit 50
-    """
-    value = call(context, "audit.tail", limit=limit, subject=subject)
-    lines = [
-        f"{e['index']:>6}  {e['at'][:19]}  {e['name']:<34} {e['actor_name']:<24} {e['outcome']:<8} {e['resource_name']}".rstrip()
-        for e in value["events"]
-    ]
-    show(context, value, "\n".join(lines))
-
-
-@audit.command("verify")
-@as_json
-@click.pass_obj
-def audit_verify(context: Context, json_: bool) -> int:
-    """Recompute the whole log and compare it with the tree and every signed checkpoint."""
-    value = call(context, "audit.verify")
-    errors = "".join(f"\n  {e['kind']} at {e['index']}: {e['hint']}" for e in value["errors"])
-    show(
-        context, value, f"{'intact' if value['ok'] else 'BROKEN'}: {value['size']} events, root {value['root']}{errors}"
-    )
-    return 0 if value["ok"] else 1
-
-
-@audit.command("checkpoint")
-@as_json
-@click.pass_obj
-def audit_checkpoint(context: Context, json_: bool) -> None:
-    """Sign the present head of the log."""
-    value = call(context, "audit.checkpoint")
-    show(context, value, value["note"])
 
 
 @click.group()

@@ -123,7 +123,9 @@ def keys_change_passphrase(
     """
     settings = context.settings()
     old = next(asking.passphrases(context, settings, passphrase_file, why="first the present passphrase"))
-    new = context.secret_file(Path(new_passphrase_file), "passphrase") if new_passphrase_file else asking.passphrase()
+    new = (
+        context.secret_file(Path(new_passphrase_file), "passphrase") if new_passphrase_file else asking.passphrase(None)
+    )
     value = call(context, "keys.change-passphrase", old=_text(old), new=_text(new))
     show(context, value, "The new passphrase is in force. Change the file with the old one, if there is one.")
 

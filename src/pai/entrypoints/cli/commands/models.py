@@ -39,13 +39,31 @@ def models_list(context: Context, json_: bool) -> None:
 def models_show(context: Context, name: str, json_: bool) -> None:
     """Show a model with its record, what was measured of it here, and why it runs on its engine."""
     value = call(context, "models.show", name=name)
-    lines = [f"{label}: {text}" for label, text in value.items() if label != "measured"]
-    if (found := value["measured"]) is not None:
-        lines.append(
-            f"measured: reads {found['prompt_tokens_per_second']} tokens/s, writes {found['generated_tokens_per_second']} tokens/s "
+    show(context, value, _shown(value))
+
+
+def _shown(value: dict[str, Any]) -> str:
+    """A model for people: sizes and speeds with their units, nothing that is empty."""
+    found = value["measured"]
+    rows = [
+        ("stands for", ", ".join(value["aliases"]) or "no alias: it answers to its own name"),
+        ("made for", value["task"]),
+        ("runs on", f"{value['engine']} ({value['format']})"),
+        ("because", value["why"]),
+        ("size", gigabytes(value["size"]) if value["size"] else "built in, no weights"),
+        ("context", f"{value['context_length']:,} tokens"),
+        ("measured here", found and (
+            f"reads {found['prompt_tokens_per_second']} tokens/s, writes {found['generated_tokens_per_second']} tokens/s "
             f"({found['processor']}, {found['measured_at'][:10]})"
-        )
-    show(context, value, "\n".join(lines))
+        )),
+        ("state", "" if value["active"] else "not active"),
+        ("origin", value["origin"]),
+        ("licence", value["licence"]),
+        ("trained on", value["training_data"]),
+        ("known gaps", value["known_gaps"]),
+        ("SHA-256", value["sha256"]),
+    ]  # fmt: skip
+    return f"{value['name']}\n{columns([row for row in rows if row[1]])}"
 
 
 @models.command("import")

@@ -12,7 +12,8 @@ import click
 from pai.entrypoints.cli import asking
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.context import Context
-from pai.entrypoints.cli.output import note
+from pai.entrypoints.cli.output import START, note
+from pai.entrypoints.cli.recovery import ask_back
 from pai.foundation.errors import Usage
 from pai.foundation.redaction import Secret
 from pai.settings import Settings
@@ -55,11 +56,11 @@ def init(
         password = asking.password(email)
     made = context.initialise(
         settings, admin_email=email, admin_password=password,
-        passphrases=_passphrases(context, settings, passphrase_file, stage), cache=context.cache, move=move_models,
+        passphrases=_passphrases(context, settings, passphrase_file, stage, password), cache=context.cache, move=move_models,
         models=models or settings.models_choice or "starter", progress=note,
-        confirm=_ask_back if ask and sys.stdin.isatty() else None,
+        confirm=ask_back if ask and sys.stdin.isatty() else None,
     )  # fmt: skip
-    _show(context, settings, made, serving=serve)
+    _show(context, settings, made, serving=serve, seen=ask and sys.stdin.isatty())
     return context.serve(settings, [made.passphrase]) if serve else 0
 
 
@@ -79,31 +80,34 @@ def _stage(context: Context, settings: Settings) -> str:
     return stage
 
 
-def _passphrases(context: Context, settings: Settings, file: str | None, stage: str) -> Iterable[Secret]:
+def _passphrases(
+    context: Context, settings: Settings, file: str | None, stage: str, password: Secret | None
+) -> Iterable[Secret]:
     if stage == "new" and not file and settings.passphrase_file is None:
-        return [asking.passphrase()]
+        return [asking.passphrase(password)]
     why = "" if stage == "new" else "\nThe root key is there already: give its passphrase, the one that you chose then"
-    return asking.passphrases(context, settings, file, why=why)
+    return asking.warned(asking.passphrases(context, settings, file, why=why), password)
 
 
-def _ask_back(code: str) -> str:
-    note(f"\nRecovery code: {code}\nIt opens PAI if the passphrase is lost. Write it down, away from this machine.")
-    return str(click.prompt("Type it here to confirm (Enter: later)", default="", show_default=False))
-
-
-def _show(context: Context, settings: Settings, made: Any, *, serving: bool) -> None:
+def _show(context: Context, settings: Settings, made: Any, *, serving: bool, seen: bool) -> None:
     value = {
         "home": str(settings.home), "admin": made.admin, "models": made.models, "recovery_code": made.recovery_code,
         "admin_recovery_code": made.admin_recovery_code, "seconds": made.seconds, "setup_url": None,
     }  # fmt: skip
-    text = f"PAI is initialised in {settings.home}." + ("" if serving else " Next: pai serve")
+    text = f"PAI is initialised in {settings.home}." + ("" if serving else f" Next: {START}")
     if made.setup_token:
         value["setup_url"] = f"https://localhost:{settings.server.port}/setup#{made.setup_token}"
         text += (
             f"\nThen choose a password for {made.admin} (this link works once, for 30 minutes): {value['setup_url']}"
         )
     kept = settings.home / "recovery-code.txt"
-    if made.recovery_code and kept.exists():
-        text += f"\nRecovery code (write it down, away from this machine): {made.recovery_code}"
+    if made.recovery_code and not kept.exists():
+        text += "\nThe recovery code is confirmed; keep your copy away from this machine."
+    elif made.recovery_code and seen:
+        text += (
+            f"\nThe recovery code lies in {kept} until you confirm that you wrote it down: pai keys confirm-recovery"
+        )
+    elif made.recovery_code:
+        text += f"\nRecovery code, for a lost passphrase (not for log-in); write it down, away from this machine: {made.recovery_code}"
         text += f"\nIt also lies in {kept} until you confirm it: pai keys confirm-recovery"
     show(context, value, text)

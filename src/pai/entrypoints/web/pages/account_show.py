@@ -49,11 +49,11 @@ def add(router: APIRouter, services: Services) -> None:
     @guarded(router, "GET", "/account", Permission.SELF)
     async def show_account(request: Request, actor: Annotated[Actor, Depends(requires(Permission.SELF))]) -> Response:
         """Show the account."""
-        user = await services.accounts.me(actor)
+        user, own = await services.accounts.me(actor), await services.factors.own(actor)
         return page(
-            "account", user=user, server_holds_key=user.first_administrator,
-            sessions=await services.sessions.list(actor),
-            keys=await services.keys.list(actor), scopes=SCOPES,
+            "account", user=user, server_holds_key=own.server_holds,
+            sessions=await services.sessions.list(actor), own=own, must_enrol=actor.must_enrol,
+            keys=[] if actor.must_enrol else await services.keys.list(actor), scopes=SCOPES,
             **shell(request, actor),
         )  # fmt: skip
 

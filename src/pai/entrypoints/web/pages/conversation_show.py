@@ -88,10 +88,10 @@ async def _events(services: Services, actor: Actor, body: Said) -> AsyncGenerato
                         "title": conversation.title,
                         "model": model,
                     }
-                case Ended(_, finish, _):
+                case Ended(_, finish, _, receipt):
                     for told in growing.rest():
                         yield told
-                    yield {"type": "done", "finish": finish}
+                    yield {"type": "done", "finish": finish, "receipt": receipt}
                 case Waiting(before):
                     yield {"type": "waiting", "before": before}
                 case _:

@@ -1,6 +1,7 @@
 // Ask: a question, a cited answer, and the passage that each citation rests on.
 import { Refused, send, stream } from "/static/send.js";
 import { breakable, make, setBlocks } from "/static/nodes.js";
+import { receiptLine } from "/static/receipt.js";
 import { countSeconds } from "/static/waiting.js";
 
 const page = document.querySelector("[data-ask]");
@@ -29,7 +30,7 @@ function cite(n) {
 }
 
 function listed(source) {
-  const where = make("span", "source-where", ...breakable(source.document), " ", make("small", "", `page ${source.page}`));
+  const where = make("span", "source-where", ...breakable(source.document), " ", make("small", "", source.place));
   const button = make("button", "source", make("span", "source-n", String(source.n)), where, make("span", "source-quote", `“${source.quote}”`));
   button.dataset.n = source.n;
   button.setAttribute("aria-expanded", "false");
@@ -49,7 +50,7 @@ async function open(n, from) {
   const title = panel.querySelector("[data-passage-title]");
   title.replaceChildren(...breakable(source.document));
   title.href = `/documents/${encodeURIComponent(source.document_id)}#page-${source.page}`;
-  panel.querySelector("[data-passage-where]").textContent = `page ${source.page} · source ${n}`;
+  panel.querySelector("[data-passage-where]").textContent = [source.place, `source ${n}`].filter(Boolean).join(" · ");
   panelText.replaceChildren(make("p", "near", "Opening the passage"));
   panel.hidden = false;
   panel.focus();
@@ -97,7 +98,7 @@ function reset(question) {
   panel.hidden = true;
   $("asked").textContent = question;
   $("prose").replaceChildren();
-  for (const name of ["sources", "nearest"]) $(name).replaceChildren();
+  for (const name of ["sources", "nearest", "receipt"]) $(name).replaceChildren();
   for (const name of ["absent", "sources-part", "nearest-part", "by"]) $(name).hidden = true;
   page.querySelector("[data-answer] .banner")?.remove();
   $("answer").hidden = false;
@@ -127,6 +128,7 @@ function finish(event) {
   $("nearest-part").hidden = nearest.length === 0;
   $("by").textContent = `AI generated · ${event.model} · each quote stands in its document word for word; whether it answers the question, and wholly, is for you to check`;
   $("by").hidden = event.abstained;
+  $("receipt").replaceChildren(receiptLine(event.receipt));
   $("live").textContent = event.abstained ? `${event.answer} Nearest passages: ${nearest.length}.` : `Answer: ${$("prose").textContent}. Sources: ${event.sources.length}.`;
 }
 

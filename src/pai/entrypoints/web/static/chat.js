@@ -1,6 +1,7 @@
 // Chat: the answer comes as newline-delimited JSON with sanitised blocks; Stop aborts the request, which stops the model.
 import { Refused, stream } from "/static/send.js";
 import { make, setBlocks } from "/static/nodes.js";
+import { receiptLine } from "/static/receipt.js";
 import { countSeconds } from "/static/waiting.js";
 
 const page = document.querySelector("[data-chat]");
@@ -54,6 +55,7 @@ function working() {
 
 async function read(text, article, prose, wait) {
   let model = chip.textContent;
+  let receipt = null;
   for await (const event of stream("/chat/messages", { conversation, text }, running.signal)) {
     const follow = nearEnd();
     if (event.type === "start") {
@@ -70,11 +72,13 @@ async function read(text, article, prose, wait) {
     } else if (event.type === "error") {
       throw new Refused(event.status, { error: event });
     } else if (event.type === "done") {
+      receipt = event.receipt;
       if (event.finish === "length") article.append(make("p", "by", "The answer reached its length limit."));
     }
     if (follow) toEnd();
   }
   article.append(make("p", "by", `AI generated · ${model}`));
+  if (receipt) article.append(receiptLine(receipt));
 }
 
 async function ask(text) {

@@ -1,5 +1,6 @@
 // What every page has: theme, forms that are sent by fetch, dialogs, copying, local times.
-import { send, Refused } from "/static/send.js";
+import { Refused } from "/static/send.js";
+import { sendProved } from "/static/step_up.js";
 import { localTime, make } from "/static/nodes.js";
 
 const root = document.documentElement;
@@ -43,7 +44,8 @@ function agreed(question, verb) {
 function valuesOf(form) {
   const values = {};
   for (const [name, value] of new FormData(form)) values[name] = value;
-  for (const box of form.querySelectorAll("input[type=checkbox]")) values[box.name] = new FormData(form).getAll(box.name);
+  for (const box of form.querySelectorAll("input[type=checkbox]:not([data-flag])")) values[box.name] = new FormData(form).getAll(box.name);
+  for (const box of form.querySelectorAll("input[type=checkbox][data-flag]")) values[box.name] = box.checked;
   return values;
 }
 
@@ -69,9 +71,10 @@ async function submit(form) {
   try {
     const method = form.dataset.method ?? "POST";
     const values = valuesOf(form);
-    follow(form, await send(method, form.dataset.send, Object.keys(values).length ? values : undefined));
+    follow(form, await sendProved(method, form.dataset.send, Object.keys(values).length ? values : undefined));
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
+    if (problem.code === "not_proved") return;
     if (error) {
       error.textContent = problem.text;
       error.hidden = false;
@@ -95,6 +98,7 @@ document.addEventListener("click", async (event) => {
   if ("themeToggle" in button.dataset) toggleTheme();
   if (button.dataset.open) document.getElementById(button.dataset.open).showModal();
   if ("close" in button.dataset) button.closest("dialog").close();
+  if ("print" in button.dataset) window.print();
   if (button.dataset.copy) {
     await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
     notice("Copied");

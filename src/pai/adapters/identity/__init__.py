@@ -1,0 +1,1 @@
+"""Who people are, by outside standards."""
