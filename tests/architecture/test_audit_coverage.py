@@ -27,7 +27,27 @@ ROOT = Path(__file__).resolve().parents[2] / "src" / "pai"
 _MODELS = "it tells of models of this installation, which are nobody's data"
 _COUNTS = "it tells what state things are in, in words and numbers, of nobody"
 _MEMORY = "it changes what this process holds in memory; what calls it has recorded the act"
+_PART = "a part of use cases that record, inside their unit of work or right before them"
+_STEP = "the first half of an act: a question to the browser; the second half is recorded, done or refused"
 EXEMPT: dict[str, str] = {
+    "Accounts.found": _PART,
+    "Attaching.batch": "states and counts of files that one handed over; taking them was recorded",
+    "Backups.list": "times, sizes and kinds of backups, which are nobody's data",
+    "Custody.key_versions": _COUNTS,
+    "Inference.ready": _MODELS,
+    "Login.kinds_of": _STEP,
+    "Login.sweep": _MEMORY,
+    "Login.user_of": _STEP,
+    "Passkeys.begin_login": _STEP,
+    "Passkeys.begin_registration": _STEP,
+    "Passkeys.begin_step_up": _STEP,
+    "People.address_of": "the address of an account, for whoever may list them all, which is recorded",
+    "SecondFactors.begin_totp": _STEP,
+    "SecondFactors.check": _PART,
+    "SecondFactors.own": "one's own factors, to whoever is logged in; the log-in stands in the log",
+    "Sessions.acknowledge": "one's own note that one has seen the browsers told; their log-ins stand in the log",
+    "Sessions.news": "one's own log-ins, each of which stands in the log",
+    "Sessions.proved": _MEMORY,
     "Accounts.me": "one's own account, to whoever holds its credential; the log-in or the key stands in the log",
     "ApiKeys.behalf": "a credential turned into an actor for work whose every step records itself",
     "ApiKeys.close_owner": _MEMORY,
@@ -38,7 +58,6 @@ EXEMPT: dict[str, str] = {
     "Custody.status": _COUNTS,
     "Files.sealing": "a part of adding files; what is kept in the end is recorded with its row",
     "Inference.able": _MODELS,
-    "Inference.load": _MODELS,
     "Inference.loaded": _MODELS,
     "Inference.models": _MODELS,
     "Inference.show": _MODELS,

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from pai.adapters.cryptography import keystore_member_operations as members
 from pai.adapters.cryptography import keystore_operations as operations
 from pai.adapters.cryptography.keystore_frames import (
     MAX_FRAME,
@@ -22,7 +23,7 @@ from pai.adapters.cryptography.keystore_frames import (
     send_frame,
     to_error,
 )
-from pai.adapters.cryptography.keystore_operations import Operation
+from pai.adapters.cryptography.keystore_operation import Operation
 from pai.core.keys.values import KeystoreStatus, NewDataKey, NewMember
 from pai.foundation.errors import Sealed, TooLarge
 from pai.foundation.redaction import Secret
@@ -122,51 +123,51 @@ class KeystoreClient:
 
     def new_member(self, user_id: str, password: Secret, *, console: bool) -> NewMember:
         """See the port."""
-        return self._call(operations.MakeMember(user_id, password, console), NewMember)
+        return self._call(members.MakeMember(user_id, password, console), NewMember)
 
     def unlock_with_password(self, user_id: str, password: Secret, *, salt: bytes, verifier: bytes, wrap: bytes) -> str:
         """See the port."""
-        return self._call(operations.UnlockWithPassword(user_id, password, salt, verifier, wrap), str)
+        return self._call(members.UnlockWithPassword(user_id, password, salt, verifier, wrap), str)
 
     def spend_password_time(self, password: Secret) -> None:
         """See the port."""
-        self._call(operations.SpendPasswordTime(password), type(None))
+        self._call(members.SpendPasswordTime(password), type(None))
 
     def wrap_for_password(self, handle: str, user_id: str, password: Secret) -> tuple[bytes, bytes, bytes]:
         """See the port."""
-        return self._call(operations.WrapForPassword(handle, user_id, password), tuple[bytes, bytes, bytes])
+        return self._call(members.WrapForPassword(handle, user_id, password), tuple[bytes, bytes, bytes])
 
     def wrap_for_api_key(self, handle: str, key_id: str, secret: Secret) -> bytes:
         """See the port."""
-        return self._call(operations.WrapForApiKey(handle, key_id, secret), bytes)
+        return self._call(members.WrapForApiKey(handle, key_id, secret), bytes)
 
     def unlock_with_api_key(self, key_id: str, secret: Secret, wrap: bytes) -> str:
         """See the port."""
-        return self._call(operations.UnlockWithApiKey(key_id, secret, wrap), str)
+        return self._call(members.UnlockWithApiKey(key_id, secret, wrap), str)
 
     def wrap_for_passkey(self, handle: str, passkey_id: str, secret: Secret) -> bytes:
         """See the port."""
-        return self._call(operations.WrapForPasskey(handle, passkey_id, secret), bytes)
+        return self._call(members.WrapForPasskey(handle, passkey_id, secret), bytes)
 
     def unlock_with_passkey(self, passkey_id: str, secret: Secret, wrap: bytes) -> str:
         """See the port."""
-        return self._call(operations.UnlockWithPasskey(passkey_id, secret, wrap), str)
+        return self._call(members.UnlockWithPasskey(passkey_id, secret, wrap), str)
 
     def wrap_for_console(self, handle: str, user_id: str) -> bytes:
         """See the port."""
-        return self._call(operations.WrapForConsole(handle, user_id), bytes)
+        return self._call(members.WrapForConsole(handle, user_id), bytes)
 
     def unlock_from_console(self, user_id: str, wrap: bytes) -> str:
         """See the port."""
-        return self._call(operations.UnlockFromConsole(user_id, wrap), str)
+        return self._call(members.UnlockFromConsole(user_id, wrap), str)
 
     def unlock_with_recovery(self, user_id: str, code: Secret, wrap: bytes) -> str:
         """See the port."""
-        return self._call(operations.UnlockWithRecovery(user_id, code, wrap), str)
+        return self._call(members.UnlockWithRecovery(user_id, code, wrap), str)
 
     def forget(self, handle: str) -> None:
         """See the port."""
-        self._call(operations.Forget(handle), type(None))
+        self._call(members.Forget(handle), type(None))
 
     def new_data_key(self, context: str, recipients: Sequence[bytes]) -> NewDataKey:
         """See the port."""

@@ -23,7 +23,8 @@ from pai.adapters.cryptography.keystore_frames import (
     send_frame,
     to_frame,
 )
-from pai.adapters.cryptography.keystore_operations import OPERATIONS, Operation
+from pai.adapters.cryptography.keystore_operation import Operation
+from pai.adapters.cryptography.keystore_operations import OPERATIONS
 from pai.foundation.errors import Invalid, PaiError, Throttled, TooLarge
 
 _SLOW_THREADS: Final = 2

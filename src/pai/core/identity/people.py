@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pai.core.identity.accounts import INSTALLATION, Accounts
 from pai.core.identity.api_keys import ApiKeys
+from pai.core.identity.events import UsersListed
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.values import Session, SetupToken, User
@@ -39,10 +40,11 @@ class People:
         self.accounts.policy.decide(actor, Permission.USERS, INSTALLATION)
 
         def look(unit: IdentityUnit) -> Everyone:
-            links = unit.users.setup_tokens(self.accounts.clock.now())
-            return Everyone(unit.users.list(), unit.factors.holders(), links, unit.wraps.members_with(Factor.CONSOLE))
+            links, found = unit.users.setup_tokens(self.accounts.clock.now()), unit.users.list()
+            unit.audit.record(actor, UsersListed(resource=INSTALLATION, users=len(found)))
+            return Everyone(found, unit.factors.holders(), links, unit.wraps.members_with(Factor.CONSOLE))
 
-        return await self.accounts.work.read(look)
+        return await self.accounts.work.run(look)
 
     async def disable(self, actor: Actor, email: str) -> User:
         """Disable an account: every session and key is dead when this returns, open streams included.

@@ -46,7 +46,7 @@ class Endless:
 
 
 def request_with(answer: Endless) -> tuple[Request, SimpleNamespace]:
-    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+    async def start_chat(*_: object, **_named: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
         return SimpleNamespace(model=ModelRef("echo", "")), answer.pieces()
 
     services = SimpleNamespace(
@@ -134,7 +134,7 @@ async def test_a_revoked_key_ends_its_streams_in_openais_dialect() -> None:
 async def test_when_a_later_answer_cannot_begin_the_earlier_ones_end() -> None:
     begun: list[Endless] = []
 
-    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+    async def start_chat(*_: object, **_named: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
         if len(begun) == 2:
             raise Unavailable("the worker stopped")
         begun.append(Endless())
@@ -153,7 +153,7 @@ async def test_when_a_later_answer_cannot_begin_the_earlier_ones_end() -> None:
 async def test_an_end_that_cannot_be_recorded_keeps_no_other_from_being_recorded() -> None:
     closed: list[int] = []
 
-    async def start_chat(*_: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
+    async def start_chat(*_: object, **_named: object) -> tuple[Any, AsyncIterator[ChatDelta]]:
         if len(answers) == 3:
             raise Unavailable("the worker stopped")
         number = len(answers)
