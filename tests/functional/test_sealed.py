@@ -171,7 +171,7 @@ def test_a_keystore_that_dies_seals_and_is_opened_again(pai: Installation, tmp_p
             assert pai.server is not None
             assert pai.server.poll() is None, "a crash"
             # The passphrase file is still named in the settings, and yet nobody opened it by itself.
-            assert get(pai, "/v1/models")[0] == 503
+            within(10, lambda: get(pai, "/v1/models")[0] == 503, "the gateway of before is gone")
             assert pai.run("keys", "unseal").code == 0, turn
             pai.wait_ready()
             assert child_of(pai, "pai.bootstrap.keystore") != first

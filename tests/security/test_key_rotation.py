@@ -23,6 +23,8 @@ PASSWORD = Secret(b"correct horse battery staple 9")
 KILLER = """
 import os, signal, sys, pathlib
 sys.path[:0] = {paths!r}
+import cheap_argon2
+cheap_argon2.cheapen()
 from pai.adapters.cryptography.keystore import KeyVault
 from pai.foundation.redaction import Secret
 vault = KeyVault(pathlib.Path({folder!r}))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from pai.adapters.cryptography.certificates import TlsFiles, ensure_certificates
+from pai.adapters.cryptography.certificates import TlsFiles, ensure_certificates, sealed_certificates
 from pai.adapters.cryptography.keystore import KeyVault
 from pai.foundation.errors import Corrupt, Invalid
 from pai.foundation.redaction import Secret
@@ -70,7 +70,7 @@ def test_files_are_private_and_the_keys_are_not_plain(vault: KeyVault, tmp_path:
     files = ensure_certificates(tmp_path, vault, now=NOW)
     for path in tmp_path.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        # The key that a sealed PAI says so with has nobody to open it; see the threat model for what a thief could do with it.
+        # One key is plain, of the certificate for saying that PAI is sealed: there is nothing that could open it then.
         assert (b"BEGIN PRIVATE KEY" in path.read_bytes()) == (path.name == "sealed.key")
     assert files.key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
     with pytest.raises(ssl.SSLError):
@@ -94,11 +94,22 @@ def test_the_authority_may_only_sign_for_our_names(vault: KeyVault, tmp_path: Pa
 def test_a_second_run_keeps_everything(vault: KeyVault, tmp_path: Path) -> None:
     first = ensure_certificates(tmp_path, vault, now=NOW)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    again = ensure_certificates(tmp_path, vault, now=NOW + timedelta(days=50))
-    assert again.fingerprint == first.fingerprint
+    ensure_certificates(tmp_path, vault, now=NOW + timedelta(days=50))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    late = ensure_certificates(tmp_path, vault, now=NOW + timedelta(days=300))
-    assert late.fingerprint == first.fingerprint, "only the one for saying that PAI is sealed is renewed that early"
+    again = ensure_certificates(tmp_path, vault, now=NOW + timedelta(days=300))
+    assert again.fingerprint == first.fingerprint
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {name for name in after if after[name] != before[name]} == {"sealed.pem", "sealed.key"}
+
+
+def test_the_certificate_for_being_sealed_is_of_the_authority_and_short_lived(vault: KeyVault, tmp_path: Path) -> None:
+    files = ensure_certificates(tmp_path, vault, now=NOW, extra_names=("pai.example.org",))
+    pem, key = sealed_certificates(tmp_path, tmp_path, ("pai.example.org",), now=NOW)
+    sealed = x509.load_pem_x509_certificate(pem.read_bytes())
+    sealed.verify_directly_issued_by(x509.load_pem_x509_certificate(files.ca.read_bytes()))
+    assert sealed.not_valid_after_utc - NOW <= timedelta(days=90)
+    assert sealed.public_key() != x509.load_pem_x509_certificate(files.certificate.read_bytes()).public_key()
+    assert key.name == "sealed.key"
 
 
 def test_the_server_is_renewed_before_it_expires_under_the_same_authority(vault: KeyVault, tmp_path: Path) -> None:
