@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -89,6 +88,8 @@ def _serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
 
 
 def _console(settings: Settings, passphrases: Iterable[Secret], command: str, arguments: dict[str, Any]) -> Any:
+    import asyncio
+
     from pai.adapters.cryptography.keystore_process import start_keystore
     from pai.adapters.system.home import Home, HomeLock
     from pai.bootstrap.compose import NoEngines, open_base, services_for
