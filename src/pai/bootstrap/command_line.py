@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -121,6 +120,8 @@ def _console(settings: Settings, passphrases: Iterable[Secret], command: str, ar
 
 @contextmanager
 def _session(settings: Settings, passphrases: Iterable[Secret]) -> Iterator[Callable[[str, dict[str, Any]], Any]]:
+    import asyncio
+
     from pai.adapters.cryptography.keystore_process import start_keystore
     from pai.adapters.system.home import Home, HomeLock
     from pai.bootstrap.compose import NoEngines, open_base, services_for

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pai.entrypoints.cli.asking import passphrases
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import START
 from pai.foundation.errors import PaiError, Unavailable
+
+_SECONDS: Final = 600.0
 
 
 def call(context: Context, command: str, **arguments: Any) -> Any:
@@ -46,22 +52,39 @@ def ask_server(context: Context, command: str, **arguments: Any) -> Any:
     return answer
 
 
-def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:
-    import httpx
+class _Connection(http.client.HTTPConnection):
+    """HTTP over the control socket. The standard library's, for what the client of content commands needs takes longer than a command."""
 
-    transport = httpx.HTTPTransport(uds=str(path))
+    def __init__(self, path: Path) -> None:
+        super().__init__("console", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket. Raises OSError."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_SECONDS)
+        self.sock.connect(str(self._path))
+
+
+def _over_socket(path: Path, command: str, arguments: dict[str, Any]) -> Any:
+    with contextlib.closing(_Connection(path)) as connection:
+        try:
+            connection.connect()
+        except OSError:
+            return None  # a socket that a killed server left behind
+        try:
+            connection.request(
+                "POST", f"/console/{command}", json.dumps(arguments), {"content-type": "application/json"}
+            )
+            response = connection.getresponse()
+            body = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unavailable(f"the server did not answer: {type(error).__name__}", hint="see its log") from None
     try:
-        with httpx.Client(transport=transport, base_url="http://console", timeout=600, trust_env=False) as client:
-            response = client.post(f"/console/{command}", json=arguments)
-    except httpx.ConnectError:
-        return None  # a socket that a killed server left behind
-    except httpx.HTTPError as error:
-        raise Unavailable(f"the server did not answer: {type(error).__name__}", hint="see its log") from None
-    try:
-        told = response.json()
+        told = json.loads(body)
     except ValueError:
         raise Unavailable("the server did not answer as PAI does", hint=f"see what {START} printed") from None
-    if response.status_code != 200:
+    if response.status != 200:
         found = told["error"]
         raise PaiError(found["message"], code=found["code"], hint=found["hint"])
     return told
