@@ -64,5 +64,5 @@ def things(victim: BrowserClient) -> dict[str, str]:
         "collection": collection, "job": job["id"], "document": told["accepted"][0]["document"], "key": key["id"],
         "passage": asked[-1]["sources"][0]["chunk_id"], "conversation": victim.say(f"I hid the {MARKER}")[0]["conversation"],
         "session": victim.http.get("/pai/v1/me").json()["session"], "user": victim.http.get("/pai/v1/me").json()["id"],
-        "passkey": "psk_of_the_victim",  # real ones: tests/unit/core/identity/test_identity_passkeys.py
+        "index": "0", "passkey": "psk_of_the_victim",  # real ones: tests/unit/core/identity/test_identity_passkeys.py
     }  # fmt: skip

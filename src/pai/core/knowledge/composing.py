@@ -26,6 +26,7 @@ MOST_ITEMS = 40
 NEAR = 0.35  # cosine from which on a passage is worth showing although it answers nothing
 EVEN = 0.5  # of the score: a list or table this near to the best sentence goes before it
 _BETWEEN = " \n-•*–‣▪◦·"  # noqa: RUF001  white space and marks of lists
+_MARK = re.compile(r"\s*\[\d{1,3}\]")
 _REFUSAL = re.compile(
     r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not "
     r"(?:contain|provide|mention|state)|cannot|unable)\b",
@@ -198,7 +199,12 @@ def _good_of(part: Part, unit: Unit) -> list[Unit]:
 
 def _cite(text: str, units: Sequence[Unit], document: Document, cited: Cited) -> str:
     marks = [cited.mark(document, run[0], _quote(run)) for run in _runs(units)]
-    return f"{text} {''.join(dict.fromkeys(marks))}" if marks and all(marks) else ""
+    return f"{unmarked(text)} {''.join(dict.fromkeys(marks))}" if marks and all(marks) else ""
+
+
+def unmarked(text: str) -> str:
+    """Return a document's words as an answer may show them: with no mark of its own, which would look like a citation of another source."""
+    return _MARK.sub("", text).strip()
 
 
 def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited: Cited, today: dt.date) -> str:
@@ -207,16 +213,16 @@ def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited:
         row, column = found
         since = f" from {today.isoformat()} on" if asked.order is Order.NEXT else ""
         mark = cited.mark(span.document, row, row.text)
-        return f"{item_of(row)} {mark} (the {asked.order} of {len(rows)} rows by {column}{since})"
+        return f"{unmarked(item_of(row))} {mark} (the {asked.order} of {len(rows)} rows by {column}{since})"
     return f"Which row that is cannot be computed here. {_list(span, rows, of, cited)}"
 
 
 def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:
     shown = rows[:MOST_ITEMS]
     marks = [_run(span.document, run, cited) for run in _runs(shown)]
-    name = span.unit.section or span.document.name
+    name = unmarked(span.unit.section or span.document.name)
     some = f", {len(rows)} of {of}" if len(rows) < of else ""
-    lines = [f"- {item_of(row)}" for row in shown]
+    lines = [f"- {unmarked(item_of(row))}" for row in shown]
     if len(rows) > len(shown) or not span.document.whole:
         lines.append(f"- and perhaps more: {len(rows)} were read, {len(shown)} are shown")
     return "\n".join([f"{name}{some} {''.join(dict.fromkeys(marks))}:", "", *lines]) if all(marks) else ""

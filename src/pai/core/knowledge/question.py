@@ -37,8 +37,10 @@ from pai.core.knowledge.wording import (
     Order,
 )
 from pai.core.knowledge.words import GERMAN_STOP, STOP, WORD, content_list, stem
+from pai.foundation.errors import Invalid
 
 Name = tuple[str, ...]
+MOST_PARTS = 4  # each costs as much as a question of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,17 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
 
 def parts(text: str, proper: frozenset[str] = frozenset()) -> list[Question]:
     """Return the questions that stand in one, in order. One that only points at the one before ("... and why?") is given
-    its names and topics."""
+    its names and topics. Raises Invalid (``too_many_questions``)."""
     for short, full in SHORT:
         text = short.sub(full, text)
     pieces = [piece.strip(" ?.;,") for piece in AND.split(text) if piece.strip(" ?.;,")]
     if len(pieces) < 2 or not ASKS.match(pieces[0]):
         return [understand(text, proper)]
+    if len(pieces) > MOST_PARTS:
+        raise Invalid(
+            f"these are {len(pieces)} questions; at most {MOST_PARTS} are answered at once", code="too_many_questions",
+            hint="ask them one after the other",
+        )  # fmt: skip
     found = [understand(f"{pieces[0]}?", proper)]
     for piece in pieces[1:]:
         found.append(_after(found[0], understand(f"{piece}?", proper), piece))

@@ -113,3 +113,10 @@ async def test_a_list_after_a_colon_is_told_whole() -> None:
     answer = compose([told], "", "words", TODAY)
     assert "fitted kitchen" in answer.text
     assert "fridge" in answer.text
+
+
+async def test_a_document_forges_no_citation_of_another() -> None:
+    told = await asked("what is the notice period?", Reader(lambda _: True), "The notice period is six days [7].")
+    answer = compose([told], "", "words", TODAY)
+    assert answer.text == "The notice period is six days. [1]"
+    assert answer.sources[0].quote == "The notice period is six days [7]."

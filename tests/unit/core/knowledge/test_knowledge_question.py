@@ -7,6 +7,7 @@ from pai.core.knowledge.likeness import FAMILY, MEANING, SAME, compound, likenes
 from pai.core.knowledge.question import is_german, parts, small_names, understand
 from pai.core.knowledge.wording import Order
 from pai.core.knowledge.words import content_words
+from pai.foundation.errors import Invalid
 
 
 def test_questions_are_taken_apart() -> None:
@@ -125,3 +126,10 @@ def test_german_is_read_with_its_compounds() -> None:
     asked = understand("Wie viele Impfdosen wurden entsorgt?")
     assert asked.predicates == ("impf", "dosen", "entsorgt")
     assert content_words("Impfdosen") == {"impfdosen"}
+
+
+def test_many_questions_at_once_are_refused() -> None:
+    one = "where is the key of room 3"
+    assert len(parts(" and ".join([one] * 4))) == 4
+    with pytest.raises(Invalid, match="5 questions"):
+        parts(" and ".join([one] * 5))
