@@ -19,7 +19,7 @@ from pai.core.identity.own_password import proves_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.throttle import admit_factor, forgive_factor
-from pai.core.identity.values import BackupCode, Passkey, Totp
+from pai.core.identity.values import BackupCode, Passkey, Totp, totp_bound
 from pai.core.keys.values import Factor
 from pai.core.policy.values import Permission
 from pai.foundation.actor import Actor
@@ -81,7 +81,7 @@ class SecondFactors:
         """Make a secret for an app; it is in force once its first code was given, and replaces the app there is. Raises Denied."""
         self._decide(actor, Permission.FACTORS_CHANGE)
         secret, factor_id = totp.new_secret(), new_id("tot")
-        sealed = self.sessions.keystore.seal("server", _bound(actor.id, factor_id), secret.reveal())
+        sealed = self.sessions.keystore.seal("server", totp_bound(actor.id, factor_id), secret.reveal())
 
         def write(unit: IdentityUnit) -> None:
             unit.factors.remove_totp(actor.id, confirmed=False)
@@ -184,7 +184,7 @@ class SecondFactors:
     def _step(self, held: Totp | None, code: str, now: datetime) -> int | None:
         if held is None:
             return None
-        secret = Secret(self.sessions.keystore.unseal("server", _bound(held.user_id, held.id), held.sealed))
+        secret = Secret(self.sessions.keystore.unseal("server", totp_bound(held.user_id, held.id), held.sealed))
         return totp.matching_step(secret, code, now, held.last_step)
 
     async def step_up(self, actor: Actor, proof: Secret) -> None:
@@ -226,7 +226,3 @@ def make_codes(unit: IdentityUnit, actor: Actor, now: datetime) -> tuple[str, ..
     unit.factors.set_backup_codes(actor.id, [BackupCode(actor.id, one, now) for one in hashed if one is not None])
     unit.audit.record(actor, BackupCodesMade(resource=ResourceRef("user", actor.id), codes=len(codes)))
     return codes
-
-
-def _bound(user_id: str, factor_id: str) -> bytes:
-    return f"totp\x00{user_id}\x00{factor_id}".encode()

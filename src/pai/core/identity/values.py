@@ -140,3 +140,8 @@ class SetupToken:
     role: str = ""
     first: bool = False
     clear_factors: bool = False
+
+
+def totp_bound(user_id: str, factor_id: str) -> bytes:
+    """Return what the sealed secret of an authenticator app is bound to, so that it opens in nobody else's row."""
+    return f"totp\0{user_id}\0{factor_id}".encode()

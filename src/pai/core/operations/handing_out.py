@@ -20,6 +20,9 @@ from pai.foundation.errors import Corrupt, Invalid, NotFound
 PAGE: Final = 1000
 
 
+MOST_CHECKPOINTS = 32  # of an export
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The beginning of an export: its first line, the checkpoint that it ends at, and the key that both verify with."""
@@ -27,6 +30,15 @@ class Begun:
     header: str
     checkpoint: Checkpoint
     key: str
+
+
+def thinned(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Return at most ``MOST_CHECKPOINTS`` of them, the first and the newest among them, the rest evenly apart. Each costs a proof while
+    nobody else can write; that the log grew from one of them to the newest shows that it grew from all between."""
+    if len(checkpoints) <= MOST_CHECKPOINTS:
+        return list(checkpoints)
+    last = len(checkpoints) - 1
+    return [checkpoints[n * last // (MOST_CHECKPOINTS - 1)] for n in range(MOST_CHECKPOINTS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +54,7 @@ class HandingOut:
 
         def sign(unit: AuditedUnit) -> Begun:
             unit.audit.record(actor, CheckpointMade(resource=LOG))
-            older, newest, key = unit.audit.checkpoints(), unit.audit.checkpoint(), unit.audit.verifier_key()
+            older, newest, key = thinned(unit.audit.checkpoints()), unit.audit.checkpoint(), unit.audit.verifier_key()
             growth = {one.size: unit.audit.consistency(one.size, newest.size) for one in older if one.size}
             return Begun(evidence.export_header(key, newest, older, growth), newest, key)
 
