@@ -27,7 +27,7 @@ def test_rotation_moves_the_secrets_of_authenticator_apps(home: StorageHome) -> 
         sealed = home.vault.seal("server", totp_bound(one.id, factor), b"secret of the app")
         storage.run_sync(
             lambda unit, one=one, factor=factor, sealed=sealed: (
-                unit.users.add(one), unit.factors.set_totp(Totp(factor, one.id, sealed, 0, NOW)),
+                unit.users.add(one), unit.factors.set_totp(Totp(factor, one.id, sealed, 0, NOW, NOW)),
             )
         )  # fmt: skip
     home.vault.rotate_keys()
