@@ -58,7 +58,7 @@ async def test_a_cached_beginning_changes_no_answer(make: Callable[[Path], Model
 
 
 @pytest.mark.parametrize("make", TINY)
-@pytest.mark.parametrize("size", [1, 10], ids=["short", "long"])
+@pytest.mark.parametrize("size", [1, pytest.param(10, marks=pytest.mark.slow)], ids=["short", "long"])
 async def test_what_was_typed_is_not_in_the_workers_memory_afterwards(
     make: Callable[[Path], Model], size: int, tmp_path: Path
 ) -> None:

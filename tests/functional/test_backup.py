@@ -133,7 +133,7 @@ def test_backups_beside_ingestion_hold_whole_documents(
     finally:
         stop.set()
         writer.join()
-    assert len(known) > 4
+    assert len(known) > 2, "documents came in while the backups were made"
     assert pai.ok("backup", "verify", str(tmp_path / "dest"), "--identity-file", str(identity[0]))["ok"]
     for backup, before in (backups[1], backups[-1]):
         other, _ = bare_machine(tmp_path / backup[-4:], tmp_path / "dest", identity[0], "--id", backup)

@@ -307,6 +307,7 @@ def refused(pai: Installation) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_sigterm_lets_a_stream_that_is_read_end_whole(pai: Installation, key: str) -> None:
     assert pai.server is not None
     with web(pai, key) as client, stream(client) as lines:

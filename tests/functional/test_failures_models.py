@@ -163,7 +163,14 @@ async def test_five_hundred_waiting_requests_hold_nobody_else_up(crowded: Instal
 @pytest.mark.slow
 def test_who_asks_more_than_may_wait_is_refused_in_the_dialect(crowded: Installation) -> None:
     key, other = crowded.key("inference"), crowded.member("patient@pai.test")
-    with ThreadPoolExecutor(200) as pool, web(crowded, key, timeout=600) as client, web(crowded, other) as patient:
+    trusted = ssl.create_default_context(cafile=str(crowded.ca))
+    transport = httpx.HTTPTransport(verify=trusted, limits=httpx.Limits(max_connections=300))
+    headers = {"authorization": f"Bearer {key}"}
+    with (
+        ThreadPoolExecutor(200) as pool,
+        httpx.Client(base_url=crowded.url, transport=transport, headers=headers, timeout=600) as client,
+        web(crowded, other) as patient,
+    ):
         asked = [pool.submit(client.post, "/v1/chat/completions", json={**SHORT, "max_tokens": 20}) for _ in range(200)]
         assert patient.post("/v1/chat/completions", json=SHORT).status_code == 200
         answers = [one.result() for one in asked]

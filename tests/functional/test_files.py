@@ -150,6 +150,7 @@ def test_clients_may_delete_what_they_list_while_they_list_it(sdk: openai.OpenAI
         assert [*own.files.list()] == [*own.vector_stores.list()] == []
 
 
+@pytest.mark.slow
 def test_a_crash_in_the_middle_of_an_upload_and_of_an_attachment(fresh: Installation) -> None:
     fresh.start()
     key = fresh.key("inference,knowledge")

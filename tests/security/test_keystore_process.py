@@ -225,6 +225,7 @@ def test_many_threads_get_their_own_answers(process: KeystoreProcess) -> None:
 
 
 @pytest.mark.real_argon2
+@pytest.mark.slow
 def test_log_ins_do_not_hold_up_quick_operations(process: KeystoreProcess) -> None:
     client = process.client
     with ThreadPoolExecutor(8) as pool:
