@@ -106,10 +106,12 @@ class SetupLinkMade(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordChosen(Event):
-    """A password was set. ``content`` tells whether it opens the member's content; a reset of login alone does not."""
+    """A password was set. ``content`` tells whether it opens the member's content; a reset of login alone does not.
+    ``keys_revoked`` API keys ended with it."""
 
     name: ClassVar[str] = "identity:password:set"
     content: bool
+    keys_revoked: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ class Setup:
     async def link(self, actor: Actor, email: str, *, clear_factors: bool = False) -> Secret:
         """Make a one-time token (30 minutes) to choose a password: for an account, or for the first administrator's address
         while there is no account at all. Earlier tokens for the address die. With ``clear_factors`` its use takes the account's second
-        factors away, for someone who lost theirs. Raises Denied, NotFound."""
+        factors away, for someone who lost theirs. Raises Denied (``console_only`` for the first administrator), NotFound."""
         self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
         until = self.accounts.clock.now() + LIFE
@@ -62,6 +62,12 @@ class Setup:
                 raise NotFound(f"no account has the address {address}", hint="see `pai user list`")
             if user is not None and user.disabled_at is not None:
                 raise NotFound(f"the account {address} is disabled", hint="enable it first: pai user enable EMAIL")
+            if user is not None and user.first_administrator and actor.kind is not ActorKind.OPERATOR:
+                # Its password opens its content through this server: another administrator must not come by that.
+                raise Denied(
+                    "the login of the first administrator is reset at the console only", code="console_only",
+                    hint="on the machine itself: pai user reset-login EMAIL",
+                )  # fmt: skip
             if user is None:
                 made = SetupToken(_hash(token), address, until, role=Role.ADMINISTRATOR.value, first=True)
             else:
@@ -124,6 +130,9 @@ class Setup:
                 return None  # disabled, or another account by now, after the link was made
             if held.clear_factors:
                 clear_factors(unit, user)
+            if not user.first_administrator:
+                # A reset of login is no reset of content: this server opens it for nobody who came by a link.
+                unit.wraps.remove_member_wraps(user.id, Factor.CONSOLE)
             self._set(unit, user, password)
             return user.email, None
 
@@ -168,7 +177,9 @@ class Setup:
             salt, verifier, blob = made.password_salt, made.password_verifier, made.password_wrap
         content = held is not None and user.first_administrator
         self._keep(unit, user, (salt, verifier, blob), content=content)
-        event = PasswordChosen(resource=ResourceRef("user", user.id), content=content)
+        # Whoever had the login may have made keys with it; they end with it.
+        revoked = unit.users.revoke_keys(self.accounts.clock.now(), owner_id=user.id)
+        event = PasswordChosen(resource=ResourceRef("user", user.id), content=content, keys_revoked=revoked)
         unit.audit.record(Actor(user.id, user.email, user.kind, user.role), event)
 
     def _keep(self, unit: IdentityUnit, user: User, made: tuple[bytes, bytes, bytes], *, content: bool) -> None:

@@ -259,3 +259,19 @@ async def test_strangers_cannot_use_up_the_memory_for_challenges(people: People,
     for _ in range(2100):
         await passkeys.begin_login(HERE, None)
     assert len(passkeys.given) == 2000
+
+
+async def test_a_reset_by_link_gives_nobody_the_key_that_this_server_holds(people: People, passkeys: Passkeys) -> None:
+    """Else an administrator reads a member: resets the login, enrols a passkey of their own, and comes in with it."""
+    user, _, _ = await enrolled(people, passkeys, None, server_holds=True)
+    link = await people.setup.link(OPERATOR, user.email, clear_factors=True)
+    await people.setup.choose(link, PASSWORD)
+    thief = await people.sessions.authenticate((await people.log_in(user.email)).token)
+    assert thief.unlocked is None
+    device = SoftwarePasskey(HERE.origin, HERE.name)
+    await passkeys.finish_registration(
+        thief, HERE, "theirs", device.make(await passkeys.begin_registration(thief, HERE)), None
+    )
+    again = await people.sessions.authenticate((await log_in(passkeys, device, None)).token)
+    assert again.id == user.id
+    assert again.unlocked is None

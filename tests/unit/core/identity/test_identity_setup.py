@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from identity_home import OTHER, PASSWORD, WRONG, People, identity_home
 from pai.core.identity.setup import LIFE
-from pai.foundation.actor import OPERATOR, Role
+from pai.foundation.actor import OPERATOR, Role, Scope
 from pai.foundation.errors import Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.redaction import Secret
 
@@ -151,3 +152,26 @@ async def test_a_flood_of_wrong_links_does_not_fill_the_log(people: People) -> N
     with pytest.raises(Unauthenticated):
         await people.setup.choose(Secret(b"guess"), OTHER)
     assert (await people.events("identity:session:login-failed"))[0].body["unrecorded"] == 70
+
+
+async def test_the_first_administrators_login_is_reset_at_the_console_only(people: People) -> None:
+    """Its password opens its content through this server, so that no other administrator may choose one."""
+    first = (await people.add("first", Role.ADMINISTRATOR)).user
+    held = dataclasses.replace(first, first_administrator=True)
+    await people.storage.run(lambda unit: unit.users.update(held))
+    other = (await people.add("other", Role.ADMINISTRATOR)).user
+    actor = await people.sessions.authenticate((await people.log_in(other.email)).token)
+    with pytest.raises(Denied) as caught:
+        await people.setup.link(actor, first.email)
+    assert caught.value.code == "console_only"
+    assert await people.setup.link(OPERATOR, first.email)
+
+
+async def test_keys_end_with_a_reset_of_the_login(people: People) -> None:
+    user = (await people.add("ada")).user
+    actor = await people.sessions.authenticate((await people.log_in(user.email)).token)
+    made = await people.keys.create(actor, owner=user.email, name="kept", scopes=frozenset({Scope.INFERENCE}))
+    await people.setup.choose(await people.setup.link(OPERATOR, user.email), PASSWORD)
+    held = await people.storage.read(lambda unit: unit.users.key(made.key.id))
+    assert held is not None
+    assert held.revoked_at is not None
