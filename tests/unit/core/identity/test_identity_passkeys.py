@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
 
-from identity_home import PASSWORD, People, identity_home
+from identity_home import OTHER, PASSWORD, People, identity_home
 from pai.adapters.identity.webauthn import WebAuthnPasskeys
 from pai.core.identity.devices import Arrival
 from pai.core.identity.login import SecondStep
 from pai.core.identity.passkeys import Passkeys
 from pai.core.identity.ports import Place
+from pai.core.identity.requirement import Requirement
 from pai.core.identity.sessions import NewSession
 from pai.core.identity.values import User
 from pai.core.keys.values import Factor
-from pai.foundation.actor import OPERATOR, Actor, Scope
+from pai.foundation.actor import OPERATOR, Actor, Role, Scope
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.redaction import Secret
 from software_passkey import SoftwarePasskey, text
@@ -187,7 +189,48 @@ async def test_a_copy_is_taken_out_of_use_and_nobody_without_the_key_can_cause_t
     assert event.body["outcome"] == "refused"
     with pytest.raises(Unauthenticated):
         await log_in(passkeys, device)
-    assert isinstance(await people.login.with_password(user.email, PASSWORD, ARRIVAL), NewSession)
+
+
+async def test_whoever_copied_a_passkey_has_not_made_the_password_enough(people: People, passkeys: Passkeys) -> None:
+    user, actor = await member(people)
+    device = SoftwarePasskey(HERE.origin, HERE.name)
+    added = await passkeys.finish_registration(
+        actor, HERE, "mine", device.make(await passkeys.begin_registration(actor, HERE)), PRF
+    )
+    twin = copy.copy(device)
+    device.count = 10
+    await log_in(passkeys, device)
+    with pytest.raises(Unauthenticated):
+        await log_in(passkeys, twin)
+    step = await people.login.with_password(user.email, PASSWORD, ARRIVAL)
+    assert isinstance(step, SecondStep), "the password alone lets nobody in"
+    options = await passkeys.begin_login(HERE, step.ticket)
+    assert not options.get("allowCredentials"), "what is out of use is not asked for"
+    for one in (device, twin):
+        with pytest.raises(Unauthenticated):
+            await passkeys.finish_login(
+                HERE, one.use(await passkeys.begin_login(HERE, step.ticket)), PRF, step.ticket, ARRIVAL
+            )
+    with pytest.raises(Unauthenticated):  # nor is it a proof for what is dangerous
+        await people.factors.step_up(actor, PASSWORD)
+    begun = await people.login.with_code(step.ticket, added.backup_codes[0])
+    assert begun.session.methods == ("password", "backup-code")
+    # And an administrator's reset lets in whoever has no code left.
+    await people.setup.choose(await people.setup.link(OPERATOR, user.email, clear_factors=True), OTHER)
+    assert isinstance(await people.login.with_password(user.email, OTHER, ARRIVAL), NewSession)
+
+
+async def test_an_administrator_whose_only_passkey_was_copied_sets_up_another_one(
+    people: People, passkeys: Passkeys
+) -> None:
+    user, _, device = await enrolled(people, passkeys)
+    twin = copy.copy(device)
+    device.count = 10
+    await log_in(passkeys, device)
+    with pytest.raises(Unauthenticated):
+        await log_in(passkeys, twin)
+    chief = dataclasses.replace(user, role=Role.ADMINISTRATOR)
+    assert await people.storage.read(lambda unit: Requirement(of_administrators=True).lacks(unit, chief))
 
 
 async def test_a_synced_passkey_that_does_not_count_goes_on_working(people: People, passkeys: Passkeys) -> None:
