@@ -298,7 +298,32 @@ async def test_a_disabled_account_is_not_let_in(people: People, passkeys: Passke
         await log_in(passkeys, device)
 
 
-async def test_strangers_cannot_use_up_the_memory_for_challenges(people: People, passkeys: Passkeys) -> None:
-    for _ in range(2100):
-        await passkeys.begin_login(HERE, None)
-    assert len(passkeys.given) == 2000
+async def test_strangers_make_nobodys_challenge_void(people: People, passkeys: Passkeys) -> None:
+    user, actor, device = await enrolled(people, passkeys)
+    step = await people.login.with_password(user.email, PASSWORD, ARRIVAL)
+    assert isinstance(step, SecondStep)
+    alone = await passkeys.begin_login(HERE, None, "192.0.2.7")
+    second, proof = (
+        await passkeys.begin_login(HERE, step.ticket, "192.0.2.7"),
+        await passkeys.begin_step_up(actor, HERE),
+    )
+    new = await passkeys.begin_registration(actor, HERE)
+    for n in range(2500):  # one host, which has a whole network of IPv6, and twenty others
+        flood = f"2001:db8::{n:x}" if n % 2 else f"198.51.100.{n % 20}"
+        await passkeys.begin_login(HERE, None, flood)
+    assert len(passkeys.strangers.held) <= 2000
+    assert sum(one.asker == "2001:db8::/64" for one in passkeys.strangers.held.values()) <= 200
+    assert await passkeys.finish_login(HERE, device.use(alone), PRF, None, ARRIVAL)
+    assert await passkeys.finish_login(HERE, device.use(second), None, step.ticket, ARRIVAL)
+    await passkeys.finish_step_up(actor, HERE, device.use(proof))
+    added = SoftwarePasskey(HERE.origin, HERE.name)
+    assert await passkeys.finish_registration(actor, HERE, "another", added.make(new), PRF)
+
+
+async def test_a_full_pool_takes_from_whoever_has_most(people: People, passkeys: Passkeys) -> None:
+    _, _, device = await enrolled(people, passkeys)
+    mine = await passkeys.begin_login(HERE, None, "192.0.2.7")
+    for n in range(3000):
+        await passkeys.begin_login(HERE, None, f"198.51.100.{n % 100}")
+    assert len(passkeys.strangers.held) == 2000
+    assert await passkeys.finish_login(HERE, device.use(mine), PRF, None, ARRIVAL)
