@@ -35,6 +35,8 @@ EXEMPT: dict[str, str] = {
     "Backups.list": "times, sizes and kinds of backups, which are nobody's data",
     "Custody.key_versions": _COUNTS,
     "Inference.ready": _MODELS,
+    "ApiKeys.sweep": _MEMORY,
+    "Login.drop": _MEMORY,
     "Login.kinds_of": _STEP,
     "Login.sweep": _MEMORY,
     "Login.user_of": _STEP,

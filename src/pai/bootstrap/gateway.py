@@ -150,11 +150,18 @@ def _rounds(settings: Any, base: Base, services: Services, engines: EngineRegist
         asyncio.create_task(_lasting(services.ingest.run_forever)),
         asyncio.create_task(_lasting(services.batch_work.run_forever)),
         asyncio.create_task(_every(CHECKPOINT_SECONDS, lambda: base.storage.run(lambda unit: unit.audit.checkpoint()))),
-        asyncio.create_task(_every(SWEEP_SECONDS, services.sessions.sweep)),
+        asyncio.create_task(_every(SWEEP_SECONDS, lambda: _sweep(services))),
         asyncio.create_task(
             _every(SWEEP_SECONDS, lambda: engines.unload_idle(settings.models.idle_minutes * 60 or math.inf))
         ),
     ]
+
+
+async def _sweep(services: Services) -> None:
+    """Close the content keys that nobody uses any more, also while nobody asks for anything. What cannot fail goes first."""
+    services.login.sweep()
+    services.keys.sweep()
+    await services.sessions.sweep()
 
 
 async def _record_stop(base: Base) -> None:

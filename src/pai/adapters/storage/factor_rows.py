@@ -95,11 +95,13 @@ class FactorRows:
         kept = select(c.id).where(c.user_id == user_id).order_by(c.seen_at.desc(), c.id.desc()).limit(most)
         self._db.execute(delete(t.devices).where(c.user_id == user_id, c.id.not_in(kept)))
 
-    def holders(self) -> Mapping[str, Sequence[str]]:
-        """Return which second factors each account has in force."""
+    def holders(self, *, usable: bool = False) -> Mapping[str, Sequence[str]]:
+        """Return which second factors each account has. One that was taken out of use counts, unless only ``usable`` ones are wanted."""
         found: dict[str, list[str]] = {}
         apps = select(t.totp_factors.c.user_id).where(t.totp_factors.c.confirmed_at.is_not(None))
-        keys = select(t.passkeys.c.user_id).where(t.passkeys.c.suspended_at.is_(None)).distinct()
+        keys = select(t.passkeys.c.user_id).distinct()
+        if usable:
+            keys = keys.where(t.passkeys.c.suspended_at.is_(None))
         for kind, query in (("totp", apps), ("passkey", keys)):
             for (user_id,) in self._db.execute(query):
                 found.setdefault(user_id, []).append(kind)

@@ -188,12 +188,15 @@ class ApiKeys:
         found = await self.work.read(lambda unit: self._find(unit, parsed)) if parsed else None
         if parsed is None or found is None or not within(address, found[0].networks):
             await self._refused(parsed.key_id if parsed else "")
-            raise Unauthenticated("the API key is not valid", hint="make one with `pai key create`")
+            raise _not_valid()
         key, user, wrap, must_enrol = found
         now = self.clock.now()
         if key.used_at is None or not timedelta(0) <= now - key.used_at <= TOUCH:
             await self.work.run(lambda unit: unit.users.touch_key(key.id, now))
         handle = await self._open(key, parsed, wrap) if wrap else None
+        if key.id in self.liveness.ended:
+            # Revoked, or its owner disabled, while this was looked up and opened.
+            raise _not_valid()
         return dataclasses.replace(_actor(user, key, handle), must_enrol=must_enrol)
 
     async def behalf(self, key_id: str) -> Actor | None:
@@ -225,13 +228,16 @@ class ApiKeys:
         return key, user, unit.wraps.member_wrap(user.id, Factor.API_KEY, key.id), must_enrol
 
     async def _open(self, key: ApiKey, text: KeyText, wrap: MemberWrap) -> str:
-        moment = self.clock.monotonic()
-        for key_id in [key_id for key_id, held in self.opened.items() if moment - held.used > IDLE.total_seconds()]:
-            self._close(key_id)
-        held = self.opened.get(key.id)
+        self.sweep()
+        moment, held = self.clock.monotonic(), self.opened.get(key.id)
         if held is None:
             # Off the event loop: the keystore may be busy with somebody's password.
             handle = await asyncio.to_thread(self.keystore.unlock_with_api_key, key.id, text.secret, wrap.blob)
+            if key.id in self.liveness.ended:
+                # Whoever ended the key found nothing to close yet, so nobody but this would ever close it. No await stands between
+                # here and the entry in ``opened``: an end that comes later finds the entry.
+                self.keystore.forget(handle)
+                raise _not_valid()
             held = self.opened.get(key.id)
             if held is not None:
                 self.keystore.forget(handle)  # another request of this key was quicker
@@ -239,6 +245,13 @@ class ApiKeys:
                 held = self.opened[key.id] = _Open(handle, moment)
         held.used = moment
         return held.handle
+
+    def sweep(self) -> None:
+        """Forget the member keys of API keys that were idle too long; one that a stream still runs with is in use."""
+        moment, life = self.clock.monotonic(), IDLE.total_seconds()
+        for key_id in [key_id for key_id, held in self.opened.items() if moment - held.used > life]:
+            if key_id not in self.liveness.watchers:
+                self._close(key_id)
 
     def _close(self, key_id: str) -> None:
         held = self.opened.pop(key_id, None)
@@ -257,6 +270,10 @@ class ApiKeys:
             return
         event = AuthenticationRefused(credential=credential, unrecorded=unrecorded, outcome=Outcome.REFUSED)
         await self.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
+
+
+def _not_valid() -> Unauthenticated:
+    return Unauthenticated("the API key is not valid", hint="make one with `pai key create`")
 
 
 def _actor(user: User, key: ApiKey, handle: str | None) -> Actor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -56,6 +57,10 @@ class Login:
     factors: SecondFactors
     waiting: dict[bytes, _Waiting] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Be told when all sessions of an account end: its log-ins that stand at their second step end with them."""
+        self.sessions.dropping.append(self.drop)
+
     async def with_password(self, email: str, password: Secret, arrival: Arrival) -> NewSession | SecondStep:
         """Begin a session, or ask for the second step. Raises Unauthenticated (the same for every reason) and Throttled.
 
@@ -72,7 +77,13 @@ class Login:
             handle = None
         if not kinds:
             return await self.sessions.begin(user, handle, arrival, ("password",))
-        return self._wait(user, handle, arrival, kinds)
+        step = self._wait(user, handle, arrival, kinds)
+        # Only now, with the ticket in ``waiting``: an account that ends after this look finds it there, one that ended before is seen.
+        current = await self.sessions.work.read(lambda unit: unit.users.get(user.id))
+        if current is None or current.disabled_at is not None or current.password_verifier != user.password_verifier:
+            self._forget([_hash(step.ticket)])
+            raise Unauthenticated(WRONG_LOGIN, code="wrong_login", hint="check both; after some tries there is a pause")
+        return step
 
     def _attempt(
         self, unit: IdentityUnit, account: str, address: str
@@ -149,9 +160,16 @@ class Login:
     def sweep(self) -> None:
         """Forget log-ins that were not finished in time, and the content keys that they hold open."""
         moment = self.sessions.clock.monotonic()
-        for key in [key for key, held in self.waiting.items() if held.until <= moment]:
-            held = self.waiting.pop(key)
-            if held.handle is not None:
+        self._forget([key for key, held in self.waiting.items() if held.until <= moment])
+
+    def drop(self, user_id: str) -> None:
+        """Forget an account's log-ins that stand at their second step, and the content keys that they hold open."""
+        self._forget([key for key, held in self.waiting.items() if held.user.id == user_id])
+
+    def _forget(self, tickets: Sequence[bytes]) -> None:
+        for key in tickets:
+            held = self.waiting.pop(key, None)
+            if held is not None and held.handle is not None:
                 self.sessions.keystore.forget(held.handle)
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pai.core.audit.values import Outcome
+from pai.core.identity.challenges import Challenge, Challenges, share_of
 from pai.core.identity.devices import Arrival
 from pai.core.identity.events import FactorAdded, LoginRefused, PasskeySuspended
 from pai.core.identity.login import Login
@@ -32,20 +33,8 @@ from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef
 
 LIFE_SECONDS: Final = 300
-MOST_CHALLENGES: Final = 2000
 MOST_PASSKEYS: Final = 20
 _WRONG: Final = "this passkey was not taken"
-
-
-@dataclass(frozen=True, slots=True)
-class _Challenge:
-    """What a challenge was given out for: ``purpose`` (``register``, ``login``, ``second``, ``step-up``) and ``whose`` (a session, a
-    ticket's account, nobody)."""
-
-    purpose: str
-    whose: str
-    place: Place
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +47,15 @@ class AddedPasskey:
 
 @dataclass(frozen=True, slots=True)
 class Passkeys:
-    """Use cases on passkeys. ``given`` maps challenges to what they are for: each is good once, for five minutes."""
+    """Use cases on passkeys. A challenge is good once, for five minutes. ``strangers`` has those that anybody may ask for, ``given`` those
+    of people who proved something: the former can never push out the latter."""
 
     sessions: Sessions
     factors: SecondFactors
     login: Login
     verifier: PasskeyVerifier
-    given: dict[bytes, _Challenge] = field(default_factory=dict)
+    given: Challenges = field(default_factory=Challenges)
+    strangers: Challenges = field(default_factory=Challenges)
     refusals: Refusals = field(default_factory=Refusals)
 
     async def begin_registration(self, actor: Actor, place: Place) -> Mapping[str, Any]:
@@ -146,11 +137,12 @@ class Passkeys:
 
         await self.sessions.work.run(write)
 
-    async def begin_login(self, place: Place, ticket: Secret | None) -> Mapping[str, Any]:
-        """Return options to log in with: any passkey of this place, or with a ticket those of its account, as the second step."""
+    async def begin_login(self, place: Place, ticket: Secret | None, address: str = "") -> Mapping[str, Any]:
+        """Return options to log in with: any passkey of this place, or with a ticket those of its account, as the second step.
+        ``address``: the peer's, which has a share of its own in what strangers may ask for."""
         user = self.login.user_of(ticket) if ticket is not None else None
         if user is None:
-            challenge = self._challenge("login", "", place)
+            challenge = self._challenge("login", "", place, share_of(address))
             return await asyncio.to_thread(self.verifier.assertion_options, place, challenge, [])
         return await self._assertion("second", user.id, user.id, place)
 
@@ -234,21 +226,16 @@ class Passkeys:
         unit.factors.set_passkey(dataclasses.replace(held, sign_count=told.sign_count, synced=told.synced, used_at=now))
         return True
 
-    def _challenge(self, purpose: str, whose: str, place: Place) -> bytes:
-        moment = self.sessions.clock.monotonic()
-        for old in [key for key, held in self.given.items() if held.until <= moment]:
-            del self.given[old]
-        while len(self.given) >= MOST_CHALLENGES:
-            # Strangers may ask for challenges; the oldest goes, so that nobody is kept out by them for long.
-            del self.given[next(iter(self.given))]
-        challenge = secrets.token_bytes(32)
-        self.given[challenge] = _Challenge(purpose, whose, place, moment + LIFE_SECONDS)
+    def _challenge(self, purpose: str, whose: str, place: Place, asker: str = "") -> bytes:
+        moment, challenge = self.sessions.clock.monotonic(), secrets.token_bytes(32)
+        pool = self.strangers if purpose == "login" else self.given
+        pool.add(challenge, Challenge(purpose, whose, place, moment + LIFE_SECONDS, asker or whose), moment)
         return challenge
 
     def _taken(self, credential: Mapping[str, Any], purpose: str, whose: str, place: Place) -> bytes:
         """Use up the challenge that an answer names. Raises Unauthenticated unless it was given for exactly this."""
         challenge = self.verifier.challenge_of(credential)
-        held = self.given.pop(challenge, None)
+        held = self.given.take(challenge) or self.strangers.take(challenge)
         wanted = (purpose, whose, place)
         if (
             held is None

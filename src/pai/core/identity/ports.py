@@ -98,8 +98,12 @@ class FactorRepository(Protocol):
         """Forget the longest unseen beyond so many."""
         ...
 
-    def holders(self) -> Mapping[str, Sequence[str]]:
-        """Return which second factors each account has in force: ``totp``, ``passkey``. Accounts without one are left out."""
+    def holders(self, *, usable: bool = False) -> Mapping[str, Sequence[str]]:
+        """Return which second factors each account has: ``totp``, ``passkey``. Accounts without one are left out.
+
+        A passkey that was taken out of use counts: whoever copied it must not have made the password enough by that. ``usable`` leaves
+        it out, to tell who has to set up another one.
+        """
         ...
 
 

@@ -21,8 +21,9 @@ class Requirement:
         return self.of_administrators and user.role is Role.ADMINISTRATOR
 
     def lacks(self, unit: IdentityUnit, user: User) -> bool:
-        """Tell whether this account has to have a second factor and has none."""
-        return self.covers(user) and user.id not in unit.factors.holders()
+        """Tell whether this account has to have a second factor and has none that works. A passkey out of use still asks for a second
+        step at each log-in, but whoever came through with a backup code is to set up another one."""
+        return self.covers(user) and user.id not in unit.factors.holders(usable=True)
 
 
 def administrators_without(unit: IdentityUnit) -> Sequence[str]:

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -38,6 +38,7 @@ from pai.foundation.refs import ResourceRef
 TOUCH: Final = timedelta(seconds=30)
 FRESH: Final = timedelta(minutes=5)
 """How long somebody who has just proved who they are may do dangerous things without being asked again."""
+Droppers = list[Callable[[str], None]]
 WRONG_LOGIN: Final = "the email or the password is wrong"
 
 
@@ -83,6 +84,8 @@ class Sessions:
     requirement: Requirement = field(default_factory=Requirement)
     opened: dict[bytes, _Open] = field(default_factory=dict)
     unseen: dict[str, tuple[Device, ...]] = field(default_factory=dict)
+    dropping: Droppers = field(default_factory=list)
+    """What else holds something open for a person, and forgets it when all their sessions end: called with the account's id."""
 
     async def begin(self, user: User, handle: str | None, arrival: Arrival, methods: tuple[str, ...]) -> NewSession:
         """Begin the session of somebody who proved who they are by ``methods``. Raises Unauthenticated when the account was disabled or
@@ -216,15 +219,21 @@ class Sessions:
 
     async def end_others(self, actor: Actor, how: str) -> None:
         """End the actor's own sessions but the one they act in: they began with what has just been replaced."""
+        self._drop(actor.id)
         for held in [one for one in self.opened.values() if one.user_id == actor.id]:
             if held.session_id != actor.session_id:
                 await self._end(actor, how, session_id=held.session_id)
 
     async def close_owner(self, user_id: str) -> None:
         """Forget what is open for this person (the account was disabled; the rows are ended already)."""
+        self._drop(user_id)
         for key in [key for key, held in self.opened.items() if held.user_id == user_id]:
             self._close(key)
         await self._purge({user_id})
+
+    def _drop(self, user_id: str) -> None:
+        for drop in self.dropping:
+            drop(user_id)
 
     async def _end(self, actor: Actor, how: str, *, session_id: str | None = None, user_id: str | None = None) -> int:
         def write(unit: IdentityUnit) -> int:
@@ -234,6 +243,8 @@ class Sessions:
             return ended
 
         ended = await self.work.run(write)
+        if user_id is not None:
+            self._drop(user_id)
         owners = set()
         for key, held in list(self.opened.items()):
             if held.session_id == session_id or held.user_id == user_id:

@@ -6,6 +6,7 @@ member's content key stays closed until the recovery code is given (or this serv
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import secrets
@@ -23,6 +24,7 @@ from pai.core.identity.events import (
     SetupLinkMade,
     UserInvited,
 )
+from pai.core.identity.own_password import unlock
 from pai.core.identity.passwords import ALONE, WITH_FACTOR, check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.refusals import Refusals
@@ -193,30 +195,15 @@ class Setup:
     async def recover(self, actor: Actor, code: Secret, password: Secret) -> None:
         """Open the actor's content with the recovery code and wrap its key under their present password again.
 
-        Raises Unauthenticated for a wrong code or password, Denied for a key in place of a session.
+        Guesses at the password are counted with all others of this account, and stretched beside the one writer. Raises Unauthenticated
+        for a wrong code or password, Throttled, Invalid (``not_locked``), Denied for a key in place of a session.
         """
         if actor.session_id is None:
             raise Denied("only a browser session can do this", hint="log in and open the account page")
         self.accounts.policy.decide(actor, Permission.SESSIONS, ResourceRef("user", actor.id, actor.id))
-        keystore = self.accounts.keystore
-
-        def write(unit: IdentityUnit) -> str:
-            user = unit.users.get(actor.id)
-            wrap = unit.wraps.member_wrap(actor.id, Factor.RECOVERY)
-            proof = unit.wraps.member_wrap(actor.id, Factor.PASSWORD, RESET)
-            if user is None or wrap is None or proof is None:
-                raise Invalid("this account's content is not locked", code="not_locked")
-            checked = keystore.unlock_with_password(
-                user.id, password, salt=user.password_salt, verifier=user.password_verifier, wrap=proof.blob
-            )
-            keystore.forget(checked)
-            handle = keystore.unlock_with_recovery(user.id, code, wrap.blob)
-            self._keep(unit, user, keystore.wrap_for_password(handle, user.id, password), content=True)
-            unit.audit.record(actor, PasswordChosen(resource=ResourceRef("user", user.id), content=True))
-            return handle
-
+        user, wrap, proof = await self.accounts.work.read(lambda unit: _locked(unit, actor.id))
         try:
-            handle = await self.accounts.work.run(write)
+            handle = await self._rewrapped(actor, (user, wrap, proof), code, password)
         except Unauthenticated as error:
             event = LoginRefused(
                 resource=ResourceRef("user", actor.id), address="", outcome=Outcome.REFUSED, reason=error.code
@@ -224,6 +211,44 @@ class Setup:
             await self.accounts.work.run(lambda unit: unit.audit.record(actor, event))
             raise
         await self.sessions.reopen(actor, handle)
+
+    async def _rewrapped(
+        self, actor: Actor, seen: tuple[User, MemberWrap, MemberWrap], code: Secret, password: Secret
+    ) -> str:
+        keystore, (user, wrap, proof) = self.accounts.keystore, seen
+        checked = await unlock(self.sessions, user.id, password)
+        if checked is None:
+            raise _wrong_password()
+        keystore.forget(checked[0])
+        handle = await asyncio.to_thread(keystore.unlock_with_recovery, user.id, code, wrap.blob)
+
+        def write(unit: IdentityUnit) -> None:
+            now, now_wrap, now_proof = _locked(unit, user.id)
+            if now.password_verifier != user.password_verifier or (now_wrap.id, now_proof.id) != (wrap.id, proof.id):
+                # Replaced while this was checked, by another session or a reset: the later word counts, and it was not this one.
+                raise _wrong_password()
+            self._keep(unit, now, made, content=True)
+            unit.audit.record(actor, PasswordChosen(resource=ResourceRef("user", user.id), content=True))
+
+        try:
+            made = await asyncio.to_thread(keystore.wrap_for_password, handle, user.id, password)
+            await self.accounts.work.run(write)
+        except BaseException:
+            keystore.forget(handle)
+            raise
+        return handle
+
+
+def _locked(unit: IdentityUnit, user_id: str) -> tuple[User, MemberWrap, MemberWrap]:
+    user, wrap = unit.users.get(user_id), unit.wraps.member_wrap(user_id, Factor.RECOVERY)
+    proof = unit.wraps.member_wrap(user_id, Factor.PASSWORD, RESET)
+    if user is None or wrap is None or proof is None:
+        raise Invalid("this account's content is not locked", code="not_locked")
+    return user, wrap, proof
+
+
+def _wrong_password() -> Unauthenticated:
+    return Unauthenticated("the password is not right", code="wrong_password", hint="it is the one you log in with")
 
 
 def clear_factors(unit: IdentityUnit, user: User) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -124,3 +126,45 @@ def test_what_ended_is_remembered_within_bounds() -> None:
         liveness.end(f"ses_{n}")
     assert len(liveness.ended) == REMEMBERED
     assert not liveness.over(actor)
+
+
+@pytest.mark.parametrize("how", ["disable", "revoke"])
+async def test_a_key_that_ends_while_it_is_being_opened_opens_nothing(people: People, how: str) -> None:
+    owner = await session(people)
+    made = await people.keys.create(owner, owner=owner.name, name="k", scopes=frozenset({Scope.KNOWLEDGE}))
+    before, opened, go_on = set(people.vault._open), threading.Event(), threading.Event()
+
+    class Slow:
+        def __getattr__(self, name: str) -> object:
+            return getattr(people.vault, name)
+
+        def unlock_with_api_key(self, *args: object) -> str:
+            handle = people.vault.unlock_with_api_key(*args)  # type: ignore[arg-type]
+            opened.set()
+            assert go_on.wait(10)
+            return handle
+
+    keys = replace(people.keys, keystore=Slow())  # type: ignore[arg-type]
+    attempt = asyncio.create_task(keys.authenticate(made.text))
+    assert await asyncio.to_thread(opened.wait, 10)
+    if how == "disable":
+        await replace(people.others, keys=keys).disable(OPERATOR, owner.name)
+    else:
+        await keys.revoke(owner, made.key.id)
+    go_on.set()
+    with pytest.raises(Unauthenticated):
+        await attempt
+    assert keys.opened == {}
+    assert set(people.vault._open) <= before
+
+
+async def test_an_idle_key_is_closed_without_another_request(people: People) -> None:
+    owner = await session(people)
+    made = await people.keys.create(owner, owner=owner.name, name="k", scopes=frozenset({Scope.KNOWLEDGE}))
+    actor = await people.keys.authenticate(made.text)
+    people.clock.later(minutes=15, seconds=1)
+    with people.keys.liveness.watch(actor):
+        people.keys.sweep()
+        assert actor.unlocked in people.vault._open, "a stream runs with it"
+    people.keys.sweep()
+    assert actor.unlocked not in people.vault._open

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
 
-from identity_home import PASSWORD, People, identity_home
+from identity_home import OTHER, PASSWORD, People, identity_home
 from pai.adapters.identity.webauthn import WebAuthnPasskeys
 from pai.core.identity.devices import Arrival
 from pai.core.identity.login import SecondStep
 from pai.core.identity.passkeys import Passkeys
 from pai.core.identity.ports import Place
+from pai.core.identity.requirement import Requirement
 from pai.core.identity.sessions import NewSession
 from pai.core.identity.values import User
 from pai.core.keys.values import Factor
-from pai.foundation.actor import OPERATOR, Actor, Scope
+from pai.foundation.actor import OPERATOR, Actor, Role, Scope
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.redaction import Secret
 from software_passkey import SoftwarePasskey, text
@@ -187,7 +189,48 @@ async def test_a_copy_is_taken_out_of_use_and_nobody_without_the_key_can_cause_t
     assert event.body["outcome"] == "refused"
     with pytest.raises(Unauthenticated):
         await log_in(passkeys, device)
-    assert isinstance(await people.login.with_password(user.email, PASSWORD, ARRIVAL), NewSession)
+
+
+async def test_whoever_copied_a_passkey_has_not_made_the_password_enough(people: People, passkeys: Passkeys) -> None:
+    user, actor = await member(people)
+    device = SoftwarePasskey(HERE.origin, HERE.name)
+    added = await passkeys.finish_registration(
+        actor, HERE, "mine", device.make(await passkeys.begin_registration(actor, HERE)), PRF
+    )
+    twin = copy.copy(device)
+    device.count = 10
+    await log_in(passkeys, device)
+    with pytest.raises(Unauthenticated):
+        await log_in(passkeys, twin)
+    step = await people.login.with_password(user.email, PASSWORD, ARRIVAL)
+    assert isinstance(step, SecondStep), "the password alone lets nobody in"
+    options = await passkeys.begin_login(HERE, step.ticket)
+    assert not options.get("allowCredentials"), "what is out of use is not asked for"
+    for one in (device, twin):
+        with pytest.raises(Unauthenticated):
+            await passkeys.finish_login(
+                HERE, one.use(await passkeys.begin_login(HERE, step.ticket)), PRF, step.ticket, ARRIVAL
+            )
+    with pytest.raises(Unauthenticated):  # nor is it a proof for what is dangerous
+        await people.factors.step_up(actor, PASSWORD)
+    begun = await people.login.with_code(step.ticket, added.backup_codes[0])
+    assert begun.session.methods == ("password", "backup-code")
+    # And an administrator's reset lets in whoever has no code left.
+    await people.setup.choose(await people.setup.link(OPERATOR, user.email, clear_factors=True), OTHER)
+    assert isinstance(await people.login.with_password(user.email, OTHER, ARRIVAL), NewSession)
+
+
+async def test_an_administrator_whose_only_passkey_was_copied_sets_up_another_one(
+    people: People, passkeys: Passkeys
+) -> None:
+    user, _, device = await enrolled(people, passkeys)
+    twin = copy.copy(device)
+    device.count = 10
+    await log_in(passkeys, device)
+    with pytest.raises(Unauthenticated):
+        await log_in(passkeys, twin)
+    chief = dataclasses.replace(user, role=Role.ADMINISTRATOR)
+    assert await people.storage.read(lambda unit: Requirement(of_administrators=True).lacks(unit, chief))
 
 
 async def test_a_synced_passkey_that_does_not_count_goes_on_working(people: People, passkeys: Passkeys) -> None:
@@ -255,12 +298,6 @@ async def test_a_disabled_account_is_not_let_in(people: People, passkeys: Passke
         await log_in(passkeys, device)
 
 
-async def test_strangers_cannot_use_up_the_memory_for_challenges(people: People, passkeys: Passkeys) -> None:
-    for _ in range(2100):
-        await passkeys.begin_login(HERE, None)
-    assert len(passkeys.given) == 2000
-
-
 async def test_a_reset_by_link_gives_nobody_the_key_that_this_server_holds(people: People, passkeys: Passkeys) -> None:
     """Else an administrator reads a member: resets the login, enrols a passkey of their own, and comes in with it."""
     user, _, _ = await enrolled(people, passkeys, None, server_holds=True)
@@ -275,3 +312,34 @@ async def test_a_reset_by_link_gives_nobody_the_key_that_this_server_holds(peopl
     again = await people.sessions.authenticate((await log_in(passkeys, device, None)).token)
     assert again.id == user.id
     assert again.unlocked is None
+
+
+async def test_strangers_make_nobodys_challenge_void(people: People, passkeys: Passkeys) -> None:
+    user, actor, device = await enrolled(people, passkeys)
+    step = await people.login.with_password(user.email, PASSWORD, ARRIVAL)
+    assert isinstance(step, SecondStep)
+    alone = await passkeys.begin_login(HERE, None, "192.0.2.7")
+    second, proof = (
+        await passkeys.begin_login(HERE, step.ticket, "192.0.2.7"),
+        await passkeys.begin_step_up(actor, HERE),
+    )
+    new = await passkeys.begin_registration(actor, HERE)
+    for n in range(2500):  # one host, which has a whole network of IPv6, and twenty others
+        flood = f"2001:db8::{n:x}" if n % 2 else f"198.51.100.{n % 20}"
+        await passkeys.begin_login(HERE, None, flood)
+    assert len(passkeys.strangers.held) <= 2000
+    assert sum(one.asker == "2001:db8::/64" for one in passkeys.strangers.held.values()) <= 200
+    assert await passkeys.finish_login(HERE, device.use(alone), PRF, None, ARRIVAL)
+    assert await passkeys.finish_login(HERE, device.use(second), None, step.ticket, ARRIVAL)
+    await passkeys.finish_step_up(actor, HERE, device.use(proof))
+    added = SoftwarePasskey(HERE.origin, HERE.name)
+    assert await passkeys.finish_registration(actor, HERE, "another", added.make(new), PRF)
+
+
+async def test_a_full_pool_takes_from_whoever_has_most(people: People, passkeys: Passkeys) -> None:
+    _, _, device = await enrolled(people, passkeys)
+    mine = await passkeys.begin_login(HERE, None, "192.0.2.7")
+    for n in range(3000):
+        await passkeys.begin_login(HERE, None, f"198.51.100.{n % 100}")
+    assert len(passkeys.strangers.held) == 2000
+    assert await passkeys.finish_login(HERE, device.use(mine), PRF, None, ARRIVAL)

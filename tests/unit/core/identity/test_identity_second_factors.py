@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -364,3 +365,51 @@ async def test_waiting_log_ins_are_bounded(people: People, monkeypatch: pytest.M
     with pytest.raises(PaiError, match="second step"):
         await first_step(people, user)
     assert len(people.vault._open) == held
+
+
+@pytest.mark.parametrize("how", ["time", "disable", "end all", "role", "password"])
+async def test_the_content_key_of_a_half_log_in_does_not_outlive_what_ends_it(people: People, how: str) -> None:
+    user, actor, _, _ = await enrolled(people)
+    step = await first_step(people, user)
+    [held] = people.login.waiting.values()
+    assert held.handle in people.vault._open
+    if how == "time":
+        people.clock.later(minutes=5)
+        people.login.sweep()  # the rounds of the gateway: nobody logs in
+    elif how == "disable":
+        await people.others.disable(OPERATOR, user.email)
+    elif how == "end all":
+        await people.sessions.end_all(OPERATOR, user.email)
+    elif how == "role":
+        await people.others.set_role(OPERATOR, user.email, Role.OFFICER)
+    else:
+        await people.password.change(actor, PASSWORD, WRONG)
+    assert held.handle not in people.vault._open
+    assert people.login.user_of(step.ticket) is None
+
+
+async def test_a_log_in_that_is_checked_while_its_account_is_disabled_holds_nothing_open(people: People) -> None:
+    user, _, _, _ = await enrolled(people)
+    before, checked, go_on = set(people.vault._open), threading.Event(), threading.Event()
+    real = people.vault.unlock_with_password
+
+    class Slow:
+        def __getattr__(self, name: str) -> object:
+            return getattr(people.vault, name)
+
+        def unlock_with_password(self, *args: object, **kwargs: object) -> str:
+            handle = real(*args, **kwargs)  # type: ignore[arg-type]
+            checked.set()
+            assert go_on.wait(10)
+            return handle
+
+    slow = dataclasses.replace(people.sessions, keystore=Slow())  # type: ignore[arg-type]
+    login = type(people.login)(slow, people.factors)
+    attempt = asyncio.create_task(login.with_password(user.email, PASSWORD, HERE))
+    assert await asyncio.to_thread(checked.wait, 10)
+    await people.others.disable(OPERATOR, user.email)
+    go_on.set()
+    with pytest.raises(Unauthenticated):
+        await attempt
+    assert login.waiting == {}
+    assert set(people.vault._open) <= before

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from identity_home import OTHER, PASSWORD, WRONG, People, identity_home
 from pai.core.identity.setup import LIFE
 from pai.foundation.actor import OPERATOR, Role, Scope
-from pai.foundation.errors import Denied, Invalid, NotFound, Unauthenticated
+from pai.foundation.errors import Denied, Invalid, NotFound, Throttled, Unauthenticated
 from pai.foundation.redaction import Secret
 
 
@@ -175,3 +178,50 @@ async def test_keys_end_with_a_reset_of_the_login(people: People) -> None:
     held = await people.storage.read(lambda unit: unit.users.key(made.key.id))
     assert held is not None
     assert held.revoked_at is not None
+
+
+async def test_recovery_is_no_oracle_for_the_password(people: People) -> None:
+    added = await people.add("ada")
+    await people.setup.choose(await people.setup.link(OPERATOR, added.user.email), OTHER)
+    actor = await people.sessions.authenticate((await people.log_in(added.user.email, OTHER)).token)
+    answers = []
+    for n in range(12):
+        with pytest.raises((Unauthenticated, Throttled)) as refused:
+            await people.setup.recover(actor, added.recovery_code, Secret(b"guess number %d at it" % n))
+        answers.append(type(refused.value))
+    assert answers == [Unauthenticated] * 5 + [Throttled] * 7
+    with pytest.raises(Throttled):  # the right one tells no more during a pause
+        await people.setup.recover(actor, added.recovery_code, OTHER)
+    people.clock.later(hours=1)
+    await people.setup.recover(actor, added.recovery_code, OTHER)
+
+
+async def test_a_reset_during_a_recovery_counts_and_the_writer_stays_free(people: People) -> None:
+    added = await people.add("ada")
+    await people.setup.choose(await people.setup.link(OPERATOR, added.user.email), OTHER)
+    actor = await people.sessions.authenticate((await people.log_in(added.user.email, OTHER)).token)
+    token = await people.setup.link(OPERATOR, added.user.email)
+    before, inside, go_on = set(people.vault._open), threading.Event(), threading.Event()
+
+    class Slow:
+        def __getattr__(self, name: str) -> object:
+            return getattr(people.vault, name)
+
+        def wrap_for_password(self, *args: object) -> object:
+            inside.set()
+            assert go_on.wait(10)
+            return people.vault.wrap_for_password(*args)  # type: ignore[arg-type]
+
+    slow = replace(people.setup, accounts=replace(people.accounts, keystore=Slow()))  # type: ignore[arg-type]
+    attempt = asyncio.create_task(slow.recover(actor, added.recovery_code, OTHER))
+    assert await asyncio.to_thread(inside.wait, 10)
+    # The one writer takes this while the recovery stretches.
+    await asyncio.wait_for(people.setup.choose(token, PASSWORD), 5)
+    go_on.set()
+    with pytest.raises(Unauthenticated) as refused:
+        await attempt
+    assert refused.value.code == "wrong_password"
+    assert set(people.vault._open) <= before
+    with pytest.raises(Unauthenticated):
+        await people.log_in(added.user.email, OTHER)
+    assert (await people.log_in(added.user.email, PASSWORD)).user.id == added.user.id

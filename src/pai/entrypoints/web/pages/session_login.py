@@ -103,7 +103,7 @@ async def _passkey(services: Services, request: Request) -> Response:
         raise Invalid("this is no answer of a passkey", code="bad_json") from None
     ticket, place = login_ticket(request), place_of(request)
     if asked.credential is None:
-        options = await services.passkeys.begin_login(place, ticket)
+        options = await services.passkeys.begin_login(place, ticket, arrival_of(request).address)
         return JSONResponse({"options": options, "prf_input": PRF_INPUT})
     begun = await services.passkeys.finish_login(place, asked.credential, prf(asked.prf), ticket, arrival_of(request))
     await leave(services, session_token(request))
