@@ -26,7 +26,7 @@ from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor, ActorKind, Scope
-from pai.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated
+from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
@@ -72,6 +72,12 @@ class ApiKeys:
         their password, or (first administrator only) this server's wrap. ``networks`` (CIDR): where it may be used from.
 
         A key made with a key may do no more, from nowhere else and no longer than that one. Raises Denied, NotFound, Conflict, Invalid."""
+        if actor.session_id is not None and not actor.fresh:
+            # A key outlives the session: who finds a browser unwatched must not carry one away.
+            raise Denied(
+                "making a key has to be proved again first", code="step_up",
+                hint="confirm it with your code, passkey or password in the browser",
+            )  # fmt: skip
         key_id, allowed = new_id("key"), checked_networks(networks)
         text = new_key_text(key_id)
 

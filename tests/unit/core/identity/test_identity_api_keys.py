@@ -168,3 +168,15 @@ async def test_an_idle_key_is_closed_without_another_request(people: People) -> 
         assert actor.unlocked in people.vault._open, "a stream runs with it"
     people.keys.sweep()
     assert actor.unlocked not in people.vault._open
+
+
+async def test_a_browser_left_alone_makes_no_key(people: People) -> None:
+    user = (await people.add("ada")).user
+    begun = await people.log_in(user.email)
+    actor = await people.sessions.authenticate(begun.token)
+    assert actor.fresh
+    stale = replace(actor, fresh=False)
+    with pytest.raises(Denied) as caught:
+        await people.keys.create(stale, owner=user.email, name="carried away", scopes=frozenset({Scope.INFERENCE}))
+    assert caught.value.code == "step_up"
+    assert await people.keys.create(actor, owner=user.email, name="own", scopes=frozenset({Scope.INFERENCE}))
