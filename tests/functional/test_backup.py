@@ -125,6 +125,8 @@ def test_backups_beside_ingestion_hold_whole_documents(
 
     writer = threading.Thread(target=writing)
     writer.start()
+    while not known and writer.is_alive():
+        time.sleep(0.05)
     backups = []
     try:
         for _ in range(4):
