@@ -41,11 +41,11 @@ def picture(kind: str, mode: str = "RGB", size: tuple[int, int] = (40, 30), **op
 
 
 def _bomb() -> bytes:
-    """20,000 x 20,000 pixels of one bit in 50 KB: 1.6 GB as colours."""
+    """60,000 x 60,000 pixels of one bit in half a megabyte: 10 GB as colours."""
     rows = zlib.compressobj(9)
-    line = bytes(1 + 20_000 // 8)
-    packed = b"".join(rows.compress(line * 100) for _ in range(200)) + rows.flush()
-    return png(20_000, 20_000, packed, depth=1)
+    line = bytes(1 + 60_000 // 8)
+    packed = b"".join(rows.compress(line * 100) for _ in range(600)) + rows.flush()
+    return png(60_000, 60_000, packed, depth=1)
 
 
 def _lying() -> bytes:
