@@ -81,8 +81,7 @@ class Conversions:
                 source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}"
             ),
         )  # fmt: skip
-        await self._keep(actor, source, made)
-        return made
+        return await self._keep(actor, source, made)
 
     async def activate(self, actor: Actor, name: str, aliases: Sequence[str]) -> Model:
         """Point aliases at a model; what they pointed at stays and can be activated again. Raises NotFound, Denied."""
@@ -123,7 +122,7 @@ class Conversions:
             )
         return model
 
-    async def _keep(self, actor: Actor, source: Model, made: Model) -> None:
+    async def _keep(self, actor: Actor, source: Model, made: Model) -> Model:
         signed = dataclasses.replace(made, signature=self.sign(made))
         event = ModelConverted(
             resource=_ref(made),
@@ -138,6 +137,7 @@ class Conversions:
             unit.audit.record(actor, event)
 
         await self.work.run(write)
+        return signed
 
 
 def _worse(before: Measurement, after: Measurement) -> bool:
