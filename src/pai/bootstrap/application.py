@@ -16,6 +16,7 @@ from pai.entrypoints.pai_api.identity import router as identity_router
 from pai.entrypoints.pai_api.metrics import router as metrics_router
 from pai.entrypoints.pai_api.perception import router as perception_router
 from pai.entrypoints.pai_api.routes import router as pai_router
+from pai.entrypoints.pai_api.sound import router as sound_router
 from pai.entrypoints.pai_api.users import router as users_router
 from pai.entrypoints.web.browser import error_page
 from pai.entrypoints.web.routes import routes as web_routes
@@ -34,6 +35,7 @@ def application(services: Services) -> Walls:
         users_router,
         metrics_router,
         perception_router,
+        sound_router,
         web_routes(services),
     ]
     return create_app(services, routers, error_page, [ANTHROPIC_SPOKEN, OPENAI_SPOKEN, OLLAMA_SPOKEN])

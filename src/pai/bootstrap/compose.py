@@ -80,6 +80,7 @@ from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
 from pai.core.operations.shredding import Shredding
+from pai.core.perception.hearing import Hearing
 from pai.core.perception.seeing import Seeing
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
@@ -321,6 +322,7 @@ def services_for(
         moderation=Moderation(storage, base.policy, watched),
         ranking=Ranking(storage, base.policy, watched),
         seeing=Seeing(storage, base.policy, senses),
+        hearing=Hearing(storage, base.policy, senses),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock, disk),
         collections=collections,
         ingest=ingest,

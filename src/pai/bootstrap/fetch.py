@@ -22,7 +22,7 @@ from pai.adapters.models.files import sha256_of
 from pai.adapters.models.minilm_export import export_minilm
 from pai.bootstrap import telemetry
 
-_PART = re.compile(r"/data/part(\d+)\.bin$")
+_PART = re.compile(r"/data/(?:model\.bin\.)?part(\d+)(?:\.bin)?$")
 PIECE = 1 << 22
 
 

@@ -82,6 +82,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
         ),
         "picture": WorkerKind(descriptors=1, nice=5, options={}),
         "ocr": WorkerKind(descriptors=1, nice=5, options=_SENSE),
+        "whisper": WorkerKind(descriptors=1, nice=5, options=_SENSE),
         "model-check": WorkerKind(descriptors=1, nice=0, options={}),
     }
 )

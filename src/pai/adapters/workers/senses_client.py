@@ -14,19 +14,24 @@ import msgspec
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.single_shot import SingleShot, raised
 from pai.core.models.values import Model
-from pai.core.perception.values import Page
+from pai.core.perception.values import Heard, Page, Wish
 from pai.foundation.errors import Invalid, TooLarge
 from pai.foundation.refs import ModelRef
 
-_TASKS: Final = {"ocr": "ppocr-v6-small", "transcription": "whisper-tiny-en"}
+_TASKS: Final = {"ocr": "ppocr-v6-small", "transcription": "whisper-base"}
 """Tasks, and the model of the catalogue that does each."""
 _SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PAGES: Final = 4
 """Pages that one process reads: few, so that progress can be told and a page that breaks it takes few others along."""
 _SECONDS: Final = 180.0
 _MOST_ANSWER: Final = 32 << 20
+_STRETCH: Final = 120.0
+"""Seconds of a recording that one process listens to, at least: few, for progress; loading the model takes a second."""
+_MOST_SEGMENTS: Final = 5000
 _MOST_LINES: Final = 2000
 _MOST_TEXT: Final = 2000
+_MOST_CODE: Final = 8
+_LONGEST_SOUND: Final = 1e6
 
 
 class Opener(Protocol):
@@ -41,6 +46,11 @@ class _Pages(msgspec.Struct, forbid_unknown_fields=True):
     error: dict[str, str] | None = None
 
 
+class _Heard(msgspec.Struct, forbid_unknown_fields=True):
+    heard: Heard | None = None
+    error: dict[str, str] | None = None
+
+
 class SandboxedSenses:
     """Implements ``core.perception.ports.Senses``. ``max_bytes`` and ``max_pages`` bound one input; one process sees or hears at a
     time, so that answers from chat models are not slowed by more than that."""
@@ -50,13 +60,16 @@ class SandboxedSenses:
         self._readers = SingleShot(
             launcher, "ocr", {"cpu_seconds": int(_SECONDS * 2)}, seconds=_SECONDS, limit=_MOST_ANSWER
         )
+        self._hearers = SingleShot(
+            launcher, "whisper", {"cpu_seconds": int(_SECONDS * 2)}, seconds=_SECONDS, limit=_MOST_ANSWER
+        )
         self._max_bytes = max_bytes
         self._max_pages = max_pages
         self._turn = asyncio.Semaphore(1)
 
-    async def model(self, name: str) -> ModelRef:
-        """Return the model for an alias of a task. Raises NotFound, Unsupported."""
-        model = await self._found(name, name.removeprefix("default-"))
+    async def model(self, name: str, task: str) -> ModelRef:
+        """Return the model for a task that a name or alias stands for. Raises NotFound, Unsupported."""
+        model = await self._found(name, task)
         return ModelRef(model.name, model.sha256)
 
     async def _found(self, name: str, task: str) -> Model:
@@ -83,6 +96,30 @@ class SandboxedSenses:
         if not all(_plausible(page, self._max_pages) for page in answer.pages):
             raise _broken()
         return answer.pages
+
+    async def hear(self, name: str, data: Iterable[bytes], wish: Wish) -> AsyncGenerator[Heard, None]:
+        """Yield what is said, part after part. Raises as the port says."""
+        model = await self._found(name, "transcription")
+        async with self._held(data) as recording:
+            at, language = 0.0, wish.language
+            while True:
+                part = await self._hear(model, recording, wish, at, language)
+                yield part
+                at, language = part.until, part.language
+                if at >= part.total:
+                    return
+
+    async def _hear(self, model: Model, recording: int, wish: Wish, at: float, language: str) -> Heard:
+        asked = {
+            "start": at, "seconds": _STRETCH, "language": language, "translate": wish.translate, "prompt": wish.prompt,
+            "temperature": wish.temperature,
+        }  # fmt: skip
+        answer: _Heard = _decoded(await self._ask(self._hearers, model, asked, recording), _Heard)
+        if answer.error is not None or answer.heard is None:
+            raise raised(answer.error or {}, message="the recording cannot be read", code="bad_sound")
+        if not _credible(answer.heard, at):
+            raise _broken()
+        return answer.heard
 
     async def _ask(self, workers: SingleShot, model: Model, asked: object, given: int) -> bytes:
         try:
@@ -142,4 +179,14 @@ def _plausible(page: Page, most: int) -> bool:
         and len(page.lines) <= _MOST_LINES
         and page.turned in (0, 90, 180, 270)
         and all(0 <= line.confidence <= 1 and len(line.text) <= _MOST_TEXT for line in page.lines)
+    )
+
+
+def _credible(heard: Heard, start: float) -> bool:
+    # Also that it goes on: a part that ends where it began would be asked for again for ever.
+    return (
+        start < heard.until <= heard.total < _LONGEST_SOUND
+        and len(heard.segments) <= _MOST_SEGMENTS
+        and len(heard.language) <= _MOST_CODE
+        and all(0 <= one.start <= one.end <= heard.total and len(one.text) <= _MOST_TEXT for one in heard.segments)
     )

@@ -61,7 +61,7 @@ class ScanReader:
             return parsed  # there is nothing to look with: what could be read is better than nothing
 
     async def _seen(self, data: Iterable[bytes], parsed: ParsedDocument, only: Sequence[int]) -> ParsedDocument:
-        model = await self.senses.model(OCR)
+        model = await self.senses.model(OCR, "ocr")
         found, pages = list(parsed.blocks), parsed.pages
         async with aclosing(self.senses.read(model.name, data, only=only)) as seen:
             async for page in seen:

@@ -31,7 +31,7 @@ class Seeing:
         """Decide, and record that a picture is read; return the model that will. Raises Denied, NotFound."""
         picture = ResourceRef("picture", "sent", owner=actor.id, label=label)
         self.policy.decide(actor, Permission.READ_PICTURES, picture)
-        model = await self.senses.model(name)
+        model = await self.senses.model(name, "ocr")
         event = PictureRead(resource=picture, label=label, model=model)
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return model

@@ -29,3 +29,37 @@ class Page:
     height: int
     turned: int
     lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Something that was said, from ``start`` to ``end`` in seconds of the recording. ``logprob`` is the mean natural log-probability of
+    a token of its window, ``silence`` how likely the model finds it that nothing was said there."""
+
+    start: float
+    end: float
+    text: str
+    logprob: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said in a part of a recording of ``total`` seconds, which has been listened to until ``until``. ``language`` is a code of
+    ISO 639-1, empty while nothing was said."""
+
+    segments: tuple[Segment, ...]
+    until: float
+    total: float
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a recording is to be listened to. ``language`` is a code of ISO 639-1, empty to have it found; ``translate``: into English;
+    ``prompt`` is text that might have come before, for names and spelling."""
+
+    language: str = ""
+    translate: bool = False
+    prompt: str = ""
+    temperature: float = 0.0

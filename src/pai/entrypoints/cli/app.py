@@ -43,6 +43,7 @@ COMMANDS = {
     "ask": ("content", "Ask a collection; the answer cites its sources."),
     "chat": ("content", "Chat with the default model."),
     "ocr": ("perception", "Read the text of a scan or a photo."),
+    "transcribe": ("perception", "Write down what is said in a recording."),
     "demo": ("demo", "Run the main job on sample documents."),
 }
 

@@ -17,7 +17,15 @@ from pai.foundation.errors import Invalid, PaiError, TooLarge
 from pai.foundation.ids import new_id
 
 PUBLIC_BYTES = 16 * 1024
-_WHOLE_FILES = frozenset({"/v1/files", "/pai/v1/ocr"})
+_WHOLE_FILES = frozenset(
+    {
+        "/v1/files",
+        "/pai/v1/ocr",
+        "/pai/v1/transcriptions",
+        "/v1/audio/transcriptions",
+        "/v1/audio/translations",
+    }
+)
 """Where files come in piece by piece, besides documents."""
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),

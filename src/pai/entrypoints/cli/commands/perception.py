@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from pai.core.perception.captions import plain, srt, vtt
+from pai.core.perception.values import Segment
 from pai.entrypoints.cli.client import Client, answer_of, connect, unreachable
 from pai.entrypoints.cli.commands.host import as_json, show
 from pai.entrypoints.cli.context import Context
@@ -76,3 +78,53 @@ def _events(client: Client, path: str, file: Path, fields: dict[str, str]) -> It
     except httpx.HTTPError as error:
         raise unreachable(client.http.base_url, error) from None
     raise PaiError("the answer breaks off", code="cut_off", hint="try again; see `pai status`")
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "srt", "vtt"]), default="text", show_default=True)
+@click.option("--language", default="", help="A code of ISO 639-1, such as en. Default: found out.")
+@click.option("--translate", is_flag=True, help="Into English.")
+@click.option("--prompt", default="", help="Text that might have come before: names, and how they are spelt.")
+@click.option("--model", default="default-transcription", show_default=True)
+@_label
+@as_json
+@click.pass_obj
+def transcribe(
+    context: Context,
+    file: Path,
+    form: str,
+    language: str,
+    translate: bool,
+    prompt: str,
+    model: str,
+    label: str,
+    json_: bool,
+) -> None:
+    """Write down what is said in a recording: WAV, FLAC, Ogg or MP3 of up to 12 hours. Times are seconds. Nothing is kept.
+
+    It needs a model (`pai models add whisper-base`) and the extra `make speech`. Example: pai transcribe interview.mp3 --format srt
+    """
+    segments: list[Segment] = []
+    value: dict[str, Any] = {}
+    fields = {
+        "label": label,
+        "model": model,
+        "language": language,
+        "prompt": prompt,
+        "task": "translate" if translate else "transcribe",
+    }
+    with connect(context) as client:
+        for name, told in _events(client, "/pai/v1/transcriptions", file, {k: v for k, v in fields.items() if v}):
+            if name == "heard":
+                segments += [Segment(**one) for one in told["segments"]]
+                note(f"  {_clock(told['until'])} of {_clock(told['total'])}")
+            else:
+                value = told
+    text = {"text": plain, "srt": srt, "vtt": vtt}[form](segments)
+    shown = [{"start": one.start, "end": one.end, "text": one.text} for one in segments]
+    show(context, {**value, "segments": shown, "text": plain(segments)}, text.rstrip("\n"))
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
