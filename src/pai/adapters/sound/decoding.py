@@ -57,6 +57,7 @@ def _by_library(fd: int) -> Sound:
     import soundfile
 
     try:
+        os.lseek(fd, 0, os.SEEK_SET)  # whoever filled the file has moved the offset that descriptors share
         file = soundfile.SoundFile(os.dup(fd))
         rate, length = int(file.samplerate), int(file.frames)
 
