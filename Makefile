@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 240
+# One process more than there are cores: tests wait for processes and for the clock now and then.
+CHECKERS ?= $(shell expr $$(nproc) + 1)
 MODELS ?= $(or $(PAI_MODELS),starter)
 HOME_OF_PAI := $(or $(PAI_HOME),$(HOME)/.local/share/pai)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -90,7 +92,7 @@ check: $(VENV)/test.stamp
 	@$(BIN)/mypy -p pai
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m pai.bootstrap.reference --check
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not model and not browser and not namespace and not extra"
+	@$(BIN)/python -m pytest -n $(CHECKERS) --dist loadfile -m "not slow and not model and not browser and not namespace and not extra"
 
 docs: $(VENV)/default.stamp
 	@$(BIN)/python -m pai.bootstrap.reference

@@ -269,6 +269,7 @@ def test_the_pages_give_receipts_too(served: Installation, made: dict[str, Any],
     browser.close()
 
 
+@pytest.mark.slow
 def test_a_witness_elsewhere_asks_the_server_and_finds_a_disk_that_was_put_back(
     fresh: Installation, tmp_path: Path
 ) -> None:

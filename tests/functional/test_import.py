@@ -50,7 +50,11 @@ def test_a_folder_becomes_a_model_that_answers(tmp_path: Path) -> None:
         assert "Made into GGUF (F16) here, from " in model["origin"]
         assert told["before"]["generated_tokens_per_second"] > 0 < told["after"]["generated_tokens_per_second"]
         assert told["before"]["right"] == told["after"]["right"] == 0  # noise knows nothing, before and after
-        assert pai.run("models", "convert", "tiny-qwen", "--to", "openvino").code == 1
+        told = pai.ok("models", "convert", "tiny-qwen", "--to", "openvino", timeout=240)["model"]
+        assert (told["name"], told["engine"]) == ("tiny-qwen-q8_0-openvino", "openvino")
+        assert "GGUF (Q8_0)" in told["origin"]
+        assert "OpenVINO's format here, from " in told["origin"]
+        assert pai.run("models", "convert", "tiny-qwen-f16", "--to", "gguf").code == 1
 
         config = tmp_path / "brought" / "config.json"
         config.write_text(json.dumps({**json.loads(config.read_text()), "auto_map": {"AutoModel": "modeling_own.M"}}))

@@ -49,15 +49,15 @@ def _bomb() -> bytes:
 
 
 def _lying() -> bytes:
-    """Says it is small; its rows go on for a gigabyte."""
+    """Says it is small; its rows go on for a hundred megabytes."""
     rows = zlib.compressobj(9)
-    packed = b"".join(rows.compress(bytes(1 << 20)) for _ in range(1024)) + rows.flush()
+    packed = b"".join(rows.compress(bytes(1 << 20)) for _ in range(100)) + rows.flush()
     return png(16, 16, packed)
 
 
 def _texts() -> bytes:
-    """Notes beside the pixels that unpack to gigabytes."""
-    note = zlib.compress(bytes(200 << 20), 9)
+    """Notes beside the pixels that unpack to 500 MB from 500 KB."""
+    note = zlib.compress(bytes(50 << 20), 9)
     return png(16, 16, zlib.compress(bytes(17 * 16)), *[_chunk(b"zTXt", b"k\0\0" + note)] * 10)
 
 
@@ -106,7 +106,7 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: b"GIF89a" + struct.pack("<HH", 65_535, 65_535) + bytes(3) + b";",
         "bad_picture",
     ),
-    "notes-of-gigabytes.png": (_texts, "bad_picture"),
+    "notes-without-end.png": (_texts, "bad_picture"),
     "cut.png": (lambda: _noise("PNG")[:-20_000], "bad_picture"),
     "cut.jpeg": (lambda: _noise("JPEG")[:-9_000], "bad_picture"),
     "cut.webp": (lambda: _noise("WEBP")[:-5_000], "bad_picture"),

@@ -188,7 +188,7 @@ def engines_for(settings: Settings, base: Base, launcher: Launcher) -> EngineReg
     """Return the registry of engines that asks the supervisor for workers."""
 
     async def find(name: str) -> Model | None:
-        return await base.storage.read(lambda unit: unit.models.get(name))
+        return await base.storage.recall(f"model:{name}", lambda unit: unit.models.get(name))
 
     options = {
         "context_length": settings.models.context_length,

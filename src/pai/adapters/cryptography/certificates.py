@@ -7,6 +7,7 @@ password is sealed. A second certificate, with a key that is not encrypted, is f
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import secrets
 from collections.abc import Sequence
@@ -59,12 +60,25 @@ def ensure_certificates(
     names = _all(extra_names)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     sweep(folder)
+    _to_newest_key(folder, keystore)
     authority = _read_authority(folder, keystore, names, now)
     if authority is None:
         authority = _make_authority(folder, keystore, names, now)
     _ensure_sealed(folder, authority, names, now)
     found = _read_server(folder, keystore, authority[0], names, now)
     return found or _make_server(folder, keystore, authority, names, now)
+
+
+def _to_newest_key(folder: Path, keystore: Keystore) -> None:
+    """Move what is sealed here to the newest version of its key. Rotation reaches it at the next start; one that does not open is left
+    for the readers, which tell what to do."""
+    for name in ("ca.key", "server.password"):
+        path = folder / f"{name}.sealed"
+        with contextlib.suppress(FileNotFoundError, Corrupt):
+            held = path.read_bytes()
+            (new,) = keystore.rewrap("seal/tls", [(name.encode(), held)])
+            if new != held:
+                write_whole(path, [new])
 
 
 def sealed_certificates(folder: Path, spare: Path, names: Sequence[str], *, now: datetime) -> tuple[Path, Path]:

@@ -25,6 +25,8 @@ _REASONS = {
 _CODES = {"enrol-first": "second_factor_needed", "step-up": "step_up"}
 """Codes of denials that a person can mend themselves, the first that applies."""
 
+_MOST_KEPT = 4096
+
 
 class CedarPolicy:
     """Implements ``core.policy.ports.Policy``; ``sha256`` (hex) is of the policies' text. Raises Corrupt when policies or schema do
@@ -40,6 +42,7 @@ class CedarPolicy:
             if not checked.validation_passed:
                 raise Corrupt(f"the policies do not fit their schema: {checked.errors[0]}", hint="mend or restore them")
             self._policies = cedarpy.PolicySet.from_str(text)
+            self._allowed: set[tuple[str, str]] = set()
             self._names = {f"policy{n}": line for n, line in enumerate(_annotations(text))}
         except ValueError as error:
             raise Corrupt(f"the policies do not parse: {error}", hint="mend or restore them") from None
@@ -49,12 +52,19 @@ class CedarPolicy:
     ) -> None:
         """Return when a permit matches, no forbid does, and no policy had an error. Raises Denied otherwise."""
         request, entities = _asked(actor, permission, resource, purpose)
+        asked = (json.dumps(request), entities)
+        if asked in self._allowed:
+            return
         try:
             result = cedarpy.is_authorized(request, self._policies, entities)
         except (ValueError, TypeError, RuntimeError) as error:
             # An error is a no: what cannot be decided is not allowed.
             raise Denied(f"{permission.value} is denied: the policies could not be evaluated") from error
         if result.allowed and not result.diagnostics.errors:
+            # Cedar reads nothing but what it is handed and the policies, so the same question has the same answer.
+            if len(self._allowed) >= _MOST_KEPT:
+                self._allowed.clear()
+            self._allowed.add(asked)
             return
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlcipher3.dbapi2 as sqlcipher
-from sqlalchemy import Connection, Engine, create_engine, exc, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.pool import StaticPool
 
 from pai.adapters.storage.audit_rows import AuditKeys, AuditRows
@@ -26,6 +26,7 @@ from pai.adapters.storage.identity_rows import UserRows, WrapRows
 from pai.adapters.storage.knowledge_rows import CollectionRows, ModelRows, SubjectRows
 from pai.adapters.storage.member_files import MemberFiles
 from pai.adapters.storage.migrate import migrate
+from pai.adapters.storage.recollection import Recollection, changes
 from pai.adapters.storage.response_file import ResponseFile
 from pai.adapters.storage.sealed_files import BATCH_SCHEMA, COLLECTION_SCHEMA, CONVERSATIONS_SCHEMA, SealedFile
 from pai.adapters.storage.sealed_rows import SealedRows
@@ -52,7 +53,8 @@ READERS = 2
 
 
 class _Lane:
-    """One thread's connection to the main database and its cache of open sealed files."""
+    """One thread's connection to the main database and its cache of open sealed files. ``changed``: since it was set to False, more
+    than the audit log was written."""
 
     def __init__(self, path: Path, key: Secret, opening: threading.RLock, *, read_only: bool) -> None:
         self.read_only = read_only
@@ -60,7 +62,13 @@ class _Lane:
         self.engine: Engine = create_engine(
             "sqlite://", module=sqlcipher, poolclass=StaticPool, creator=lambda: connect(path, key, read_only=read_only)
         )
+        self.changed = False
+        if not read_only:
+            event.listen(self.engine, "before_cursor_execute", self._note)
         self.files: OrderedDict[Path, SealedFile] = OrderedDict()
+
+    def _note(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        self.changed = self.changed or changes(statement)
 
     def file(self, path: Path, key: Secret, schema: tuple[tuple[str, ...], ...]) -> SealedFile:
         held = self.files.get(path)
@@ -251,6 +259,7 @@ class Storage:
         self.home = home
         self.audit = audit
         self.indexes = VectorIndexes()
+        self.recollection = Recollection()
         self.recovered: set[str] = set()
         # SQLite writes to a file, whoever opens or closes it: a schema's next step, what its log held.
         self._opening = threading.RLock()
@@ -299,10 +308,13 @@ class Storage:
 
     def _in_unit(self, job: Callable[[UnitOfWork], Result], connection: Connection, lane: _Lane) -> Result:
         unit = UnitOfWork(connection, lane, self)
+        lane.changed = False
         try:
             result = job(unit)
             unit.commit_files()
             connection.execute(text("COMMIT"))
+            if lane.changed:
+                self.recollection.forget()
         except BaseException:
             unit.rollback()
             if connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
@@ -362,6 +374,10 @@ class Storage:
     async def read(self, job: Callable[[Any], Result]) -> Result:
         """Run reading work in a reader thread."""
         return await asyncio.wrap_future(self._readers.submit(self._work, job, read_only=True))
+
+    async def recall(self, name: str, job: Callable[[Any], Result]) -> Result:
+        """As ``read``, or what it gave under this name before, if nothing but the audit log was written since."""
+        return await self.recollection.of(name, lambda: self.read(job))
 
     async def still(self, job: Callable[[], Result]) -> Result:
         """Run ``job`` while no database below the home changes: in the writer's thread, outside of transactions, and with nothing

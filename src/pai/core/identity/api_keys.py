@@ -51,6 +51,10 @@ class _Open:
     used: float
 
 
+_Found = tuple[ApiKey, User, MemberWrap | None, bool]
+"""A key, its owner, what opens the content with it, and whether a second factor is due first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
     """Use cases on API keys. ``opened`` maps key ids to member keys that the keystore holds open for them."""
@@ -191,7 +195,7 @@ class ApiKeys:
         """Return the actor of a key that was sent from this peer address. Raises Unauthenticated, and records that, for any key that is
         not alive, and for one that may not be used from there."""
         parsed = read_key_text(text)
-        found = await self.work.read(lambda unit: self._find(unit, parsed)) if parsed else None
+        found = await self._found(parsed) if parsed else None
         if parsed is None or found is None or not within(address, found[0].networks):
             await self._refused(parsed.key_id if parsed else "")
             raise _not_valid()
@@ -222,12 +226,17 @@ class ApiKeys:
         expired = key.expires_at is not None and key.expires_at <= self.clock.now()
         return user.disabled_at is None and key.revoked_at is None and not expired
 
-    def _find(self, unit: IdentityUnit, parsed: KeyText) -> tuple[ApiKey, User, MemberWrap | None, bool] | None:
-        key = unit.users.key(parsed.key_id)
-        if key is None or not hmac.compare_digest(key.secret_hash, parsed.hashed()):
+    async def _found(self, parsed: KeyText) -> _Found | None:
+        """Return what a key stands for, None when it is not alive. Its text and the time are looked at each time, whatever was read."""
+        found = await self.work.recall(f"key:{parsed.key_id}", lambda unit: self._find(unit, parsed.key_id))
+        if found is None or not hmac.compare_digest(found[0].secret_hash, parsed.hashed()):
             return None
-        user = unit.users.get(key.owner_id)
-        if user is None or not self._alive(key, user):
+        return found if self._alive(found[0], found[1]) else None
+
+    def _find(self, unit: IdentityUnit, key_id: str) -> _Found | None:
+        key = unit.users.key(key_id)
+        user = unit.users.get(key.owner_id) if key is not None else None
+        if key is None or user is None:
             return None
         # A key that may change accounts is worth as much as its owner's session, and needs what that needs.
         must_enrol = Scope.ADMIN in key.scopes and self.requirement.lacks(unit, user)

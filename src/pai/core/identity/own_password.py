@@ -11,7 +11,7 @@ from pai.core.identity.events import PasswordChosen, StepUpRefused
 from pai.core.identity.passwords import ALONE, MAXIMUM_BYTES, WITH_FACTOR, check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
-from pai.core.identity.throttle import admit_factor, forgive_factor
+from pai.core.identity.throttle import Guesses, admit_guess, forgive_guesses
 from pai.core.identity.values import User
 from pai.core.keys.values import RESET, Factor, MemberWrap
 from pai.core.policy.values import Permission
@@ -22,14 +22,15 @@ from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef
 
 
-async def unlock(sessions: Sessions, user_id: str, password: Secret) -> tuple[str, MemberWrap] | None:
-    """Return the handle of the key that this password opens and its wrap, None when the password is wrong. Raises Throttled.
+async def unlock(sessions: Sessions, actor: Actor, password: Secret) -> tuple[str, MemberWrap] | None:
+    """Return the handle of the key that the actor's password opens and its wrap, None when it is wrong. Raises Throttled.
 
-    Guesses are counted with those at the second factor: both are made by somebody who is logged in already.
+    Guesses are counted for the session that they are made in: who sits at a stolen one keeps the owner from nothing.
     """
+    user_id, guesses = actor.id, Guesses("password", actor.session_id or actor.id)
 
     def attempt(unit: IdentityUnit) -> tuple[User | None, MemberWrap | None]:
-        admit_factor(unit.users, user_id, sessions.clock.now())
+        admit_guess(unit.users, guesses, sessions.clock.now())
         wrap = unit.wraps.member_wrap(user_id, Factor.PASSWORD) or unit.wraps.member_wrap(
             user_id, Factor.PASSWORD, RESET
         )
@@ -45,13 +46,13 @@ async def unlock(sessions: Sessions, user_id: str, password: Secret) -> tuple[st
         )  # fmt: skip
     except Unauthenticated:
         return None
-    await sessions.work.run(lambda unit: forgive_factor(unit.users, user_id))
+    await sessions.work.run(lambda unit: forgive_guesses(unit.users, guesses))
     return handle, wrap
 
 
-async def proves_password(sessions: Sessions, user_id: str, password: Secret) -> bool:
-    """Tell whether this is the account's password. Raises Throttled."""
-    found = await unlock(sessions, user_id, password)
+async def proves_password(sessions: Sessions, actor: Actor, password: Secret) -> bool:
+    """Tell whether this is the actor's password. Raises Throttled."""
+    found = await unlock(sessions, actor, password)
     if found is not None:
         sessions.keystore.forget(found[0])
     return found is not None
@@ -108,7 +109,7 @@ class OwnPassword:
         await self.sessions.reopen(actor, handle)
 
     async def _opened(self, actor: Actor, password: Secret) -> tuple[str, MemberWrap]:
-        found = await unlock(self.sessions, actor.id, password)
+        found = await unlock(self.sessions, actor, password)
         if found is None:
             event = StepUpRefused(resource=ResourceRef("user", actor.id), outcome=Outcome.REFUSED, reason="password")
             await self.sessions.work.run(lambda unit: unit.audit.record(actor, event))

@@ -18,7 +18,7 @@ from pai.core.identity.events import BackupCodesMade, FactorAdded, FactorRemoved
 from pai.core.identity.own_password import proves_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.sessions import Sessions
-from pai.core.identity.throttle import admit_factor, forgive_factor
+from pai.core.identity.throttle import Guesses, admit_guess, forgive_guesses
 from pai.core.identity.values import BackupCode, Passkey, Totp, totp_bound
 from pai.core.keys.values import Factor
 from pai.core.policy.values import Permission
@@ -98,13 +98,13 @@ class SecondFactors:
         self._decide(actor, Permission.FACTORS_CHANGE)
 
         def write(unit: IdentityUnit) -> tuple[str, ...] | None:
-            now = self.sessions.clock.now()
-            admit_factor(unit.users, actor.id, now)
+            now, guesses = self.sessions.clock.now(), Guesses("code", actor.session_id or actor.id)
+            admit_guess(unit.users, guesses, now)
             waiting = unit.factors.totp(actor.id, confirmed=False)
             step = self._step(waiting, code, now) if waiting and now - waiting.created_at < ENROL else None
             if waiting is None or step is None:
                 return None
-            forgive_factor(unit.users, actor.id)
+            forgive_guesses(unit.users, guesses)
             unit.factors.remove_totp(actor.id, confirmed=True)
             unit.factors.set_totp(dataclasses.replace(waiting, last_step=step, confirmed_at=now))
             unit.audit.record(actor, FactorAdded(resource=ResourceRef("user", actor.id), kind="totp"))
@@ -157,29 +157,31 @@ class SecondFactors:
 
         return await self.sessions.work.run(write)
 
-    async def check(self, user_id: str, code: str) -> str | None:
-        """Use a code up: return ``totp`` or ``backup-code`` when it is right, None when not. Raises Throttled."""
+    async def check(self, user_id: str, code: str, session_id: str | None = None) -> str | None:
+        """Use a code up: return ``totp`` or ``backup-code`` when it is right, None when not. Raises Throttled.
+
+        At the second step of a log-in guesses count for the account, over all its log-ins; in a session for the session. A right backup
+        code passes during a pause: nobody guesses its 80 bits, and who knows the password must not be able to keep the owner out.
+        """
+        guesses = Guesses("code", session_id or user_id)
 
         def write(unit: IdentityUnit) -> str | None:
             now = self.sessions.clock.now()
-            admit_factor(unit.users, user_id, now)
-            method = self._used(unit, user_id, code.strip(), now)
-            if method is not None:
-                forgive_factor(unit.users, user_id)
+            hashed = backup_codes.hash_of(code.strip(), user_id)
+            if hashed is not None and unit.factors.use_backup_code(user_id, hashed, now):
+                method = "backup-code"
+            else:
+                admit_guess(unit.users, guesses, now)
+                held = unit.factors.totp(user_id)
+                step = self._step(held, code.strip().replace(" ", ""), now)
+                if held is None or step is None:
+                    return None
+                unit.factors.set_totp(dataclasses.replace(held, last_step=step))
+                method = "totp"
+            forgive_guesses(unit.users, guesses)
             return method
 
         return await self.sessions.work.run(write)
-
-    def _used(self, unit: IdentityUnit, user_id: str, code: str, now: datetime) -> str | None:
-        held = unit.factors.totp(user_id)
-        step = self._step(held, code.replace(" ", ""), now)
-        if held is not None and step is not None:
-            unit.factors.set_totp(dataclasses.replace(held, last_step=step))
-            return "totp"
-        hashed = backup_codes.hash_of(code, user_id)
-        if hashed is not None and unit.factors.use_backup_code(user_id, hashed, now):
-            return "backup-code"
-        return None
 
     def _step(self, held: Totp | None, code: str, now: datetime) -> int | None:
         if held is None:
@@ -196,9 +198,9 @@ class SecondFactors:
             raise Denied("only a person in a browser can do this", hint="log in and do it there")
         kinds = await self.sessions.work.read(lambda unit: unit.factors.holders().get(actor.id, ()))
         if kinds:
-            method = await self.check(actor.id, proof.reveal().decode("utf-8", "replace"))
+            method = await self.check(actor.id, proof.reveal().decode("utf-8", "replace"), actor.session_id)
         else:
-            method = "password" if await proves_password(self.sessions, actor.id, proof) else None
+            method = "password" if await proves_password(self.sessions, actor, proof) else None
         if method is None:
             event = StepUpRefused(resource=ResourceRef("user", actor.id), outcome=Outcome.REFUSED)
             await self.sessions.work.run(lambda unit: unit.audit.record(actor, event))

@@ -142,7 +142,7 @@ class Sessions:
                 return None
             return session, user, self.requirement.lacks(unit, user)
 
-        found = await self.work.read(find)
+        found = await self.work.recall(f"session:{key.hex()}", find)
         held, moment = self.opened.get(key), self.clock.monotonic()
         if found is None or held is None or self._over(held, moment):
             self._close(key)

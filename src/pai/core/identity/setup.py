@@ -216,7 +216,7 @@ class Setup:
         self, actor: Actor, seen: tuple[User, MemberWrap, MemberWrap], code: Secret, password: Secret
     ) -> str:
         keystore, (user, wrap, proof) = self.accounts.keystore, seen
-        checked = await unlock(self.sessions, user.id, password)
+        checked = await unlock(self.sessions, actor, password)
         if checked is None:
             raise _wrong_password()
         keystore.forget(checked[0])

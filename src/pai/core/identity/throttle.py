@@ -47,10 +47,19 @@ def _counts(account: str, address: str) -> tuple[_Count, ...]:
     )
 
 
-def _factor(user_id: str) -> tuple[_Count, ...]:
-    # Only who gave the right password comes here, so strangers can make nobody wait; and the pause is long because a code has only
-    # six digits: three are right at any time, so a day of guessing at one in a quarter of an hour finds one of 3,500 accounts.
-    return (_Count(f"factor:{user_id}", 5, 900, timedelta(days=1)),)
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """Guesses by somebody who has got past the first step: at ``what`` (``code``, ``password``), by ``whose``: an account, counted over
+    all its log-ins together, or one session. Each has a count of its own: what is right in one place forgives nothing elsewhere, and
+    wrong ones in one place make nobody wait elsewhere."""
+
+    what: str
+    whose: str
+
+    def counts(self) -> tuple[_Count, ...]:
+        """Return the one count. The pause is long because a code has only six digits: three are right at any time, so a day of
+        guessing at one in a quarter of an hour finds one of 3,500 accounts."""
+        return (_Count(f"{self.what}:{self.whose}", 5, 900, timedelta(days=1)),)
 
 
 def admit(users: UserRepository, account: str, address: str, now: datetime) -> None:
@@ -58,14 +67,14 @@ def admit(users: UserRepository, account: str, address: str, now: datetime) -> N
     _admit(users, _counts(account, address), now)
 
 
-def admit_factor(users: UserRepository, user_id: str, now: datetime) -> None:
-    """As ``admit``, for guesses at a second factor: counted for the account, over all its sessions and log-ins together."""
-    _admit(users, _factor(user_id), now)
+def admit_guess(users: UserRepository, guesses: Guesses, now: datetime) -> None:
+    """As ``admit``, behind the first step. Raises Throttled during a pause."""
+    _admit(users, guesses.counts(), now)
 
 
-def forgive_factor(users: UserRepository, user_id: str) -> None:
-    """Forget the guesses at an account's second factor, because it was given."""
-    for count in _factor(user_id):
+def forgive_guesses(users: UserRepository, guesses: Guesses) -> None:
+    """Forget these guesses, because what was guessed at was given."""
+    for count in guesses.counts():
         users.clear_failures(count.key)
 
 

@@ -54,29 +54,35 @@ class Conversions:
     ) -> Converted:
         """Make a chat model into another format, by default GGUF into OpenVINO's and safetensors into GGUF; with ``activate`` its
         aliases move to the new one, unless it was measured to answer more control questions wrongly, or questions to documents
-        more slowly.
+        more slowly. From safetensors to OpenVINO leads over GGUF, which stays as a model of its own.
 
         Raises NotFound, Denied, Unsupported (the model stays as it is), Unavailable.
         """
-        source = await self._known(actor, name)
-        form, suffix = _form(source, to, quantisation)
-        target = f"{source.name}-{suffix}"
-        made = await self.work.read(lambda unit: unit.models.get(target))
-        if made is None:
-            made = dataclasses.replace(
-                source, name=target, engine=form.engine, format=form.format, aliases=(), signature=b"",
-                files=await self.converter.convert(source, target, form), imported_at=self.clock.now(),
-                record=dataclasses.replace(
-                    source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}"
-                ),
-            )  # fmt: skip
-            await self._keep(actor, source, made)
+        source = last = await self._known(actor, name)
+        for form, suffix in _steps(source, to, quantisation):
+            last = await self._made(actor, last, form, suffix)
+        target = last.name
         before = await self._before(actor, source) if measure else None
         after = await self.measuring.measure(actor, target, control=True) if measure else None
         worse = before is not None and after is not None and _worse(before, after)
         if activate and not worse:
             await self.activate(actor, target, source.aliases)
         return Converted(await self._known(actor, target), before, after)
+
+    async def _made(self, actor: Actor, source: Model, form: Form, suffix: str) -> Model:
+        target = f"{source.name}-{suffix}"
+        made = await self.work.read(lambda unit: unit.models.get(target))
+        if made is not None:
+            return made
+        made = dataclasses.replace(
+            source, name=target, engine=form.engine, format=form.format, aliases=(), signature=b"",
+            files=await self.converter.convert(source, target, form), imported_at=self.clock.now(),
+            record=dataclasses.replace(
+                source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}"
+            ),
+        )  # fmt: skip
+        await self._keep(actor, source, made)
+        return made
 
     async def activate(self, actor: Actor, name: str, aliases: Sequence[str]) -> Model:
         """Point aliases at a model; what they pointed at stays and can be activated again. Raises NotFound, Denied."""
@@ -138,19 +144,21 @@ def _worse(before: Measurement, after: Measurement) -> bool:
     return (after.right or 0) < (before.right or 0) or after.question_seconds > before.question_seconds
 
 
-def _form(source: Model, to: str, quantisation: str) -> tuple[Form, str]:
-    """Return what a model is made into, and how the new name ends. Raises Unsupported."""
+def _steps(source: Model, to: str, quantisation: str) -> list[tuple[Form, str]]:
+    """Return what a model is made into, one after the other, and how each new name ends. Raises Unsupported."""
     wanted = to or ("gguf" if source.engine == "transformers" else "openvino")
+    paged = (Form("openvino-ir", "openvino"), "openvino")
     if source.task == "chat":
         match source.engine, wanted, quantisation:
             case "llama.cpp", "openvino", "":
-                return Form("openvino-ir", "openvino"), "openvino"
-            case "transformers", "gguf", "" | "F16" | "Q8_0":
+                return [paged]
+            case "transformers", "gguf" | "openvino", "" | "F16" | "Q8_0":
                 kind = quantisation or "Q8_0"
-                return Form("gguf", "llama.cpp", kind), kind.lower()
+                first = (Form("gguf", "llama.cpp", kind), kind.lower())
+                return [first] if wanted == "gguf" else [first, paged]
     raise Unsupported(
         f"{source.name} cannot be made into {wanted} {quantisation}".rstrip(), code="unsupported_conversion",
-        hint="GGUF chat models become openvino, safetensors become gguf (F16 or Q8_0)",
+        hint="GGUF chat models become openvino, safetensors become gguf or openvino (F16 or Q8_0)",
     )  # fmt: skip
 
 

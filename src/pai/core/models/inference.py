@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -175,8 +176,12 @@ class Inference:
         if not cut:
             await refuse_long(engine, texts)
         event = TextsEmbedded(resource=ResourceRef("model", engine.model.name), model=engine.model, texts=len(texts))
-        await self.work.run(lambda unit: unit.audit.record(actor, event))
-        return engine, await engine.embed(texts)
+        recorded = asyncio.ensure_future(self.work.run(lambda unit: unit.audit.record(actor, event)))
+        try:
+            found = await engine.embed(texts)
+        finally:
+            await recorded  # durable, or failed for good, before anybody sees a vector
+        return engine, found
 
 
 def _check(request: ChatRequest) -> None:

@@ -18,6 +18,8 @@ async def refuse_long(engine: Engine, texts: Sequence[str | Sequence[int]]) -> N
     """Raise Invalid (code ``context_length_exceeded``) for a text that the engine would have to cut."""
     room = engine.capabilities.context_length - _MARKS
     for text in texts:
+        if isinstance(text, str) and text.isascii() and len(text) <= room:
+            continue  # a token stands for one character of such a text at least: the worker need not be asked
         tokens = await engine.count_tokens(text) if isinstance(text, str) else len(text)
         if tokens > room:
             raise Invalid(

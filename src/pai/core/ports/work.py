@@ -23,3 +23,8 @@ class Work(Protocol[Unit]):
     async def read(self, job: Callable[[Unit], Result]) -> Result:
         """Run ``job`` in a reader thread; writing from it raises."""
         ...
+
+    async def recall(self, name: str, job: Callable[[Unit], Result]) -> Result:
+        """As ``read``, for what every request asks for; ``name`` says what, with all that ``job`` depends on. It may return what the
+        same name gave before, as long as nothing but the audit log was written since. None is never kept."""
+        ...

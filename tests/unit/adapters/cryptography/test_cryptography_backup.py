@@ -188,6 +188,7 @@ def test_only_its_key_opens_a_backup(keeper: Keeper, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow  # scrypt takes its second each time, on purpose
 def test_a_passphrase_opens_what_was_made_with_it(keeper: Keeper, tmp_path: Path) -> None:
     right = Secret("sept mots français tout à fait".encode())
     backup, _ = keeper.back_up(sealing=Sealing(passphrase=right))

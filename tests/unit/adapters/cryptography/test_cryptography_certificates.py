@@ -102,6 +102,19 @@ def test_a_second_run_keeps_everything(vault: KeyVault, tmp_path: Path) -> None:
     assert {name for name in after if after[name] != before[name]} == {"sealed.pem", "sealed.key"}
 
 
+def test_after_a_rotation_the_next_start_moves_what_is_sealed_to_the_new_key(vault: KeyVault, tmp_path: Path) -> None:
+    first = ensure_certificates(tmp_path, vault, now=NOW)
+    before = [(tmp_path / f"{name}.sealed").read_bytes() for name in ("ca.key", "server.password")]
+    vault.rotate_keys()
+    again = ensure_certificates(tmp_path, vault, now=NOW)
+    assert (again.fingerprint, again.expires_at) == (first.fingerprint, first.expires_at)
+    after = [(tmp_path / f"{name}.sealed").read_bytes() for name in ("ca.key", "server.password")]
+    assert all(new != old for new, old in zip(after, before, strict=True))
+    assert list(vault.rewrap("seal/tls", [(b"ca.key", after[0]), (b"server.password", after[1])])) == after
+    ensure_certificates(tmp_path, vault, now=NOW)
+    assert (tmp_path / "ca.key.sealed").read_bytes() == after[0], "nothing is written when nothing changed"
+
+
 def test_the_certificate_for_being_sealed_is_of_the_authority_and_short_lived(vault: KeyVault, tmp_path: Path) -> None:
     files = ensure_certificates(tmp_path, vault, now=NOW, extra_names=("pai.example.org",))
     pem, key = sealed_certificates(tmp_path, tmp_path, ("pai.example.org",), now=NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from identity_home import PASSWORD, WRONG, People, identity_home
 from pai.core.identity import login as login_module
 from pai.core.identity.devices import Arrival
 from pai.core.identity.login import SecondStep
+from pai.core.identity.own_password import OwnPassword
 from pai.core.identity.requirement import Requirement
 from pai.core.identity.sessions import NewSession, Sessions
 from pai.core.identity.totp import code_at, step_of
@@ -188,8 +190,8 @@ async def test_a_sealed_secret_moved_to_another_account_opens_nothing(people: Pe
     assert refused.value.code == "corrupt"
 
 
-async def test_guesses_count_over_all_log_ins_and_sessions_of_an_account(people: People) -> None:
-    user, actor, phone, _ = await enrolled(people)
+async def test_guesses_count_over_all_log_ins_of_an_account(people: People) -> None:
+    user, _, phone, _ = await enrolled(people)
     tried = 0
     with pytest.raises(Throttled) as slowed:
         while tried < 50:
@@ -201,17 +203,48 @@ async def test_guesses_count_over_all_log_ins_and_sessions_of_an_account(people:
                 await people.login.with_code(step.ticket, f"{tried:06d}")
     assert tried == 6
     assert slowed.value.retry_after >= 1
-    with pytest.raises(Throttled):  # not even the right one, and not in another session
-        await people.factors.step_up(actor, Secret(phone.code(1).encode()))
+    with pytest.raises(Throttled):  # not even the right one
+        await people.login.with_code((await first_step(people, user)).ticket, phone.code(1))
     for _ in range(12):  # pauses grow, and a quiet hour does not wipe the count out
         people.clock.later(hours=1)
-        with pytest.raises(Unauthenticated):
-            await people.factors.step_up(actor, Secret(b"000000"))
+        assert await people.factors.check(user.id, "000000") is None
     with pytest.raises(Throttled) as long:
         await people.factors.check(user.id, "000000")
     assert long.value.retry_after > 600
     people.clock.later(minutes=15, seconds=1)
     assert await people.factors.check(user.id, phone.code()) == "totp", "nobody is locked out for good"
+
+
+async def test_who_knows_the_password_keeps_its_owner_from_nothing(people: People) -> None:
+    user, actor, phone, codes = await enrolled(people)
+    for number in range(6):
+        with contextlib.suppress(Unauthenticated, Throttled):
+            await people.login.with_code((await first_step(people, user)).ticket, f"{number:06d}")
+    with pytest.raises(Throttled):
+        await people.factors.check(user.id, "000000")
+    await people.factors.step_up(actor, Secret(phone.code(1).encode()))
+    await OwnPassword(people.sessions).change(actor, PASSWORD, Secret(b"another long password"))
+    await OwnPassword(people.sessions).change(actor, Secret(b"another long password"), PASSWORD)
+    with pytest.raises(Throttled):  # ... and none of these wiped the count of wrong codes out
+        await people.factors.check(user.id, "000000")
+    step = await people.login.with_password(user.email, PASSWORD, Arrival("192.0.2.9", "Firefox"))
+    assert isinstance(step, SecondStep)
+    begun = await people.login.with_code(step.ticket, codes[0])
+    assert (await people.sessions.authenticate(begun.token)).fresh
+
+
+async def test_a_right_password_does_not_forgive_wrong_codes_in_a_session(people: People) -> None:
+    _, actor, phone, _ = await enrolled(people)
+    own, tried = OwnPassword(people.sessions), 0
+    with pytest.raises(Throttled):
+        while tried < 50:
+            tried += 1
+            await own.open_content(actor, PASSWORD)
+            with pytest.raises(Unauthenticated):
+                await people.factors.step_up(actor, Secret(f"{tried:06d}".encode()))
+    assert tried == 6
+    with pytest.raises(Throttled):
+        await people.factors.step_up(actor, Secret(phone.code(1).encode()))
 
 
 async def test_parallel_guesses_are_all_counted(people: People) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from pai.core.models.events import ChatEnded, ChatStarted
 from pai.core.models.inference import Inference
 from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest
 from pai.foundation.actor import Actor, ActorKind, Role
+from pai.foundation.errors import Unavailable
 
 ADA = Actor("usr_1", "ada@pai.test", ActorKind.PERSON, Role.MEMBER)
 ASKED = ChatRequest((ChatMessage("user", "x"),))
@@ -66,3 +68,19 @@ async def test_what_nobody_foresaw_is_told_apart_from_a_reader_who_left() -> Non
 async def test_pieces_are_the_engines_own() -> None:
     _, answer = await inference(Log(), WordEngine("hello")).start_chat(ADA, "default", ASKED)
     assert [piece.text async for piece in answer] == ["hello", ""]
+
+
+class Full(Log):
+    """A log that takes nothing any more, and takes its time to say so."""
+
+    async def run(self, job: Any) -> Any:
+        await asyncio.sleep(0.02)
+        raise Unavailable("the disk is full")
+
+
+async def test_no_vector_is_given_that_is_not_in_the_log() -> None:
+    with pytest.raises(Unavailable, match="full"):
+        await inference(Full(), WordEngine()).embed(ADA, "default", ["one"])
+    log = Log()
+    _, found = await inference(log, WordEngine()).embed(ADA, "default", ["one", "two"])
+    assert (len(found.vectors), [event.texts for event in log.events]) == (2, [2])

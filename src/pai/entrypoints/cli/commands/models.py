@@ -151,7 +151,7 @@ def models_convert(
     json_: bool,
 ) -> None:
     """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors, or safetensors of the Llama
-    and Qwen families into GGUF, which needs no PyTorch to run. The source stays.
+    and Qwen families into GGUF, which needs no PyTorch to run, or over GGUF into OpenVINO's. The source stays.
 
     Takes half a minute for a model of 1 GB. It is measured before and after, and becomes the default unless it answers control
     questions worse or a question to documents more slowly. Long answers to a single user may come more slowly than before.
