@@ -10,7 +10,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pai.foundation.errors import Invalid, TooLarge
@@ -21,8 +21,10 @@ MOST_PIXELS: Final = 40_000_000
 MOST_SIDE: Final = 1 << 15
 LONGEST_SIDE: Final = 1536
 """Of what is handed on. Vision models look at less than that."""
-_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "TIFF")
-_KINDS: Final = "PNG, JPEG, WebP, GIF or TIFF"
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
+SCANS: Final = (*_FORMATS, "TIFF")
+"""What scanners write besides; looked at only where text is read."""
+_KINDS: Final = "PNG, JPEG, WebP or GIF"
 
 
 def clean_picture(fd: int) -> bytes:
@@ -31,14 +33,14 @@ def clean_picture(fd: int) -> bytes:
     Raises TooLarge (``picture_too_large``) and Invalid (``bad_picture``).
     """
     made = io.BytesIO()
-    plain_picture(fd, LONGEST_SIDE).save(made, "PNG", compress_level=1)
+    plain_picture(fd, LONGEST_SIDE, formats=_FORMATS).save(made, "PNG", compress_level=1)
     return made.getvalue()
 
 
-def plain_picture(fd: int, longest: int, *, frame: int = 0) -> Any:
+def plain_picture(fd: int, longest: int, *, frame: int = 0, formats: Sequence[str] = SCANS) -> Any:
     """Return a frame of the picture behind a descriptor as an image of pixels alone, upright, in RGB, on white, at most ``longest`` on a
     side. Raises TooLarge (``picture_too_large``) and Invalid (``bad_picture``)."""
-    with _opened(fd) as found:
+    with _opened(fd, formats) as found:
         if frame:
             found.seek(frame)
         _bounded(found.size)
@@ -50,13 +52,13 @@ def plain_picture(fd: int, longest: int, *, frame: int = 0) -> Any:
 
 def frames_of(fd: int) -> int:
     """Return how many pages a picture has: the frames of a TIFF; of all others, only the first is looked at. Raises as above."""
-    with _opened(fd) as found:
+    with _opened(fd, SCANS) as found:
         _bounded(found.size)
         return int(getattr(found, "n_frames", 1)) if found.format == "TIFF" else 1
 
 
 @contextlib.contextmanager
-def _opened(fd: int) -> Iterator[Any]:
+def _opened(fd: int, formats: Sequence[str]) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     size = os.fstat(fd).st_size
@@ -67,7 +69,7 @@ def _opened(fd: int) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         file.seek(0)
         try:
-            with Image.open(file, formats=_FORMATS) as found:
+            with Image.open(file, formats=formats) as found:
                 yield found
         except Image.DecompressionBombError:
             raise _too_many() from None
