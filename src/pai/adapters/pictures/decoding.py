@@ -10,7 +10,7 @@ import contextlib
 import io
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pai.foundation.errors import Invalid, TooLarge
@@ -37,7 +37,7 @@ def clean_picture(fd: int) -> bytes:
     return made.getvalue()
 
 
-def plain_picture(fd: int, longest: int, *, frame: int = 0, formats: Sequence[str] = SCANS) -> Any:
+def plain_picture(fd: int, longest: int, *, frame: int = 0, formats: tuple[str, ...] = SCANS) -> Any:
     """Return a frame of the picture behind a descriptor as an image of pixels alone, upright, in RGB, on white, at most ``longest`` on a
     side. Raises TooLarge (``picture_too_large``) and Invalid (``bad_picture``)."""
     with _opened(fd, formats) as found:
@@ -58,7 +58,7 @@ def frames_of(fd: int) -> int:
 
 
 @contextlib.contextmanager
-def _opened(fd: int, formats: Sequence[str]) -> Iterator[Any]:
+def _opened(fd: int, formats: tuple[str, ...]) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     size = os.fstat(fd).st_size

@@ -13,6 +13,7 @@ from pai.core.knowledge.values import Block, ParsedDocument
 from pai.core.perception.layout import paragraphs
 from pai.core.perception.ports import OCR, Senses
 from pai.foundation.errors import Invalid, NotFound
+from pai.foundation.refs import ModelRef
 
 PICTURES: Final = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp", "tif": "image/tiff", "tiff": "image/tiff",
@@ -42,26 +43,36 @@ class ScanReader:
         """Return the document's blocks. Raises as the port says, and as ``Senses.read``."""
         ending = name.rpartition(".")[2].lower()
         if ending in PICTURES:
-            return await self._seen(data, ParsedDocument(PICTURES[ending], 0, ()), ())
+            return await self._all(data, PICTURES[ending])
         try:
             # What parsed it may have been taken over: it does not say who saw what.
             parsed = dataclasses.replace(await self.parser.parse(data, name=name, size=size), seen_by=None)
         except Invalid as error:
             if error.code != _NO_TEXT or ending != "pdf":
                 raise
-            return await self._seen(data, ParsedDocument("application/pdf", 0, ()), ())
+            return await self._all(data, "application/pdf")
         if ending != "pdf":
             return parsed
         written = {block.page for block in parsed.blocks}
         if not (blank := [page for page in range(1, parsed.pages + 1) if page not in written]):
             return parsed
         try:
-            return await self._seen(data, parsed, blank)
+            model = await self.senses.model(OCR, "ocr")
         except NotFound:
             return parsed  # there is nothing to look with: what could be read is better than nothing
+        return await self._seen(model, data, parsed, blank)
 
-    async def _seen(self, data: Iterable[bytes], parsed: ParsedDocument, only: Sequence[int]) -> ParsedDocument:
-        model = await self.senses.model(OCR, "ocr")
+    async def _all(self, data: Iterable[bytes], media_type: str) -> ParsedDocument:
+        try:
+            model = await self.senses.model(OCR, "ocr")
+        except NotFound as error:
+            told = "the document holds no text, and no model that reads scans is here"
+            raise Invalid(f"{told}: {error.hint}", code=_NO_TEXT, hint=error.hint) from None
+        return await self._seen(model, data, ParsedDocument(media_type, 0, ()), ())
+
+    async def _seen(
+        self, model: ModelRef, data: Iterable[bytes], parsed: ParsedDocument, only: Sequence[int]
+    ) -> ParsedDocument:
         found, pages = list(parsed.blocks), parsed.pages
         async with aclosing(self.senses.read(model.name, data, only=only)) as seen:
             async for page in seen:
