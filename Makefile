@@ -12,13 +12,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 unexport PYTHONDONTWRITEBYTECODE
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 
-.PHONY: start transformers test test-extras check docs bench soak interop lock uninstall
+.PHONY: start transformers speech test test-extras check docs bench soak interop lock uninstall
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make start      install, initialise and serve (the first run fetches a model)"
 	@echo "make test       everything the tests need, then all tests"
 	@echo "make transformers  the engine on PyTorch, an extra: models as safetensors, of eight families and their kin"
+	@echo "make speech     recordings written down, an extra: then pai models add whisper-base, pai transcribe"
 	@echo "make test-extras   its tests: installs it, then some minutes"
 	@echo "make check      quick and read-only: format, lint, types, import contracts, reference, fast tests"
 	@echo "make docs       write docs/reference from the code"
@@ -53,7 +54,14 @@ $(VENV)/transformers.stamp: requirements/transformers.txt $(VENV)/default.stamp
 	 echo "the extra is in: $$(( $$(date +%s) - began )) s"
 	@touch $@
 
+$(VENV)/speech.stamp: requirements/speech.txt $(VENV)/default.stamp
+	@echo "installing what writes recordings down (0.2 GB on disk) ..."
+	@$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements/speech.txt
+	@touch $@
+
 transformers: $(VENV)/transformers.stamp
+
+speech: $(VENV)/speech.stamp
 
 start: $(VENV)/default.stamp
 	@echo "PAI: home $(HOME_OF_PAI)"
@@ -73,7 +81,9 @@ test: $(VENV)/test.stamp debian
 	@$(BIN)/python -m pai.bootstrap.fetch --models small --cache .cache/models
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-extras: $(VENV)/test.stamp $(VENV)/transformers.stamp
+test-extras: $(VENV)/test.stamp $(VENV)/transformers.stamp $(VENV)/speech.stamp
+	@$(BIN)/python -m pai.bootstrap.fetch --model whisper-tiny-en --cache .cache/models
+	@$(BIN)/python -m pai.bootstrap.fetch --model whisper-base --cache .cache/models
 	@$(BIN)/python -m pytest -m extra $(PYTEST_ARGS)
 
 check: $(VENV)/test.stamp

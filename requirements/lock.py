@@ -2,7 +2,7 @@
 
 The downloader that ``tokenizers`` names as a dependency is left out on purpose (docs/decisions/0002): PAI loads no model by network.
 So is OpenVINO's package of usage data (docs/decisions/0011). The extra ``transformers`` gets a lock of its own, beside the default one:
-its library imports that downloader, which stays offline and behind walls there (docs/decisions/0017).
+its library imports that downloader, which stays offline and behind walls there (docs/decisions/0017). So does the extra ``speech``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def resolve(requirements: list[str]) -> dict[str, tuple[str, str, set[str]]]:
 
 
 def main() -> None:
-    """Write both lock files."""
+    """Write all lock files."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
     default = [*project["dependencies"], "setuptools>=65"]
     for name, wanted in (("default", default), ("test", [*default, *project["optional-dependencies"]["test"]])):
@@ -54,6 +54,11 @@ def main() -> None:
     lines = [f"{package}=={told[0]} --hash=sha256:{told[1]}" for package, told in found if package not in keep]
     (HERE / "transformers.txt").write_text("\n".join(lines) + "\n")
     print(f"transformers: {len(lines)} packages")  # noqa: T201
+    found = sorted(resolve([*pinned.values(), *project["optional-dependencies"]["speech"]]).items())
+    # PyYAML is named for converters, which are imported by nobody here.
+    lines = [f"{package}=={told[0]} --hash=sha256:{told[1]}" for package, told in found if package not in {*pinned} | LEFT_OUT]
+    (HERE / "speech.txt").write_text("\n".join(lines) + "\n")
+    print(f"speech: {len(lines)} packages")  # noqa: T201
 
 
 if __name__ == "__main__":

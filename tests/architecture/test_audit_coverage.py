@@ -28,6 +28,7 @@ _MODELS = "it tells of models of this installation, which are nobody's data"
 _COUNTS = "it tells what state things are in, in words and numbers, of nobody"
 _MEMORY = "it changes what this process holds in memory; what calls it has recorded the act"
 _PART = "a part of use cases that record, inside their unit of work or right before them"
+_SENSED = "it goes on with what its first half, which returns the model, has decided and recorded"
 _STEP = "the first half of an act: a question to the browser; the second half is recorded, done or refused"
 EXEMPT: dict[str, str] = {
     "Accounts.found": _PART,
@@ -59,6 +60,7 @@ EXEMPT: dict[str, str] = {
     "Collections.list": "names of one's own and shared collections, which every page shows; what is in them is recorded",
     "Custody.status": _COUNTS,
     "Files.sealing": "a part of adding files; what is kept in the end is recorded with its row",
+    "Hearing.hear": _SENSED,
     "Inference.able": _MODELS,
     "Inference.loaded": _MODELS,
     "Inference.models": _MODELS,
@@ -70,6 +72,7 @@ EXEMPT: dict[str, str] = {
     "Meter.observe": _COUNTS,
     "Metrics.read": _COUNTS,
     "Oversight.verifier_key": "a public key, which is nobody's data",
+    "Seeing.read": _SENSED,
     "Sessions.close_owner": _MEMORY,
     "Sessions.reopen": _MEMORY,
 }

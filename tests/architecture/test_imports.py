@@ -18,8 +18,9 @@ APART = ROOT / "tests" / "interop" / "clients"
 """Scripts that run in environments of other people's programs."""
 HELPERS = {path.stem for path in [*(ROOT / "tests").iterdir(), *(ROOT / "tests").rglob("*.py")]}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-EXTRA = {re.split(r"[<>=]", text)[0] for text in PROJECT["project"]["optional-dependencies"]["transformers"]}
-"""Packages of the extra that the engine on PyTorch is."""
+_OPTIONAL = PROJECT["project"]["optional-dependencies"]
+EXTRA = {re.split(r"[<>=]", text)[0] for text in (*_OPTIONAL["transformers"], *_OPTIONAL["speech"])}
+"""Packages of the extras: the engine on PyTorch, and what writes recordings down."""
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,9 @@ from pai.entrypoints.openai_api.routes import ROUTERS as OPENAI
 from pai.entrypoints.pai_api.audit import router as audit_router
 from pai.entrypoints.pai_api.identity import router as identity_router
 from pai.entrypoints.pai_api.metrics import router as metrics_router
+from pai.entrypoints.pai_api.perception import router as perception_router
 from pai.entrypoints.pai_api.routes import router as pai_router
+from pai.entrypoints.pai_api.sound import router as sound_router
 from pai.entrypoints.pai_api.users import router as users_router
 from pai.entrypoints.web.browser import error_page
 from pai.entrypoints.web.routes import routes as web_routes
@@ -32,6 +34,8 @@ def application(services: Services) -> Walls:
         identity_router,
         users_router,
         metrics_router,
+        perception_router,
+        sound_router,
         web_routes(services),
     ]
     return create_app(services, routers, error_page, [ANTHROPIC_SPOKEN, OPENAI_SPOKEN, OLLAMA_SPOKEN])

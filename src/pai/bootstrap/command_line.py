@@ -19,7 +19,8 @@ def context() -> Context:
     return Context(
         load=lambda flags: load(os.environ, flags), secret_file=read_secret_file, initialise=_initialise, serve=_serve,
         console_in_process=_console, cache=_cache(), stage=_stage, begin_anew=_begin_anew, port=_port,
-        machine=_machine, candidates=_candidates, staged_model=_staged_model, console_session=_session, backups=_backups,
+        machine=_machine, candidates=_candidates, staged_model=_staged_model, staged_starter=_staged_starter,
+        console_session=_session, backups=_backups,
         verifier=_verifier, witness=_witness, new_witness=_new_witness,
     )  # fmt: skip
 
@@ -81,6 +82,12 @@ def _staged_model(settings: Settings, folder: Path, task: str) -> Any:
     from pai.bootstrap.staging import staged_model
 
     return staged_model(settings, folder, task)
+
+
+def _staged_starter(settings: Settings, name: str, cache: Path | None) -> Any:
+    from pai.bootstrap.staging import staged_starter
+
+    return staged_starter(settings, name, cache)
 
 
 def _verifier() -> str:

@@ -20,8 +20,10 @@ from pai.adapters.engines.conversion import WorkerConverter
 from pai.adapters.engines.intake import FolderIntake
 from pai.adapters.engines.model_files import Examiner
 from pai.adapters.engines.registry import EngineRegistry
+from pai.adapters.engines.verified import VerifiedModels
 from pai.adapters.identity.webauthn import WebAuthnPasskeys
 from pai.adapters.metrics.counters import Counters
+from pai.adapters.models.catalogue import starter_model
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.adapters.storage.audit_rows import AuditKeys
 from pai.adapters.storage.snapshot import HomeMoments
@@ -34,6 +36,7 @@ from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.adapters.workers.picture_client import SandboxedPictures
+from pai.adapters.workers.senses_client import SandboxedSenses
 from pai.core.audit.notes import verifier_key
 from pai.core.audit.receipts import Receipts
 from pai.core.conversations.chats import Conversations
@@ -58,6 +61,7 @@ from pai.core.knowledge.access import Access
 from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
+from pai.core.knowledge.scans import ScanReader
 from pai.core.knowledge.searching import Searching
 from pai.core.models.advice import estimate
 from pai.core.models.conversion import Conversions
@@ -76,6 +80,8 @@ from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.ports import Resident, Taken
 from pai.core.operations.shredding import Shredding
+from pai.core.perception.hearing import Hearing
+from pai.core.perception.seeing import Seeing
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Actor
@@ -221,7 +227,21 @@ def conversions_for(base: Base, launcher: Launcher | None, measuring: Measuring)
 def imports_for(base: Base, launcher: Launcher | None) -> Imports:
     """Return the use cases on models that come as files; without a launcher no header can be read, and nothing is taken."""
     intake = FolderIntake(base.home.staging, base.home.models, ModelCheck(launcher))
-    return Imports(base.storage, base.policy, intake, ModelSigner(base.keystore).sign, base.clock)
+    return Imports(base.storage, base.policy, intake, ModelSigner(base.keystore).sign, base.clock, starter_model)
+
+
+def senses_for(settings: Settings, base: Base, launcher: Launcher | None) -> SandboxedSenses:
+    """Return what sees and hears; without a launcher it answers nothing."""
+
+    async def find(name: str) -> Model | None:
+        return await base.storage.read(lambda unit: unit.models.get(name))
+
+    examiner = Examiner(ModelSigner(base.keystore).verify, ModelCheck(launcher))
+    limits = settings.limits
+    return SandboxedSenses(
+        launcher, VerifiedModels(base.home.models, find, examiner), max_bytes=limits.document_mb * MB,
+        max_pages=limits.document_pages,
+    )  # fmt: skip
 
 
 def _sessions(settings: Settings, base: Base, engines: EngineRegistry | NoEngines) -> Sessions:
@@ -269,11 +289,12 @@ def services_for(
     storage = base.storage
     # Whoever waits for an answer is counted, so that batches, which nobody waits for, step back: theirs are the engines as they are.
     watched = WatchedEngines(engines, traffic := Traffic())
+    senses = senses_for(settings, base, launcher)
     receipts, pictures = receipts_for(base), SandboxedPictures(launcher)
     inference = Inference(storage, base.policy, watched, receipts, base.clock, pictures)
     measuring = measuring_for(base, engines)
     collections = Collections(storage, access, originals, base.clock)
-    ingest = Ingest(storage, access, originals, parser, engines, disk, base.clock, base.counted)
+    ingest = Ingest(storage, access, originals, ScanReader(parser, senses), engines, disk, base.clock, base.counted)
     searching = Searching(storage, access, watched)
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
@@ -300,6 +321,8 @@ def services_for(
         measuring=measuring,
         moderation=Moderation(storage, base.policy, watched),
         ranking=Ranking(storage, base.policy, watched),
+        seeing=Seeing(storage, base.policy, senses),
+        hearing=Hearing(storage, base.policy, senses),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock, disk),
         collections=collections,
         ingest=ingest,

@@ -22,7 +22,7 @@ from pai.adapters.models.files import sha256_of
 from pai.adapters.models.minilm_export import export_minilm
 from pai.bootstrap import telemetry
 
-_PART = re.compile(r"/data/part(\d+)\.bin$")
+_PART = re.compile(r"/data/(?:model\.bin\.)?part(\d+)(?:\.bin)?$")
 PIECE = 1 << 22
 
 
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch the models of a choice into a cache folder; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", choices=sorted(CHOICES), default="starter")
+    parser.add_argument("--model", help="One model of the catalogue, instead of a choice.")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--home", type=Path, help="Nothing is fetched that this home holds already.")
     chosen = parser.parse_args(arguments)
@@ -37,14 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.disable(logging.WARNING)  # the quantiser advises on every run; what goes wrong is raised
     known = catalogue()
     held = chosen.home / "models" if chosen.home else None
-    for name in CHOICES[chosen.models]:
-        if not _fetch(name, known[name], chosen.cache, held):
+    for name in (chosen.model,) if chosen.model else CHOICES[chosen.models]:
+        if not fetched(name, known[name], chosen.cache / name, held):
             return 1
     return 0
 
 
-def _fetch(name: str, starter: Starter, cache: Path, held: Path | None) -> bool:
-    folder = cache / name
+def fetched(name: str, starter: Starter, folder: Path, held: Path | None = None) -> bool:
+    """Fetch the files of a model into a folder, but for those that ``held`` (a folder of models) has; return whether all are there."""
     places = [folder, *([held / name] if held else [])]
     missing = [file for file in starter.files if not any(_present(place / file.path, file) for place in places)]
     if not missing:

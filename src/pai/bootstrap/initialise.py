@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pai.adapters.models.catalogue import CHOICES, catalogue
+from pai.adapters.models.catalogue import CHOICES, catalogue, starter_model
 from pai.adapters.models.files import bring
 from pai.adapters.system.home import Home, HomeLock
 from pai.bootstrap.fast_form import make_fast_form
@@ -22,7 +22,7 @@ from pai.bootstrap.unsealing import unseal
 from pai.core.keys.ports import KeystoreAdministration
 from pai.core.models.events import ModelImported
 from pai.core.models.ports import ModelsUnit
-from pai.core.models.values import Model, ModelFile, ModelRecord
+from pai.core.models.values import Model, ModelRecord
 from pai.core.operations.events import Initialised
 from pai.foundation.actor import OPERATOR, Role
 from pai.foundation.errors import Invalid, Unauthenticated, Unavailable, Usage
@@ -247,16 +247,4 @@ def _wanted(choice: str, now: object) -> list[Model]:
             Model(name, task, "echo", "built-in", (), 8192, 384, record, b"", now, aliases=(alias,))
             for name, task, alias in names
         ]
-    known = catalogue()
-    found = []
-    for name in CHOICES[choice]:
-        starter = known[name]
-        files = tuple(ModelFile(file.path, file.sha256, file.size) for file in starter.files)
-        alias = "default" if starter.task == "chat" else "default-embedding"
-        found.append(
-            Model(
-                name, starter.task, starter.engine, starter.format, files, starter.context_length, starter.dimensions, starter.record,
-                b"", now, aliases=(alias,),
-            )
-        )  # fmt: skip
-    return found
+    return [model for name in CHOICES[choice] if (model := starter_model(name, now)) is not None]

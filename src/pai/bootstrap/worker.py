@@ -23,6 +23,7 @@ from pai.bootstrap import telemetry
 if TYPE_CHECKING:
     from pai.adapters.system.sandbox import SandboxProfile
     from pai.adapters.workers.service import Routes
+    from pai.core.perception.values import Heard, Page
 
 _PR_SET_PDEATHSIG: Final = 1
 _GB: Final = 1 << 30
@@ -256,6 +257,56 @@ def _picture(given: Given) -> Prepared:
     return profile, run
 
 
+def _ocr(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.ocr import Asked, Networks, serve_ocr
+
+    def run() -> None:
+        from pai.adapters.pictures.reading import Reader
+        from pai.adapters.pictures.scanning import read_document
+
+        def read(fd: int, asked: Asked, networks: Networks) -> Sequence[Page]:
+            return read_document(fd, asked.pages, asked.most, asked.limit, Reader(*networks))
+
+        with socket.socket(fileno=given.fds[0]) as channel:
+            serve_ocr(channel, given.options["threads"], read)
+
+    # A page's pixels, what networks compute of them, the libraries, and threads' arenas of address space.
+    profile = SandboxProfile(
+        readable=runtime_paths(), memory=6 * _GB, cpu_seconds=given.options["cpu_seconds"], file_size=0, open_files=64
+    )
+    return profile, run
+
+
+def _whisper(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.whisper import Asked, Network, serve_whisper
+
+    def run() -> None:
+        from pai.adapters.sound.decoding import opened_sound
+        from pai.adapters.sound.listening import Listener, Said, listen
+        from pai.core.perception.values import Wish
+
+        def hear(fd: int, asked: Asked, network: Network) -> Heard:
+            def said(features: object, language: str, translate: bool, temperature: float) -> Said:
+                return Said(*network.listen(features, language, translate, temperature))
+
+            listener = Listener(
+                network.bands, said, network.language, network.text, network.special, network.first_time
+            )
+            sound = opened_sound(fd)
+            wish = Wish(asked.language, asked.translate, temperature=asked.temperature)
+            return listen(sound, listener, asked.start, asked.seconds, wish)
+
+        with socket.socket(fileno=given.fds[0]) as channel:
+            serve_whisper(channel, given.options["threads"], hear)
+
+    profile = SandboxProfile(
+        readable=runtime_paths(), memory=6 * _GB, cpu_seconds=given.options["cpu_seconds"], file_size=0, open_files=64
+    )
+    return profile, run
+
+
 def _model_check(given: Given) -> Prepared:
     from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
     from pai.adapters.workers.model_check import serve_model_check
@@ -282,6 +333,8 @@ _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "echo": _echo,
     "parser": _parser,
     "picture": _picture,
+    "ocr": _ocr,
+    "whisper": _whisper,
     "model-check": _model_check,
 }
 

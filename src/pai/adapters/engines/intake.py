@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from pai.adapters.engines.model_files import PROJECTOR, HeaderCheck, files_of, header_of, open_file, sha256_of_fd
-from pai.core.models.values import ModelFile, Taken
-from pai.foundation.errors import Invalid
+from pai.core.models.values import Model, ModelFile, Taken
+from pai.foundation.errors import Corrupt, Invalid
 
 STAGED: Final = "model-"
 """How names of staging folders begin, in the home's folder for what is under way."""
@@ -50,6 +50,24 @@ class FolderIntake:
             ]
             await asyncio.to_thread(self._move, staged, name)
         return Taken(tuple(files), format_, engine, task)
+
+    async def take_known(self, staged: str, model: Model) -> None:
+        """Take the files of a model whose hashes are known. Raises Corrupt for other files, Invalid or Unavailable; nothing is kept
+        then."""
+        if not staged.startswith(STAGED):
+            raise Invalid("no model lies ready there", code="no_model_here", hint="use `pai models add NAME`")
+        format_, read = header_of(model.engine)
+        with ExitStack() as stack:
+            fds = {}
+            for file in model.files:
+                fds[file.path] = open_file(self._staging, staged, file.path)
+                stack.callback(os.close, fds[file.path])
+                if await asyncio.to_thread(sha256_of_fd, fds[file.path]) != file.sha256:
+                    raise Corrupt(
+                        f"{file.path} is not the file of the catalogue", code="model_changed", hint="fetch it again"
+                    )  # fmt: skip
+            await self._check.check(format_, {path: fds[path] for path in read})
+            await asyncio.to_thread(self._move, staged, model.name)
 
     def _move(self, staged: str, name: str) -> None:
         # No registered model has the name: what lies there is left from an import that was cut off.

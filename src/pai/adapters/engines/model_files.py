@@ -19,6 +19,8 @@ _TAKES: Final = {
     "openvino": ("openvino_model.bin", "openvino_model.xml", "tokenizer.json", "chat.json"),
     "onnxruntime": ("model.onnx", "tokenizer.json"),
     "transformers": ("model.safetensors", "config.json", "tokenizer.json", "chat.json"),
+    "onnxruntime-ocr": ("detection.onnx", "recognition.onnx"),
+    "ctranslate2": ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"),
     "echo": (),
 }
 """Files that an engine's worker takes, by name and in this order."""
@@ -29,12 +31,17 @@ _HEADERS: Final = {
     "openvino": ("openvino", ("openvino_model.xml", "openvino_model.bin")),
     "onnxruntime": ("onnx", ("model.onnx", "tokenizer.json")),
     "transformers": ("safetensors", ("model.safetensors", "config.json")),
+    "onnxruntime-ocr": ("onnx", ("detection.onnx", "recognition.onnx")),
+    "ctranslate2": ("ctranslate2", ("model.bin",)),
 }
 """What each engine's own loader parses: the format, and the files of it, the one with the header first."""
 
 
-_EXTRAS: Final = {"transformers": ("torch", "transformers")}
-"""Engines that are not in the default install, and the packages that they need. An extra has the name of its engine."""
+_EXTRAS: Final = {
+    "transformers": ("transformers", ("torch", "transformers")),
+    "ctranslate2": ("speech", ("ctranslate2",)),
+}
+"""Engines that are not in the default install: the extra that brings each, and the packages that it needs."""
 
 
 def sees(model: Model) -> bool:
@@ -54,12 +61,13 @@ def header_of(engine: str) -> tuple[str, tuple[str, ...]]:
 
 def check_installed(model: Model) -> None:
     """Raise Unsupported when the engine of a model is an extra that is not installed; nothing is imported for that."""
-    if all(importlib.util.find_spec(name) for name in _EXTRAS.get(model.engine, ())):
+    extra, packages = _EXTRAS.get(model.engine, ("", ()))
+    if all(importlib.util.find_spec(name) for name in packages):
         return
     raise Unsupported(
         f"{model.name} runs on {model.engine}, which is not installed",
         code="extra_missing",
-        hint=f"install it, such as by `make {model.engine}` or `pip install 'personal-ai[{model.engine}]'`, and start PAI again",
+        hint=f"install it, such as by `make {extra}` or `pip install 'personal-ai[{extra}]'`, and start PAI again",
     )
 
 

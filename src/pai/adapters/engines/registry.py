@@ -31,6 +31,8 @@ _PARALLEL: Final = 8
 _KINDS: Final = {
     "llama.cpp": "llama", "openvino": "openvino", "transformers": "transformers", "onnxruntime": "onnx-embedding", "echo": "echo",
 }  # fmt: skip
+_TASKS: Final = frozenset({"chat", "embedding", "rerank"})
+"""Models for other tasks see or hear: each of their inputs has a process of its own, none stays loaded."""
 _TEXT_ENGINES: Final[Mapping[str, type[TextEngine]]] = {
     "llama": LlamaEngine, "llama-vision": LlamaEngine, "openvino": TextEngine, "transformers": TextEngine,
 }  # fmt: skip
@@ -138,6 +140,11 @@ class EngineRegistry:
             raise NotFound(
                 f"the model {name[:100]!r} is not here", code="model_not_found", hint="see `pai models list`"
             )
+        if model.task not in _TASKS:
+            raise Unsupported(
+                f"{model.name} is for {model.task}", code="missing_capability",
+                hint="see `pai models list` for what each model can do",
+            )  # fmt: skip
         return model
 
     async def _running(self, name: str) -> SocketEngine:

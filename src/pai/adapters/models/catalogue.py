@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib import resources
 
 import msgspec
 
-from pai.core.models.values import LanguageShape, ModelRecord
+from pai.core.models.values import ALIASES, LanguageShape, Model, ModelFile, ModelRecord
 
 CHOICES = {
-    "starter": ("qwen2.5-coder-1.5b-instruct", "all-minilm-l6-v2"),
-    "small": ("qwen2.5-coder-0.5b-instruct", "all-minilm-l6-v2"),
+    "starter": ("qwen2.5-coder-1.5b-instruct", "all-minilm-l6-v2", "ppocr-v6-small"),
+    "small": ("qwen2.5-coder-0.5b-instruct", "all-minilm-l6-v2", "ppocr-v6-small"),
     "echo": (),
     "none": (),
 }
@@ -69,3 +70,15 @@ def catalogue() -> dict[str, Starter]:
     """Return all starter models by name."""
     data = (resources.files("pai.adapters.models") / "catalogue.json").read_bytes()
     return msgspec.json.decode(data, type=dict[str, Starter])
+
+
+def starter_model(name: str, now: datetime) -> Model | None:
+    """Return a model of the catalogue as it is registered, unsigned yet, under its usual alias; None for a name that is not in it."""
+    found = catalogue().get(name)
+    if found is None:
+        return None
+    files = tuple(ModelFile(file.path, file.sha256, file.size) for file in found.files)
+    return Model(
+        name, found.task, found.engine, found.format, files, found.context_length, found.dimensions, found.record, b"", now,
+        aliases=(ALIASES.get(found.task, "default"),),
+    )  # fmt: skip

@@ -6,9 +6,11 @@ Nothing of the file itself goes further: engines' own decoders see only what was
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import warnings
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pai.foundation.errors import Invalid, TooLarge
@@ -20,6 +22,8 @@ MOST_SIDE: Final = 1 << 15
 LONGEST_SIDE: Final = 1536
 """Of what is handed on. Vision models look at less than that."""
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
+SCANS: Final = (*_FORMATS, "TIFF")
+"""What scanners write besides; looked at only where text is read."""
 _KINDS: Final = "PNG, JPEG, WebP or GIF"
 
 
@@ -28,7 +32,34 @@ def clean_picture(fd: int) -> bytes:
 
     Raises TooLarge (``picture_too_large``) and Invalid (``bad_picture``).
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    made = io.BytesIO()
+    plain_picture(fd, LONGEST_SIDE, formats=_FORMATS).save(made, "PNG", compress_level=1)
+    return made.getvalue()
+
+
+def plain_picture(fd: int, longest: int, *, frame: int = 0, formats: tuple[str, ...] = SCANS) -> Any:
+    """Return a frame of the picture behind a descriptor as an image of pixels alone, upright, in RGB, on white, at most ``longest`` on a
+    side. Raises TooLarge (``picture_too_large``) and Invalid (``bad_picture``)."""
+    with _opened(fd, formats) as found:
+        if frame:
+            found.seek(frame)
+        _bounded(found.size)
+        # Reads as few pixels as will do, where the format can (JPEG).
+        found.draft("RGB", (longest, longest))
+        found.load()
+        return _plain(found, longest)
+
+
+def frames_of(fd: int) -> int:
+    """Return how many pages a picture has: the frames of a TIFF; of all others, only the first is looked at. Raises as above."""
+    with _opened(fd, SCANS) as found:
+        _bounded(found.size)
+        return int(getattr(found, "n_frames", 1)) if found.format == "TIFF" else 1
+
+
+@contextlib.contextmanager
+def _opened(fd: int, formats: tuple[str, ...]) -> Iterator[Any]:
+    from PIL import Image, UnidentifiedImageError
 
     size = os.fstat(fd).st_size
     if size > MOST_BYTES:
@@ -38,12 +69,8 @@ def clean_picture(fd: int) -> bytes:
         warnings.simplefilter("ignore")
         file.seek(0)
         try:
-            with Image.open(file, formats=_FORMATS) as found:
-                _bounded(found.size)
-                # Reads as few pixels as will do, where the format can (JPEG).
-                found.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
-                found.load()
-                return _written(ImageOps.exif_transpose(found))
+            with Image.open(file, formats=formats) as found:
+                yield found
         except Image.DecompressionBombError:
             raise _too_many() from None
         except UnidentifiedImageError:
@@ -62,20 +89,20 @@ def _bounded(size: tuple[int, int]) -> None:
         raise _too_many()
 
 
-def _written(found: Any) -> bytes:
-    from PIL import Image
+def _plain(opened: Any, longest: int) -> Any:
+    from PIL import Image, ImageOps
 
+    found = ImageOps.exif_transpose(opened)
+    if found.mode.startswith("I;16"):  # a scanner's greys of 16 bits
+        found = found.point(lambda value: value / 256).convert("L")
     if found.mode not in ("RGB", "L"):
         clear = found.convert("RGBA")
         found = Image.new("RGBA", clear.size, "white")
         found.alpha_composite(clear)
     plain = found.convert("RGB")
-    plain.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    plain.thumbnail((longest, longest))
     # A picture made of pixels alone: whatever else the library may keep of the file stays behind.
-    bare = Image.frombytes("RGB", plain.size, plain.tobytes())
-    made = io.BytesIO()
-    bare.save(made, "PNG", compress_level=1)
-    return made.getvalue()
+    return Image.frombytes("RGB", plain.size, plain.tobytes())
 
 
 def _bad(message: str) -> Invalid:

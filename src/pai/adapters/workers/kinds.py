@@ -47,6 +47,11 @@ _READING: Final[Mapping[str, Range]] = MappingProxyType(
 )
 """Options of every engine that only reads text."""
 
+_SENSE: Final[Mapping[str, Range]] = MappingProxyType(
+    {"cpu_seconds": Range(1, 86_400, 360), "threads": Range(0, 256, 2)}
+)
+"""Options of everything that sees or hears."""
+
 KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
     {
         "llama": WorkerKind(
@@ -76,6 +81,8 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
             options={"cpu_seconds": Range(1, 86_400, 240), "memory_mb": Range(256, 65_536, 2048)},
         ),
         "picture": WorkerKind(descriptors=1, nice=5, options={}),
+        "ocr": WorkerKind(descriptors=1, nice=5, options=_SENSE),
+        "whisper": WorkerKind(descriptors=1, nice=5, options=_SENSE),
         "model-check": WorkerKind(descriptors=1, nice=0, options={}),
     }
 )

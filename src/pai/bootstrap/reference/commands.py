@@ -33,6 +33,10 @@ _WHERE: Final = {
         " which only the owner of `PAI_HOME` may use; otherwise they open the installation themselves with the passphrase. Both ways the"
         " actor is `operator@console`, who has no right to anybody's content.",
     ),
+    "perception": (
+        "On pictures and sound",
+        "Clients over HTTPS like the commands on content, with a key of the scope `perception`. What is sent is not kept.",
+    ),
     "demo": ("To try it", "It makes a collection of its own and speaks to the server like the commands on content."),
     "audit": (
         "On the audit log",

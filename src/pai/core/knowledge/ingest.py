@@ -14,6 +14,7 @@ from pai.core.knowledge.access import Access, context_of, ref_of
 from pai.core.knowledge.chunking import chunk
 from pai.core.knowledge.events import DocumentIngested, DocumentRefused, IngestCancelled, IngestSubmitted
 from pai.core.knowledge.ports import CollectionStore, DiskSpace, DocumentParser, KnowledgeUnit, Originals
+from pai.core.knowledge.scans import Again
 from pai.core.knowledge.values import Chunk, Collection, Document, ItemState, Job, JobItem, JobState, ParsedDocument
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
@@ -289,12 +290,11 @@ class Ingest:
         try:
             self.disk.require()
             key, _ = await self.work.read(lambda unit: self._store(unit, job))
-            data = self.originals.read(job.collection_id, item.blob_id, key)
+            data = Again(lambda: self.originals.read(job.collection_id, item.blob_id, key))
             parsed = await self.parser.parse(data, name=item.name, size=item.size)
             document_id = new_id("doc")
-            pieces = chunk(parsed, document_id, name=item.name, subject_column=item.subject_column)
-            if not pieces:
-                raise Invalid("the document holds no text", code="no_text", hint="a scan needs OCR first")
+            if not (pieces := chunk(parsed, document_id, name=item.name, subject_column=item.subject_column)):
+                raise Invalid("the document holds no text", code="no_text")
             vectors = await self._embed(pieces)
         except Unavailable:
             raise
@@ -333,7 +333,7 @@ class Ingest:
         )  # fmt: skip
         event = DocumentIngested(
             resource=ref_of(collection), label=collection.label, purpose=collection.purpose, document=document_id,
-            pages=parsed.pages, chunks=len(pieces), subjects=tuple(SubjectRef(subject) for subject in subjects),
+            pages=parsed.pages, chunks=len(pieces), subjects=tuple(SubjectRef(subject) for subject in subjects), model=parsed.seen_by,
         )  # fmt: skip
         unit.audit.record(self._worker(unit, job), event)
         accepted = dataclasses.replace(

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from pai.foundation.labels import Label, RetentionClass, TrainingPermission
-from pai.foundation.refs import DEFAULT_PURPOSE
+from pai.foundation.refs import DEFAULT_PURPOSE, ModelRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,8 @@ class ParsedDocument:
     pages: int
     blocks: tuple[Block, ...]
     title: str = ""
+    seen_by: ModelRef | None = None
+    """The model that read pages which hold no text of their own."""
 
 
 @dataclass(frozen=True, slots=True)

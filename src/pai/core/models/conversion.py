@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pai.core.models.events import ModelActivated, ModelConverted
 from pai.core.models.measuring import Measuring
 from pai.core.models.ports import Converter, ModelsUnit
-from pai.core.models.values import Form, Measurement, Model
+from pai.core.models.values import ALIASES, Form, Measurement, Model
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
@@ -18,7 +18,7 @@ from pai.foundation.actor import Actor
 from pai.foundation.errors import NotFound, Unsupported
 from pai.foundation.refs import ModelRef, ResourceRef
 
-_TASKS = {"default-embedding": "embedding", "default-reranker": "rerank"}
+_TASKS = {alias: task for task, alias in ALIASES.items()}
 """What a model has to be for that an alias may mean it; other aliases mean models that chat."""
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from pai.core.models.events import ModelImported
@@ -16,7 +17,7 @@ from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
-from pai.foundation.errors import Conflict, Invalid
+from pai.foundation.errors import Conflict, Invalid, NotFound
 from pai.foundation.refs import ModelRef, ResourceRef
 
 NOT_STATED: Final = "not stated"
@@ -30,13 +31,15 @@ _LONGEST_TEXT: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """Use cases on models that come as files. ``sign`` signs what was just checked with this installation's model key."""
+    """Use cases on models that come as files. ``sign`` signs what was just checked with this installation's model key;
+    ``known`` looks a model up in the catalogue."""
 
     work: Work[ModelsUnit]
     policy: Policy
     intake: Intake
     sign: Callable[[Model], bytes]
     clock: Clock
+    known: Callable[[str, datetime], Model | None]
 
     async def take(self, actor: Actor, staged: str, name: str, context_length: int, record: ModelRecord) -> Model:
         """Take a model whose files lie in the staging folder ``staged``. No alias points at it yet.
@@ -64,13 +67,37 @@ class Imports:
             record, b"", self.clock.now(),
         )  # fmt: skip
         signed = dataclasses.replace(made, signature=self.sign(made))
+        await self._keep(actor, signed)
+        return signed
+
+    async def add(self, actor: Actor, staged: str, name: str) -> Model:
+        """Take a model of the catalogue whose files lie in the staging folder ``staged``. Its usual alias means it from then on, unless
+        another model has that alias.
+
+        Raises Denied, NotFound for a name that is not in the catalogue, Conflict, Corrupt, Unavailable.
+        """
+        self.policy.decide(actor, Permission.MODELS_MANAGE, ResourceRef("model", name))
+        known = self.known(name, self.clock.now())
+        if known is None:
+            raise NotFound(
+                f"{name[:100]!r} is not in the catalogue", code="model_not_found", hint="see `pai models add --help`"
+            )
+        if await self.work.read(lambda unit: unit.models.get(name)) is not None:
+            raise Conflict(f"there is a model {name!r} already", code="model_exists", hint="see `pai models show`")
+        free = await self.work.read(lambda unit: tuple(a for a in known.aliases if unit.models.get(a) is None))
+        made = dataclasses.replace(known, aliases=free)
+        await self.intake.take_known(staged, made)
+        signed = dataclasses.replace(made, signature=self.sign(made))
+        await self._keep(actor, signed)
+        return signed
+
+    async def _keep(self, actor: Actor, signed: Model) -> None:
         event = ModelImported(
-            resource=ResourceRef("model", name), model=ModelRef(name, made.sha256), licence=record.licence
-        )
+            resource=ResourceRef("model", signed.name), model=ModelRef(signed.name, signed.sha256), licence=signed.record.licence
+        )  # fmt: skip
 
         def write(unit: ModelsUnit) -> None:
             unit.models.add(signed)
             unit.audit.record(actor, event)
 
         await self.work.run(write)
-        return signed

@@ -37,6 +37,11 @@ class Intake(Protocol):
         Raises Invalid for files that are malformed or unsafe, Unavailable."""
         ...
 
+    async def take_known(self, staged: str, model: Model) -> None:
+        """Keep what lies in the staging folder ``staged`` if it is byte for byte what ``model`` says. Raises Corrupt otherwise, Invalid,
+        Unavailable."""
+        ...
+
 
 class Pictures(Protocol):
     """Makes pictures of unknown origin safe to look at."""

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
+
+ALIASES: Final = {
+    "embedding": "default-embedding", "rerank": "default-reranker", "ocr": "default-ocr", "transcription": "default-transcription",
+}  # fmt: skip
+"""The usual alias of a model by what it is for; ``default`` and all others mean models that chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model of this installation. ``task`` is ``chat``, ``embedding`` or ``rerank``; ``engine`` is ``llama.cpp``, ``openvino``,
-    ``transformers``, ``onnxruntime`` or ``echo``; ``signature`` is Ed25519 by this installation's model key over the
-    canonical manifest (see ``manifest``)."""
+    """A model of this installation. ``task`` is ``chat``, ``embedding``, ``rerank``, ``ocr`` or ``transcription``; ``engine`` is
+    ``llama.cpp``, ``openvino``, ``transformers``, ``onnxruntime``, ``onnxruntime-ocr``, ``ctranslate2`` or ``echo``; ``signature`` is
+    Ed25519 by this installation's model key over the canonical manifest (see ``manifest``)."""
 
     name: str
     task: str

@@ -27,6 +27,8 @@ class Permission(StrEnum):
     ASK = "knowledge:ask"
     JOB_READ = "knowledge:job-read"
     SUBJECT_WRITE = "privacy:subject-write"
+    READ_PICTURES = "perception:pictures"
+    HEAR = "perception:sound"
     CONVERSATIONS = "conversations:use"
     FILES = "files:use"
     BATCHES = "batches:use"
@@ -66,6 +68,8 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.ASK: Scope.KNOWLEDGE,
     Permission.JOB_READ: Scope.KNOWLEDGE,
     Permission.SUBJECT_WRITE: Scope.KNOWLEDGE,
+    Permission.READ_PICTURES: Scope.PERCEPTION,
+    Permission.HEAR: Scope.PERCEPTION,
     Permission.CONVERSATIONS: Scope.INFERENCE,
     Permission.FILES: Scope.INFERENCE,
     Permission.BATCHES: Scope.INFERENCE,

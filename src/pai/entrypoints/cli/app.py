@@ -27,7 +27,7 @@ COMMANDS = {
         "keys",
         "The root key and its recovery code: status, unseal, rotate, shred, change-passphrase, confirm-recovery, renew-recovery.",
     ),
-    "models": ("models", "Models: list, show, import, convert, activate, advise."),
+    "models": ("models", "Models: list, show, add, import, convert, activate, advise."),
     "audit": ("audit", "The audit log: tail, query, verify, checkpoint, key, prove, export."),
     "backup": ("backup", "Encrypted backups: create, verify, restore, drill, list, identity."),
     "witness": (
@@ -42,6 +42,8 @@ COMMANDS = {
     "ingest": ("content", "Take files or folders into a collection."),
     "ask": ("content", "Ask a collection; the answer cites its sources."),
     "chat": ("content", "Chat with the default model."),
+    "ocr": ("perception", "Read the text of a scan or a photo."),
+    "transcribe": ("perception", "Write down what is said in a recording."),
     "demo": ("demo", "Run the main job on sample documents."),
 }
 

@@ -22,7 +22,8 @@ class Context:
     ``backups`` gives the module that writes and reads backups.
     ``verifier`` gives the text of the program that outsiders check evidence with.
     ``witness`` gives a context manager: the use cases of the witness in a folder, which no other process uses meanwhile.
-    ``staged_model`` gives a context manager for a folder and a task: the name of a staging folder, and what is known of the model in it.
+    ``staged_model`` gives a context manager for a folder and a task: the name of a staging folder, and what is known of the model in it;
+    ``staged_starter`` one for a model of the catalogue: the name of a staging folder with its files.
     """
 
     load: Callable[[dict[str, Any]], Settings]
@@ -33,6 +34,7 @@ class Context:
     machine: Callable[[Settings], Machine]
     candidates: Callable[[Settings], tuple[Candidate, ...]]
     staged_model: Callable[[Settings, Path, str], Any]
+    staged_starter: Callable[[Settings, str, Path | None], Any]
     console_session: Callable[[Settings, Iterable[Secret]], Any]
     backups: Callable[[], Any]
     cache: Path

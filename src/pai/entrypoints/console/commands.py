@@ -181,6 +181,11 @@ async def models_import(services: Services, arguments: Arguments) -> Any:
     return shapes.model(taken)
 
 
+async def models_add(services: Services, arguments: Arguments) -> Any:
+    """Take a model of the catalogue whose files a host command has laid ready."""
+    return shapes.model(await services.imports.add(OPERATOR, str(arguments["staged"]), str(arguments["name"])))
+
+
 async def models_convert(services: Services, arguments: Arguments) -> Any:
     """Make a model into another format."""
     measure, activate = bool(arguments.get("measure", True)), bool(arguments.get("activate", True))
@@ -238,6 +243,7 @@ COMMANDS: dict[str, Command] = {
     "models.list": models_list,
     "models.show": models_show,
     "models.import": models_import,
+    "models.add": models_add,
     "models.convert": models_convert,
     "models.activate": models_activate,
     "models.measure": models_measure,

