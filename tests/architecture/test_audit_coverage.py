@@ -53,6 +53,7 @@ EXEMPT: dict[str, str] = {
     "Accounts.me": "one's own account, to whoever holds its credential; the log-in or the key stands in the log",
     "ApiKeys.behalf": "a credential turned into an actor for work whose every step records itself",
     "ApiKeys.close_owner": _MEMORY,
+    "ApiKeys.role_changed": _MEMORY,
     "Attaching.all_contents": "names of one's own and shared collections, and counts; documents are listed by use cases that record",
     "Attaching.contents": "the name of a collection that one has, and counts; documents are listed by use cases that record",
     "Batches.close": "a part of use cases inside their unit of work, each of which records the end",

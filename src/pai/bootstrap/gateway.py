@@ -162,6 +162,7 @@ async def _sweep(services: Services) -> None:
     services.login.sweep()
     services.keys.sweep()
     await services.sessions.sweep()
+    await services.keys.expire()
 
 
 async def _record_stop(base: Base) -> None:

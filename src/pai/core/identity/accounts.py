@@ -81,6 +81,7 @@ class Accounts:
             changed = dataclasses.replace(user, disabled_at=user.disabled_at or now)
             unit.users.update(changed)
             unit.users.remove_setup_tokens(user.email)
+            unit.users.remove_links_by(user.id)
             revoked = unit.users.revoke_keys(now, owner_id=user.id)
             unit.users.end_sessions(now, user_id=user.id)
             unit.audit.record(actor, UserDisabled(resource=ResourceRef("user", user.id), keys_revoked=revoked))
@@ -112,6 +113,7 @@ class Accounts:
                 keep_an_administrator(unit, user)
             changed = dataclasses.replace(user, role=role)
             unit.users.update(changed)
+            unit.users.remove_links_by(user.id)
             event = RoleChanged(resource=ResourceRef("user", user.id), before=user.role.value, role=role.value)
             unit.audit.record(actor, event)
             return changed
@@ -134,9 +136,12 @@ def keep_an_administrator(unit: IdentityUnit, leaving: User) -> None:
 
 
 def new_account(
-    unit: IdentityUnit, parts: Accounts, actor: Actor, address: str, role: Role, password: Secret, *, first: bool
-) -> AddedUser:
-    """Add an account inside a unit: key pair, wraps, event. Raises Conflict when the address is taken."""
+    unit: IdentityUnit, parts: Accounts, actor: Actor | None, address: str, role: Role, password: Secret, *, first: bool,
+    invited_by: str = "",
+) -> AddedUser:  # fmt: skip
+    """Add an account inside a unit: key pair, wraps, event. Without an actor its person makes it, by a link of ``invited_by``.
+
+    Raises Conflict when the address is taken."""
     if unit.users.by_email(address):
         raise Conflict(f"{address} has an account already", hint="choose another address")
     user_id, now = new_id("usr"), parts.clock.now()
@@ -158,7 +163,8 @@ def new_account(
         wraps[Factor.CONSOLE] = made.console_wrap
     for factor, blob in wraps.items():
         unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user_id, factor, "", blob, now))
-    unit.audit.record(actor, UserAdded(resource=ResourceRef("user", user_id), role=role.value))
+    event = UserAdded(resource=ResourceRef("user", user_id), role=role.value, invited_by=invited_by)
+    unit.audit.record(actor or Actor(user.id, user.email, user.kind, user.role), event)
     return AddedUser(user, made.recovery_code)
 
 

@@ -55,7 +55,7 @@ class Setup:
         while there is no account at all. Earlier tokens for the address die. With ``clear_factors`` its use takes the account's second
         factors away, for someone who lost theirs. Raises Denied (``console_only`` for the first administrator), NotFound."""
         self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
-        address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
+        address, token, maker = normal_email(email), Secret(secrets.token_urlsafe(32).encode()), _maker(actor)
         until = self.accounts.clock.now() + LIFE
 
         def write(unit: IdentityUnit) -> None:
@@ -73,7 +73,7 @@ class Setup:
             if user is None:
                 made = SetupToken(_hash(token), address, until, role=Role.ADMINISTRATOR.value, first=True)
             else:
-                made = SetupToken(_hash(token), address, until, user.id, clear_factors=clear_factors)
+                made = SetupToken(_hash(token), address, until, user.id, clear_factors=clear_factors, made_by=maker)
             unit.users.add_setup_token(made)
             resource = ResourceRef("user", user.id) if user else INSTALLATION
             unit.audit.record(actor, SetupLinkMade(resource=resource, clears_factors=made.clear_factors))
@@ -91,7 +91,7 @@ class Setup:
         def write(unit: IdentityUnit) -> None:
             if unit.users.by_email(address):
                 raise Conflict(f"{address} has an account already", hint="reset its login instead")
-            unit.users.add_setup_token(SetupToken(_hash(token), address, until, role=role.value))
+            unit.users.add_setup_token(SetupToken(_hash(token), address, until, role=role.value, made_by=_maker(actor)))
             unit.audit.record(actor, UserInvited(resource=INSTALLATION, role=role.value))
 
         await self.accounts.work.run(write)
@@ -121,7 +121,7 @@ class Setup:
 
         def write(unit: IdentityUnit) -> tuple[str, Secret | None] | None:
             held = unit.users.take_setup_token(_hash(token), self.accounts.clock.now())
-            if held is None:
+            if held is None or not self._stands(unit, held):
                 return None
             user = unit.users.by_email(held.email)
             keeps = user is not None and not held.clear_factors and user.id in unit.factors.holders()
@@ -135,7 +135,7 @@ class Setup:
             if not user.first_administrator:
                 # A reset of login is no reset of content: this server opens it for nobody who came by a link.
                 unit.wraps.remove_member_wraps(user.id, Factor.CONSOLE)
-            self._set(unit, user, password)
+            self._set(unit, user, password, held)
             return user.email, None
 
         done = await self.accounts.work.run(write)
@@ -154,8 +154,23 @@ class Setup:
     def _open_account(self, unit: IdentityUnit, held: SetupToken, password: Secret) -> Secret:
         if held.first and unit.users.list():
             raise NotFound("this link was for an installation without accounts")
-        role = Role(held.role)
-        return new_account(unit, self.accounts, OPERATOR, held.email, role, password, first=held.first).recovery_code
+        role, by = Role(held.role), held.made_by or OPERATOR.id
+        made = new_account(unit, self.accounts, None, held.email, role, password, first=held.first, invited_by=by)
+        return made.recovery_code
+
+    def _stands(self, unit: IdentityUnit, held: SetupToken) -> bool:
+        """Tell whether who made a link might still make it: what somebody handed out ends with their right to."""
+        if not held.made_by:
+            return True
+        maker = unit.users.get(held.made_by)
+        if maker is None or maker.disabled_at is not None:
+            return False
+        try:
+            who = Actor(maker.id, maker.email, maker.kind, maker.role, fresh=True)
+            self.accounts.policy.decide(who, Permission.USERS_CHANGE, INSTALLATION)
+        except Denied:
+            return False
+        return True
 
     async def _refused(self, address: str) -> None:
         unrecorded = self.refusals.admit(self.accounts.clock.now())
@@ -164,7 +179,7 @@ class Setup:
         event = LoginRefused(address=address[:64], unrecorded=unrecorded, outcome=Outcome.REFUSED, reason="setup link")
         await self.accounts.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
 
-    def _set(self, unit: IdentityUnit, user: User, password: Secret) -> None:
+    def _set(self, unit: IdentityUnit, user: User, password: Secret, link: SetupToken) -> None:
         held = unit.wraps.member_wrap(user.id, Factor.CONSOLE)
         keystore = self.accounts.keystore
         if held is not None and user.first_administrator:
@@ -181,7 +196,9 @@ class Setup:
         self._keep(unit, user, (salt, verifier, blob), content=content)
         # Whoever had the login may have made keys with it; they end with it.
         revoked = unit.users.revoke_keys(self.accounts.clock.now(), owner_id=user.id)
-        event = PasswordChosen(resource=ResourceRef("user", user.id), content=content, keys_revoked=revoked)
+        event = PasswordChosen(
+            resource=ResourceRef("user", user.id), content=content, keys_revoked=revoked, link_by=link.made_by or OPERATOR.id
+        )  # fmt: skip
         unit.audit.record(Actor(user.id, user.email, user.kind, user.role), event)
 
     def _keep(self, unit: IdentityUnit, user: User, made: tuple[bytes, bytes, bytes], *, content: bool) -> None:
@@ -237,6 +254,10 @@ class Setup:
             keystore.forget(handle)
             raise
         return handle
+
+
+def _maker(actor: Actor) -> str:
+    return "" if actor.kind is ActorKind.OPERATOR else actor.id
 
 
 def _locked(unit: IdentityUnit, user_id: str) -> tuple[User, MemberWrap, MemberWrap]:

@@ -154,7 +154,9 @@ async def key_list(services: Services, _arguments: Arguments) -> Any:
 
 
 async def key_revoke(services: Services, arguments: Arguments) -> Any:
-    """Revoke an API key."""
+    """Revoke an API key, or all of an account."""
+    if arguments.get("owner"):
+        return {"revoked": await services.keys.revoke_all(OPERATOR, str(arguments["owner"]))}
     await services.keys.revoke(OPERATOR, str(arguments["id"]))
     return {"revoked": arguments["id"]}
 
