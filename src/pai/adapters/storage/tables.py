@@ -101,6 +101,7 @@ api_keys = Table(
     Column("used_at", String),
     Column("revoked_at", String),
     Column("networks", Json, nullable=False),
+    Column("made_by", String, nullable=False),
 )  # fmt: skip
 
 login_failures = Table(

@@ -102,7 +102,7 @@ class ApiKeys:
             )
             key = ApiKey(
                 key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, granted.expires_at,
-                networks=granted.networks,
+                networks=granted.networks, made_by=_hand(unit, actor),
             )  # fmt: skip
             unit.users.add_key(key)
             if blob is not None:
@@ -333,6 +333,12 @@ class ApiKeys:
             return
         event = AuthenticationRefused(credential=credential, unrecorded=unrecorded, outcome=Outcome.REFUSED)
         await self.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
+
+
+def _hand(unit: IdentityUnit, actor: Actor) -> str:
+    """Return whose hand a key comes from that this actor makes: of one made with a key, whose that one came from."""
+    maker = unit.users.key(actor.key_id) if actor.key_id is not None else None
+    return maker.made_by if maker is not None else actor.id
 
 
 def _due(key: ApiKey, now: datetime) -> bool:

@@ -20,6 +20,7 @@ from pai.core.identity.values import (
     User,
 )
 from pai.core.keys.ports import WrapRepository
+from pai.core.policy.ports import RuleRepository
 
 
 class UserRepository(Protocol):
@@ -131,6 +132,8 @@ class IdentityUnit(Protocol):
     def factors(self) -> FactorRepository: ...
     @property
     def wraps(self) -> WrapRepository: ...
+    @property
+    def rules(self) -> RuleRepository: ...
     @property
     def audit(self) -> AuditTrail: ...
 

@@ -31,7 +31,7 @@ from pai.core.identity.refusals import Refusals
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.values import SetupToken, User
 from pai.core.keys.values import RESET, Factor, MemberWrap
-from pai.core.policy.values import Permission
+from pai.core.policy.values import Act, Permission
 from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
@@ -53,7 +53,8 @@ class Setup:
     async def link(self, actor: Actor, email: str, *, clear_factors: bool = False) -> Secret:
         """Make a one-time token (30 minutes) to choose a password: for an account, or for the first administrator's address
         while there is no account at all. Earlier tokens for the address die. With ``clear_factors`` its use takes the account's second
-        factors away, for someone who lost theirs. Raises Denied (``console_only`` for the first administrator), NotFound."""
+        factors away, for someone who lost theirs. Raises Denied (``console_only`` for the first administrator), NotFound, and
+        NeedsApproval: whoever resets the login of somebody powerful could come in as them."""
         self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address, token, maker = normal_email(email), Secret(secrets.token_urlsafe(32).encode()), _maker(actor)
         until = self.accounts.clock.now() + LIFE
@@ -70,6 +71,9 @@ class Setup:
                     "the login of the first administrator is reset at the console only", code="console_only",
                     hint="on the machine itself: pai user reset-login EMAIL",
                 )  # fmt: skip
+            if user is not None:
+                told = {"email": user.email, "role": user.role.value, "clear_factors": clear_factors}
+                self.accounts.gated(unit, actor, Act.RESET_LOGIN, told)
             if user is None:
                 made = SetupToken(_hash(token), address, until, role=Role.ADMINISTRATOR.value, first=True)
             else:
@@ -83,7 +87,7 @@ class Setup:
 
     async def invite(self, actor: Actor, email: str, role: Role) -> Secret:
         """Make a one-time token (three days) with which its holder opens an account of this role, with a password and a recovery code
-        that nobody else sees. Raises Denied, Invalid, Conflict when the address has an account."""
+        that nobody else sees. Raises Denied, NeedsApproval, Invalid, Conflict when the address has an account."""
         self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
         until = self.accounts.clock.now() + INVITATION
@@ -91,6 +95,7 @@ class Setup:
         def write(unit: IdentityUnit) -> None:
             if unit.users.by_email(address):
                 raise Conflict(f"{address} has an account already", hint="reset its login instead")
+            self.accounts.gated(unit, actor, Act.INVITE, {"email": address, "role": role.value})
             unit.users.add_setup_token(SetupToken(_hash(token), address, until, role=role.value, made_by=_maker(actor)))
             unit.audit.record(actor, UserInvited(resource=INSTALLATION, role=role.value))
 

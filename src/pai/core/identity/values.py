@@ -49,7 +49,8 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key: only the hash of its secret is kept. ``content`` tells whether it can open its owner's content;
-    ``networks`` (CIDR) where it may be used from, empty for anywhere."""
+    ``networks`` (CIDR) where it may be used from, empty for anywhere; ``made_by`` whose hand it comes from: an account's id, the
+    console, or empty for a key of before that was kept."""
 
     id: str
     owner_id: str
@@ -63,6 +64,7 @@ class ApiKey:
     used_at: datetime | None = None
     revoked_at: datetime | None = None
     networks: tuple[str, ...] = ()
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

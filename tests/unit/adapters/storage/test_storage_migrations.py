@@ -76,7 +76,7 @@ BEFORE_0005 = ("DROP TABLE backups", "DROP TABLE backup_secret")
 BEFORE_0006 = (
     "DROP TABLE approval_requests", "DROP TABLE approval_votes", "DROP TABLE approval_rules",
     "ALTER TABLE setup_tokens DROP COLUMN made_by", "ALTER TABLE passkeys DROP COLUMN server_holds",
-    "ALTER TABLE users DROP COLUMN clearance", "ALTER TABLE collection_shares DROP COLUMN access",
+    "ALTER TABLE api_keys DROP COLUMN made_by", "ALTER TABLE users DROP COLUMN clearance", "ALTER TABLE collection_shares DROP COLUMN access",
     "ALTER TABLE collection_shares DROP COLUMN expires_at",
 )  # fmt: skip
 

@@ -59,6 +59,7 @@ def _columns() -> None:
     # What is there keeps what was true of it: everybody was cleared for every label, whoever was given a collection could read it for good.
     added = {
         "setup_tokens": (sa.Column("made_by", sa.String(), nullable=False, server_default=""),),
+        "api_keys": (sa.Column("made_by", sa.String(), nullable=False, server_default=""),),
         "passkeys": (sa.Column("server_holds", sa.Boolean(), nullable=False, server_default=sa.false()),),
         "users": (sa.Column("clearance", sa.String(), nullable=False, server_default="restricted"),),
         "collection_shares": (
