@@ -14,6 +14,7 @@ from typing import Any
 
 from pai.adapters.cryptography import outside_verifier
 from pai.adapters.policy.cedar import CedarPolicy
+from pai.adapters.system.clock import SystemClock
 from pai.core.operations.handing_out import Begun, HandingOut
 from pai.foundation.actor import OPERATOR, SYSTEM
 from pai.foundation.refs import SubjectRef
@@ -52,7 +53,7 @@ class Log:
     def __init__(self, root: Path) -> None:
         self.home = StorageHome.create(root) if not root.exists() else StorageHome.existing(root)
         self.storage = self.home.open()
-        self.handing = HandingOut(self.storage, CedarPolicy())
+        self.handing = HandingOut(self.storage, CedarPolicy(), SystemClock())
 
     @property
     def key(self) -> str:

@@ -22,6 +22,7 @@ from pai.core.identity.people import People as Others
 from pai.core.identity.second_factors import SecondFactors
 from pai.core.identity.sessions import NewSession, Sessions
 from pai.core.identity.setup import Setup
+from pai.core.policy.gate import Gate
 from pai.foundation.actor import OPERATOR, Role
 from pai.foundation.redaction import Secret
 from storage_home import NOW, StorageHome
@@ -64,11 +65,14 @@ class CountingCaches:
 class People:
     """The identity room as composition makes it. Each instance is a process of its own over the same storage."""
 
-    def __init__(self, storage: Storage, vault: KeyVault, clock: SetClock | None = None) -> None:
+    def __init__(
+        self, storage: Storage, vault: KeyVault, clock: SetClock | None = None, gate: Gate | None = None
+    ) -> None:
         self.storage, self.vault, self.clock = storage, vault, clock or SetClock()
-        policy = CedarPolicy()
+        policy = self.policy = CedarPolicy()
+        self.gate = gate or Gate()
         self.caches = CountingCaches()
-        self.accounts = Accounts(storage, vault, policy, self.clock)
+        self.accounts = Accounts(storage, vault, policy, self.clock, self.gate)
         self.sessions = Sessions(storage, vault, policy, self.clock, caches=self.caches)
         self.factors = SecondFactors(self.sessions)
         self.login = Login(self.sessions, self.factors)

@@ -32,6 +32,8 @@ _SENSED = "it goes on with what its first half, which returns the model, has dec
 _STEP = "the first half of an act: a question to the browser; the second half is recorded, done or refused"
 EXEMPT: dict[str, str] = {
     "Accounts.found": _PART,
+    "Accounts.gated": _PART,
+    "Approvals.rules": "how acts are approved, which is nobody's data; changing one is recorded",
     "Attaching.batch": "states and counts of files that one handed over; taking them was recorded",
     "Backups.list": "times, sizes and kinds of backups, which are nobody's data",
     "Custody.key_versions": _COUNTS,
@@ -54,6 +56,7 @@ EXEMPT: dict[str, str] = {
     "Accounts.me": "one's own account, to whoever holds its credential; the log-in or the key stands in the log",
     "ApiKeys.behalf": "a credential turned into an actor for work whose every step records itself",
     "ApiKeys.close_owner": _MEMORY,
+    "ApiKeys.role_changed": _MEMORY,
     "Attaching.all_contents": "names of one's own and shared collections, and counts; documents are listed by use cases that record",
     "Attaching.contents": "the name of a collection that one has, and counts; documents are listed by use cases that record",
     "Batches.close": "a part of use cases inside their unit of work, each of which records the end",

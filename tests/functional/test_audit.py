@@ -97,6 +97,11 @@ def test_a_typing_error_is_no_empty_answer(served: Installation, http: httpx.Cli
     for params in ({"subject": "Adda"}, {"outcome": "perhaps"}, {"until": "x"}, {"nonsense": "1"}, {"format": "xml"}):
         answer = http.get("/pai/v1/audit/events", params=params, headers=bearer(made["key"]))
         assert answer.status_code in (400, 404, 422), params
+    # Who looks for a person that is not in the register is seen looking, and the name they tried is not kept.
+    looks = served.ok("audit", "query", "--action", "audit:log:read", "--outcome", "refused")["events"]
+    assert [one["reason"] for one in looks] == ["unknown_subject", "unknown_actor", "unknown_subject"]
+    assert "Adda" not in json.dumps(looks)
+    assert looks[0]["filters"] == ["unknown=subject"]
 
 
 def test_a_timeline_is_a_table(served: Installation, http: httpx.Client, made: dict[str, Any], tmp_path: Path) -> None:

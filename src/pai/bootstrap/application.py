@@ -11,6 +11,7 @@ from pai.entrypoints.ollama_api.dialect import DIALECT as OLLAMA_SPOKEN
 from pai.entrypoints.ollama_api.routes import ROUTERS as OLLAMA
 from pai.entrypoints.openai_api.dialect import DIALECT as OPENAI_SPOKEN
 from pai.entrypoints.openai_api.routes import ROUTERS as OPENAI
+from pai.entrypoints.pai_api.approvals import router as approvals_router
 from pai.entrypoints.pai_api.audit import router as audit_router
 from pai.entrypoints.pai_api.identity import router as identity_router
 from pai.entrypoints.pai_api.metrics import router as metrics_router
@@ -33,6 +34,7 @@ def application(services: Services) -> Walls:
         audit_router,
         identity_router,
         users_router,
+        approvals_router,
         metrics_router,
         perception_router,
         sound_router,

@@ -37,6 +37,8 @@ from pai.adapters.workers.model_check_client import ModelCheck
 from pai.adapters.workers.parser_client import SandboxedParser
 from pai.adapters.workers.picture_client import SandboxedPictures
 from pai.adapters.workers.senses_client import SandboxedSenses
+from pai.bootstrap.acts import carriers
+from pai.core.approvals.approvals import Approvals
 from pai.core.audit.notes import verifier_key
 from pai.core.audit.receipts import Receipts
 from pai.core.conversations.chats import Conversations
@@ -82,6 +84,7 @@ from pai.core.operations.ports import Resident, Taken
 from pai.core.operations.shredding import Shredding
 from pai.core.perception.hearing import Hearing
 from pai.core.perception.seeing import Seeing
+from pai.core.policy.gate import Gate
 from pai.core.ports.engine import Capabilities, Capability, Engine
 from pai.entrypoints.http.services import Services
 from pai.foundation.actor import OPERATOR, Actor
@@ -293,17 +296,21 @@ def services_for(
     receipts, pictures = receipts_for(base), SandboxedPictures(launcher)
     inference = Inference(storage, base.policy, watched, receipts, base.clock, pictures)
     measuring = measuring_for(base, engines)
-    collections = Collections(storage, access, originals, base.clock)
+    gate = Gate(strict=settings.profile is not Profile.LAPTOP)
+    collections = Collections(storage, access, originals, base.clock, gate)
     ingest = Ingest(storage, access, originals, ScanReader(parser, senses), engines, disk, base.clock, base.counted)
     searching = Searching(storage, access, watched)
     own = OwnFile(base.keystore, base.clock)
     files = Files(storage, own, base.policy, SealedOriginals(base.home.root, "files"), disk)
     batches = Batches(storage, own, base.policy, files)
     keys = ApiKeys(storage, base.keystore, base.policy, base.clock, requirement=_requirement(settings))
-    accounts = Accounts(storage, base.keystore, base.policy, base.clock)
+    accounts = Accounts(storage, base.keystore, base.policy, base.clock, gate)
     sessions = _sessions(settings, base, engines)
     factors = SecondFactors(sessions, place=settings.place)
     login = Login(sessions, factors)
+    people, setup = People(accounts, sessions, keys), Setup(accounts, sessions)
+    shredding = Shredding(storage, base.policy, gate)
+    acts = carriers(people, setup, collections, shredding)
     return Services(
         accounts=accounts,
         sessions=sessions,
@@ -311,8 +318,9 @@ def services_for(
         factors=factors,
         passkeys=Passkeys(sessions, factors, login, WebAuthnPasskeys()),
         password=OwnPassword(sessions),
-        people=People(accounts, sessions, keys),
-        setup=Setup(accounts, sessions),
+        people=people,
+        setup=setup,
+        approvals=Approvals(storage, base.policy, base.clock, gate, acts),
         conversations=Conversations(storage, base.keystore, base.policy, watched, base.clock, receipts),
         keys=keys,
         conversions=conversions_for(base, launcher, measuring),
@@ -333,12 +341,12 @@ def services_for(
         searching=searching,
         answering=Answering(storage, access, watched, base.clock, receipts),
         custody=Custody(storage, base.keystore, base.policy),
-        shredding=Shredding(storage, base.policy),
+        shredding=shredding,
         backups=Backups(
             storage, base.keystore, HomeMoments(storage, limit), lambda: Secret(os.urandom(32)), base.policy, base.clock
         ),
         oversight=Oversight(storage, base.policy),
-        handing_out=HandingOut(storage, base.policy),
+        handing_out=HandingOut(storage, base.policy, base.clock, gate),
         metrics=Metrics(storage, base.policy, base.counted, engines, launcher or NoScales()),
         meter=base.counted,
         ready=ready,

@@ -162,6 +162,8 @@ async def _sweep(services: Services) -> None:
     services.login.sweep()
     services.keys.sweep()
     await services.sessions.sweep()
+    await services.keys.expire()
+    await services.approvals.expire()
 
 
 async def _record_stop(base: Base) -> None:

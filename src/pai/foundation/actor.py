@@ -48,7 +48,8 @@ class Actor:
     ``unlocked`` names the member key that the keystore holds open for this actor (never the key itself); None means that
     no content can be opened on the actor's behalf. ``fresh``: a session whose person proved within the last minutes who they are;
     keys never are. ``must_enrol``: an administrator who may do nothing else before they have a second factor. ``until``:
-    when the credential ends by itself, if that is known; streams end with it.
+    when the credential ends by itself, if that is known; streams end with it. ``warrant``: the digest of the one act that other
+    persons approved and that this actor carries out right now; whoever comes in from outside has none.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Actor:
     fresh: bool = False
     must_enrol: bool = False
     until: datetime | None = None
+    warrant: str = field(default="", repr=False)
 
 
 OPERATOR = Actor(id="operator@console", name="operator@console", kind=ActorKind.OPERATOR)

@@ -20,9 +20,11 @@ _REASONS = {
     "purpose": "the purpose is not the collection's",
     "restricted": "its processing is restricted",
     "step-up": "who you are has to be proved again first",
+    "step-up-browser": "who you are has to be proved again first",
+    "self-approval": "nobody approves what they asked for themselves",
     "enrol-first": "administrators need a second factor here, and you have none yet",
 }
-_CODES = {"enrol-first": "second_factor_needed", "step-up": "step_up"}
+_CODES = {"enrol-first": "second_factor_needed", "step-up": "step_up", "step-up-browser": "step_up"}
 """Codes of denials that a person can mend themselves, the first that applies."""
 
 _MOST_KEPT = 4096
@@ -113,6 +115,10 @@ def _hint(scope: str | None, named: list[str], resource: ResourceRef) -> str:
         return "set one up on your account page"
     if "step-up" in named:
         return "confirm it with your code, passkey or password in the browser; an API key cannot do this"
+    if "step-up-browser" in named:
+        return "confirm it with your code, passkey or password in the browser"
+    if "self-approval" in named:
+        return "it takes somebody else"
     if "label-ceiling" in named:
         return "use a credential with a higher label ceiling"
     return "ask the owner to share it, or an administrator for the role"

@@ -13,7 +13,7 @@ from pai.adapters.storage import tables as t
 from pai.adapters.storage.rows import from_row, to_row
 from pai.core.identity.values import ApiKey, FailureCount, Session, SetupToken, User
 from pai.core.keys.values import Factor, KeyWrap, MemberWrap
-from pai.foundation.time import to_text
+from pai.foundation.time import from_text, to_text
 
 
 def stamp(moment: datetime) -> str:
@@ -109,6 +109,17 @@ class UserRows:
             query = query.where(t.api_keys.c.owner_id == owner_id)
         return int(self._db.execute(query).rowcount)
 
+    def expire_keys(self, at: datetime) -> Sequence[str]:
+        """Revoke the keys whose end has come, and delete what they opened content with; return their ids."""
+        k = t.api_keys.c
+        open_ = select(k.id, k.expires_at).where(k.revoked_at.is_(None), k.expires_at.is_not(None)).order_by(k.id)
+        found = [str(key_id) for key_id, end in self._db.execute(open_) if from_text(end) <= at]
+        if found:
+            self._db.execute(update(t.api_keys).where(k.id.in_(found)).values(revoked_at=stamp(at)))
+            w = t.member_wraps.c
+            self._db.execute(delete(t.member_wraps).where(w.factor == Factor.API_KEY.value, w.factor_id.in_(found)))
+        return found
+
     def failures(self, key: str) -> FailureCount | None:
         """Return the count of failed log-ins."""
         row = self._db.execute(select(t.login_failures).where(t.login_failures.c.key == key)).mappings().first()
@@ -147,6 +158,10 @@ class UserRows:
     def remove_setup_tokens(self, email: str) -> None:
         """Delete the links of an address."""
         self._db.execute(delete(t.setup_tokens).where(t.setup_tokens.c.email == email))
+
+    def remove_links_by(self, user_id: str) -> None:
+        """Delete the links that this account made."""
+        self._db.execute(delete(t.setup_tokens).where(t.setup_tokens.c.made_by == user_id))
 
 
 class WrapRows:

@@ -15,6 +15,7 @@ import sqlcipher3.dbapi2 as sqlcipher
 from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.pool import StaticPool
 
+from pai.adapters.storage.approval_rows import ApprovalRows
 from pai.adapters.storage.audit_rows import AuditKeys, AuditRows
 from pai.adapters.storage.backup_rows import BackupRows
 from pai.adapters.storage.batch_file import BatchFile, BatchRows
@@ -37,6 +38,7 @@ from pai.foundation.ids import is_id
 from pai.foundation.redaction import Secret
 
 if TYPE_CHECKING:
+    from pai.core.approvals.ports import ApprovalsUnit
     from pai.core.audit.ports import AuditedUnit
     from pai.core.conversations.ports import ConversationsUnit
     from pai.core.files.ports import AttachingUnit, BatchesUnit
@@ -122,6 +124,7 @@ class UnitOfWork:
         self.subjects = SubjectRows(connection)
         self.models = ModelRows(connection)
         self.backups = BackupRows(connection)
+        self.approvals = self.rules = ApprovalRows(connection)
         self.sealed = SealedRows(connection, storage.audit)
         self.audit = AuditRows(connection, storage.audit, self._after_commit)
 
@@ -154,8 +157,7 @@ class UnitOfWork:
     def open_conversations(self, user_id: str, key: Secret, *, fresh: bool = False) -> ConversationFile:
         """Open (or create) a member's conversations. Raises Corrupt for a wrong key or a damaged file.
 
-        ``fresh``: the key was made in this very unit, so a file that is there already was left by one that did not commit,
-        nobody has its key, and it is replaced.
+        ``fresh``: the key was made in this very unit; a file that is there was left by one that did not commit, and is replaced.
         """
         return ConversationFile(self._own_file(user_id, key, fresh=fresh), self._empty_log)
 
@@ -400,13 +402,11 @@ class Storage:
 
 if TYPE_CHECKING:
 
-    def _fits_every_room(
-        unit: UnitOfWork,
-    ) -> tuple[
+    def _fits_every_room(unit: UnitOfWork) -> tuple[
         KnowledgeUnit, IdentityUnit, ConversationsUnit, ModelsUnit, KeysUnit, AuditedUnit, AttachingUnit, BatchesUnit, BackupsUnit,
-        OversightUnit,
+        OversightUnit, ApprovalsUnit,
     ]:  # fmt: skip
-        return unit, unit, unit, unit, unit, unit, unit, unit, unit, unit
+        return unit, unit, unit, unit, unit, unit, unit, unit, unit, unit, unit
 
     def _works(storage: Storage) -> Work[UnitOfWork]:
         return storage

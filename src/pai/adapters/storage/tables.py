@@ -68,6 +68,7 @@ users = Table(
     Column("first_administrator", Boolean, nullable=False),
     Column("created_at", String, nullable=False),
     Column("disabled_at", String),
+    Column("clearance", String, nullable=False),
 )  # fmt: skip
 
 sessions = Table(
@@ -100,6 +101,7 @@ api_keys = Table(
     Column("used_at", String),
     Column("revoked_at", String),
     Column("networks", Json, nullable=False),
+    Column("made_by", String, nullable=False),
 )  # fmt: skip
 
 login_failures = Table(
@@ -118,6 +120,7 @@ setup_tokens = Table(
     Column("role", String, nullable=False),
     Column("first", Boolean, nullable=False),
     Column("clear_factors", Boolean, nullable=False),
+    Column("made_by", String, nullable=False),
 )  # fmt: skip
 
 totp_factors = Table(
@@ -152,6 +155,7 @@ passkeys = Table(
     Column("created_at", String, nullable=False),
     Column("used_at", String),
     Column("suspended_at", String),
+    Column("server_holds", Boolean, nullable=False),
 )  # fmt: skip
 
 devices = Table(
@@ -203,6 +207,8 @@ collection_shares = Table(
     "collection_shares", metadata,
     Column("collection_id", ForeignKey("collections.id"), primary_key=True),
     Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("access", String, nullable=False),
+    Column("expires_at", String),
 )  # fmt: skip
 
 documents = Table(
@@ -292,6 +298,42 @@ model_measurements = Table(
     Column("right", Integer),
     Column("questions", Integer, nullable=False),
     Column("measured_at", String, nullable=False),
+)  # fmt: skip
+
+approval_requests = Table(
+    "approval_requests", metadata,
+    Column("id", String, primary_key=True),
+    Column("act", String, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("requester", String, nullable=False, index=True),
+    Column("reason", String, nullable=False),
+    Column("quorum", Integer, nullable=False),
+    Column("groups", Json, nullable=False),
+    Column("made_at", String, nullable=False),
+    Column("expires_at", String, nullable=False),
+    Column("opens_at", String),
+    Column("state", String, nullable=False, index=True),
+    Column("closed_at", String),
+)  # fmt: skip
+
+approval_votes = Table(
+    "approval_votes", metadata,
+    Column("request_id", ForeignKey("approval_requests.id"), primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("verdict", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("at", String, nullable=False),
+)  # fmt: skip
+
+approval_rules = Table(
+    "approval_rules", metadata,
+    Column("act", String, primary_key=True),
+    Column("quorum", Integer, nullable=False),
+    Column("groups", Json, nullable=False),
+    Column("life_hours", Integer, nullable=False),
+    Column("lock_hours", Integer, nullable=False),
 )  # fmt: skip
 
 audit_events = Table(

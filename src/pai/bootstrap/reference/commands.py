@@ -47,6 +47,11 @@ _WHERE: Final = {
         "These run on another machine, with a folder and a key of their own; they need no installation there.",
     ),
     "models": ("On models", "Likewise on the machine of the installation."),
+    "approvals": (
+        "On what takes a second person",
+        "`list`, `show`, `approve` and `refuse` speak HTTPS with an API key, like the commands on content; `run`, `withdraw`, `rules`,"
+        " `rule` and `list --console` run on the machine of the installation.",
+    ),
     "backup": (
         "On backups",
         "These run with the rights of whoever holds the console; `create`, `drill` and `list` use the installation as the commands above,"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pai.core.identity.events import RoleChanged, UserAdded, UserDisabled, UserEnabled, UsersListed
 from pai.core.identity.passwords import CONSOLE, check_password
@@ -13,8 +13,9 @@ from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.values import User
 from pai.core.keys.ports import Keystore
 from pai.core.keys.values import Factor, MemberWrap
+from pai.core.policy.gate import Gate, Parameters
 from pai.core.policy.ports import Policy
-from pai.core.policy.values import Permission
+from pai.core.policy.values import APPROVERS, POWERFUL, Act, Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor, ActorKind, Role
@@ -43,13 +44,24 @@ class Accounts:
     keystore: Keystore
     policy: Policy
     clock: Clock
+    gate: Gate = field(default_factory=Gate)
 
     async def add(self, actor: Actor, email: str, role: Role, password: Secret, *, first: bool = False) -> AddedUser:
-        """Make an account. Raises Denied, Invalid (bad address or password), Conflict when the address is taken."""
+        """Make an account. Raises Denied, Invalid (bad address or password), Conflict when the address is taken, and (``invite_instead``)
+        for a powerful role where that takes a second person: a password is not kept until one has approved."""
         self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address = normal_email(email)
         check_password(password, address, CONSOLE)
-        return await self.work.run(lambda unit: new_account(unit, self, actor, address, role, password, first=first))
+
+        def write(unit: IdentityUnit) -> AddedUser:
+            if role in POWERFUL and self.gate.rule(unit, Act.INVITE).quorum and not _founding(unit):
+                raise Conflict(
+                    f"an account that is {role.value} takes a second person here", code="invite_instead",
+                    hint="invite them: pai user invite EMAIL --role ROLE; others then approve it",
+                )  # fmt: skip
+            return new_account(unit, self, actor, address, role, password, first=first)
+
+        return await self.work.run(write)
 
     async def me(self, actor: Actor) -> User:
         """Return the actor's own account. Raises Denied, NotFound for an actor without one."""
@@ -81,6 +93,7 @@ class Accounts:
             changed = dataclasses.replace(user, disabled_at=user.disabled_at or now)
             unit.users.update(changed)
             unit.users.remove_setup_tokens(user.email)
+            unit.users.remove_links_by(user.id)
             revoked = unit.users.revoke_keys(now, owner_id=user.id)
             unit.users.end_sessions(now, user_id=user.id)
             unit.audit.record(actor, UserDisabled(resource=ResourceRef("user", user.id), keys_revoked=revoked))
@@ -89,11 +102,13 @@ class Accounts:
         return await self.work.run(write)
 
     async def enable(self, actor: Actor, email: str) -> User:
-        """Let a disabled account log in again. Its keys and sessions stay dead. Raises NotFound, Denied."""
+        """Let a disabled account log in again. Its keys and sessions stay dead. Raises NotFound, Denied, NeedsApproval."""
         self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
 
         def write(unit: IdentityUnit) -> User:
-            changed = dataclasses.replace(self.found(unit, email), disabled_at=None)
+            user = self.found(unit, email)
+            self.gated(unit, actor, Act.ENABLE, {"user": user.id, "email": user.email, "role": user.role.value})
+            changed = dataclasses.replace(user, disabled_at=None)
             unit.users.update(changed)
             unit.audit.record(actor, UserEnabled(resource=ResourceRef("user", changed.id)))
             return changed
@@ -101,7 +116,8 @@ class Accounts:
         return await self.work.run(write)
 
     async def set_role(self, actor: Actor, email: str, role: Role) -> User:
-        """Give an account another role. Raises NotFound, Denied, Conflict for the last administrator and for one's own role."""
+        """Give an account another role. Raises NotFound, Denied, NeedsApproval, Conflict for the last administrator and for one's own
+        role."""
         self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
 
         def write(unit: IdentityUnit) -> User:
@@ -110,13 +126,26 @@ class Accounts:
                 raise Conflict("nobody changes their own role", code="own_role", hint="ask another administrator")
             if role is not Role.ADMINISTRATOR:
                 keep_an_administrator(unit, user)
+            told = {"user": user.id, "email": user.email, "before": user.role.value, "role": role.value}
+            self.gated(unit, actor, Act.ROLE, told)
             changed = dataclasses.replace(user, role=role)
             unit.users.update(changed)
+            unit.users.remove_links_by(user.id)
             event = RoleChanged(resource=ResourceRef("user", user.id), before=user.role.value, role=role.value)
             unit.audit.record(actor, event)
             return changed
 
         return await self.work.run(write)
+
+    def gated(self, unit: IdentityUnit, actor: Actor, act: Act, parameters: Parameters) -> None:
+        """Ask for a second person where this gives, takes or restores power. Raises NeedsApproval.
+
+        An installation in which nobody could approve yet grows without: there have to be two before two can be asked for. Disabled
+        accounts count, so that nobody gets back to this by disabling the others.
+        """
+        roles = {str(parameters.get(name)) for name in ("before", "role")}
+        if roles & {role.value for role in POWERFUL} and not _founding(unit):
+            self.gate.admit(unit, actor, act, parameters)
 
     def found(self, unit: IdentityUnit, email: str) -> User:
         """Return the account of an address. Raises NotFound, Invalid."""
@@ -124,6 +153,10 @@ class Accounts:
         if user is None:
             raise NotFound(f"no account has the address {email}", hint="see `pai user list`")
         return user
+
+
+def _founding(unit: IdentityUnit) -> bool:
+    return sum(user.role.value in APPROVERS for user in unit.users.list()) < 2
 
 
 def keep_an_administrator(unit: IdentityUnit, leaving: User) -> None:
@@ -134,9 +167,12 @@ def keep_an_administrator(unit: IdentityUnit, leaving: User) -> None:
 
 
 def new_account(
-    unit: IdentityUnit, parts: Accounts, actor: Actor, address: str, role: Role, password: Secret, *, first: bool
-) -> AddedUser:
-    """Add an account inside a unit: key pair, wraps, event. Raises Conflict when the address is taken."""
+    unit: IdentityUnit, parts: Accounts, actor: Actor | None, address: str, role: Role, password: Secret, *, first: bool,
+    invited_by: str = "",
+) -> AddedUser:  # fmt: skip
+    """Add an account inside a unit: key pair, wraps, event. Without an actor its person makes it, by a link of ``invited_by``.
+
+    Raises Conflict when the address is taken."""
     if unit.users.by_email(address):
         raise Conflict(f"{address} has an account already", hint="choose another address")
     user_id, now = new_id("usr"), parts.clock.now()
@@ -158,7 +194,8 @@ def new_account(
         wraps[Factor.CONSOLE] = made.console_wrap
     for factor, blob in wraps.items():
         unit.wraps.add_member_wrap(MemberWrap(new_id("wrp"), user_id, factor, "", blob, now))
-    unit.audit.record(actor, UserAdded(resource=ResourceRef("user", user_id), role=role.value))
+    event = UserAdded(resource=ResourceRef("user", user_id), role=role.value, invited_by=invited_by)
+    unit.audit.record(actor or Actor(user.id, user.email, user.kind, user.role), event)
     return AddedUser(user, made.recovery_code)
 
 

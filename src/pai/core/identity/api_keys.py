@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from pai.core.audit.values import Outcome
 from pai.core.identity.accounts import normal_email
-from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked, KeysListed
+from pai.core.identity.events import AuthenticationRefused, KeyCreated, KeyRevoked, KeysExpired, KeysListed
 from pai.core.identity.key_limits import KeyLimits, checked_networks, within, within_maker
 from pai.core.identity.key_text import KeyText, new_key_text, read_key_text
 from pai.core.identity.liveness import Liveness
@@ -25,7 +25,7 @@ from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
-from pai.foundation.actor import Actor, ActorKind, Scope
+from pai.foundation.actor import SYSTEM, Actor, ActorKind, Role, Scope
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
@@ -35,6 +35,8 @@ from pai.foundation.refs import ResourceRef
 CONTENT_SCOPES = frozenset({Scope.KNOWLEDGE, Scope.PERCEPTION, Scope.PREDICTION})
 TOUCH = timedelta(minutes=1)
 IDLE = timedelta(minutes=15)
+BROWSER_LIFE = timedelta(days=30)
+"""The end of a key that was made in a browser without naming one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class ApiKeys:
         """Make a key for an account. A key that is to open content needs what opens the owner's: their own unlocked credential,
         their password, or (first administrator only) this server's wrap. ``networks`` (CIDR): where it may be used from.
 
-        A key made with a key may do no more, from nowhere else and no longer than that one. Raises Denied, NotFound, Conflict, Invalid."""
+        A key made with a key may do no more, from nowhere else and no longer than that one; one made in a browser ends after 30 days
+        unless another end is named. Raises Denied, NotFound, Conflict, Invalid."""
         if actor.session_id is not None and not actor.fresh:
             # A key outlives the session: who finds a browser unwatched must not carry one away.
             raise Denied(
@@ -99,7 +102,7 @@ class ApiKeys:
             )
             key = ApiKey(
                 key_id, user.id, name[:100], scopes, ceiling, text.hashed(), blob is not None, now, granted.expires_at,
-                networks=granted.networks,
+                networks=granted.networks, made_by=_hand(unit, actor),
             )  # fmt: skip
             unit.users.add_key(key)
             if blob is not None:
@@ -118,7 +121,7 @@ class ApiKeys:
         needed = Permission.ADMIN_KEY if Scope.ADMIN in wanted.scopes else Permission.KEYS
         self.policy.decide(actor, needed, ResourceRef("user", owner.id, owner.id))
         if actor.scopes is None:
-            return wanted
+            return dataclasses.replace(wanted, expires_at=wanted.expires_at or self.clock.now() + BROWSER_LIFE)
         maker = unit.users.key(actor.key_id or "")
         networks = maker.networks if maker is not None else ()
         return within_maker(KeyLimits(actor.scopes, actor.ceiling, actor.until, networks), wanted)
@@ -191,11 +194,51 @@ class ApiKeys:
         self._close(key_id)
         self.liveness.end(key_id)
 
+    async def revoke_all(self, actor: Actor, owner: str | None = None) -> int:
+        """Revoke all keys of one's own account, or (the console) of another; they are dead at once. Return how many there were.
+
+        Raises Denied, NotFound."""
+
+        def write(unit: IdentityUnit) -> Sequence[str]:
+            user = unit.users.get(actor.id) if owner is None else unit.users.by_email(normal_email(owner))
+            if user is None:
+                raise NotFound("no such account", hint="see `pai user list`")
+            console = actor.kind is ActorKind.OPERATOR
+            needed = Permission.USERS_CHANGE if console else Permission.KEYS
+            self.policy.decide(actor, needed, ResourceRef("user", user.id, user.id))
+            live = [key.id for key in unit.users.keys(user.id) if key.revoked_at is None]
+            unit.users.revoke_keys(self.clock.now(), owner_id=user.id)
+            for key_id in live:
+                unit.wraps.remove_member_wraps(user.id, Factor.API_KEY, key_id)
+            unit.audit.record(actor, KeyRevoked(resource=ResourceRef("user", user.id), keys=len(live)))
+            return live
+
+        ended = await self.work.run(write)
+        self.close_owner(ended)
+        return len(ended)
+
+    async def expire(self) -> None:
+        """End the keys whose time has come for good: what was seen to be over stays over, whatever is done to the clock."""
+        now = self.clock.now()
+        if not await self.work.read(lambda unit: any(_due(key, now) for key in unit.users.keys(None))):
+            return
+
+        def write(unit: IdentityUnit) -> Sequence[str]:
+            ended = unit.users.expire_keys(now)
+            if ended:
+                unit.audit.record(SYSTEM, KeysExpired(keys=tuple(ended)))
+            return ended
+
+        self.close_owner(await self.work.run(write))
+
     async def authenticate(self, text: str, address: str = "") -> Actor:
         """Return the actor of a key that was sent from this peer address. Raises Unauthenticated, and records that, for any key that is
         not alive, and for one that may not be used from there."""
         parsed = read_key_text(text)
         found = await self._found(parsed) if parsed else None
+        if found is not None and _due(found[0], self.clock.now()):
+            await self.expire()
+            found = None
         if parsed is None or found is None or not within(address, found[0].networks):
             await self._refused(parsed.key_id if parsed else "")
             raise _not_valid()
@@ -223,15 +266,15 @@ class ApiKeys:
         return await self.work.read(look)
 
     def _alive(self, key: ApiKey, user: User) -> bool:
-        expired = key.expires_at is not None and key.expires_at <= self.clock.now()
-        return user.disabled_at is None and key.revoked_at is None and not expired
+        return user.disabled_at is None and key.revoked_at is None and not _due(key, self.clock.now())
 
     async def _found(self, parsed: KeyText) -> _Found | None:
-        """Return what a key stands for, None when it is not alive. Its text and the time are looked at each time, whatever was read."""
+        """Return what a key stands for, None when it is not the key or has ended; its time is looked at by who calls."""
         found = await self.work.recall(f"key:{parsed.key_id}", lambda unit: self._find(unit, parsed.key_id))
         if found is None or not hmac.compare_digest(found[0].secret_hash, parsed.hashed()):
             return None
-        return found if self._alive(found[0], found[1]) else None
+        key, user = found[:2]
+        return found if user.disabled_at is None and key.revoked_at is None else None
 
     def _find(self, unit: IdentityUnit, key_id: str) -> _Found | None:
         key = unit.users.key(key_id)
@@ -274,10 +317,15 @@ class ApiKeys:
             self.keystore.forget(held.handle)
 
     def close_owner(self, key_ids: Sequence[str]) -> None:
-        """Forget the member keys that these API keys hold open (their owner was disabled)."""
+        """Forget the member keys that these API keys hold open, and end what streams to them: they have ended."""
         for key_id in key_ids:
             self._close(key_id)
             self.liveness.end(key_id)
+
+    def role_changed(self, key_ids: Sequence[str], role: Role) -> None:
+        """End what streams to these API keys: their owner has another role, which they follow from their next request on."""
+        for key_id in key_ids:
+            self.liveness.changed(key_id, role)
 
     async def _refused(self, credential: str) -> None:
         unrecorded = self.refusals.admit(self.clock.now())
@@ -285,6 +333,16 @@ class ApiKeys:
             return
         event = AuthenticationRefused(credential=credential, unrecorded=unrecorded, outcome=Outcome.REFUSED)
         await self.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
+
+
+def _hand(unit: IdentityUnit, actor: Actor) -> str:
+    """Return whose hand a key comes from that this actor makes: of one made with a key, whose that one came from."""
+    maker = unit.users.key(actor.key_id) if actor.key_id is not None else None
+    return maker.made_by if maker is not None else actor.id
+
+
+def _due(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and key.expires_at is not None and key.expires_at <= now
 
 
 def _not_valid() -> Unauthenticated:

@@ -10,10 +10,11 @@ from pai.core.audit.values import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserAdded(Event):
-    """An account was made."""
+    """An account was made. ``invited_by``: who made the link that it was opened with, an account's id or the console."""
 
     name: ClassVar[str] = "identity:user:add"
     role: str
+    invited_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,18 @@ class KeysListed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRevoked(Event):
-    """An API key was revoked."""
+    """An API key was revoked, or (``keys``) so many of the account that ``resource`` names at once."""
 
     name: ClassVar[str] = "identity:key:revoke"
+    keys: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysExpired(Event):
+    """API keys came to their end and were ended for good, so that a clock that is set back revives none."""
+
+    name: ClassVar[str] = "identity:key:expire"
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +117,12 @@ class SetupLinkMade(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordChosen(Event):
     """A password was set. ``content`` tells whether it opens the member's content; a reset of login alone does not.
-    ``keys_revoked`` API keys ended with it."""
+    ``keys_revoked`` API keys ended with it. ``link_by``: who made the link that it was chosen through, an account's id or the console."""
 
     name: ClassVar[str] = "identity:password:set"
     content: bool
     keys_revoked: int = 0
+    link_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from pai.foundation.actor import Actor
+from pai.foundation.actor import Actor, Role
 
 REMEMBERED: Final = 10_000
 """Ended credentials that are kept in mind; each matters only as long as a request that came before its end is still read."""
@@ -19,18 +19,20 @@ class Liveness:
     """Who watches which session or key (by id), and which of them ended. Lives on the event loop; nothing here is thread-safe.
 
     Ids are never used twice, so one that ended stays ended: a request whose credential was checked before its body came in
-    slowly must not outlive the credential.
+    slowly must not outlive the credential. ``roles``: what owners of live credentials became since; a request that was let in with another
+    role is over, one that comes with the new role goes on.
     """
 
     watchers: dict[str, set[asyncio.Event]] = field(default_factory=dict)
     ended: dict[str, None] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def watch(self, actor: Actor) -> Iterator[asyncio.Event]:
         """Yield an event that is set once the actor's session or key has ended."""
         name = _name(actor)
         ended = asyncio.Event()
-        if name in self.ended:
+        if self.over(actor):
             ended.set()
         self.watchers.setdefault(name, set()).add(ended)
         try:
@@ -49,9 +51,19 @@ class Liveness:
         for ended in self.watchers.get(credential_id, ()):
             ended.set()
 
+    def changed(self, credential_id: str, role: Role) -> None:
+        """Tell everyone who watches this session or key, now or later, that its owner has another role; it lives on with that."""
+        self.roles.pop(credential_id, None)
+        self.roles[credential_id] = role
+        while len(self.roles) > REMEMBERED:
+            del self.roles[next(iter(self.roles))]
+        for ended in self.watchers.get(credential_id, ()):
+            ended.set()
+
     def over(self, actor: Actor) -> bool:
-        """Tell whether the actor's session or key has ended since it was checked."""
-        return _name(actor) in self.ended
+        """Tell whether the actor's session or key has ended, or its owner's role has changed, since it was checked."""
+        name = _name(actor)
+        return name in self.ended or self.roles.get(name, actor.role) is not actor.role
 
 
 def _name(actor: Actor) -> str:

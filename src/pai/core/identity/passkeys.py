@@ -86,10 +86,10 @@ class Passkeys:
             raise Invalid(error.message, code="wrong_passkey", hint=error.hint) from None
         passkey_id, now = new_id("psk"), self.sessions.clock.now()
         wraps = self._wraps(actor, passkey_id, prf, now, server_holds=server_holds)
-        opens = any(one.factor is Factor.PASSKEY for one in wraps)
+        opens, held = (any(one.factor is factor for one in wraps) for factor in (Factor.PASSKEY, Factor.CONSOLE))
         passkey = Passkey(
             passkey_id, actor.id, made.credential_id, made.public_key, made.sign_count, _named(name), made.transports,
-            made.synced, opens, now,
+            made.synced, opens, now, server_holds=held,
         )  # fmt: skip
 
         def write(unit: IdentityUnit) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class Passkeys:
             unit.factors.remove_passkey(passkey_id)
             unit.wraps.remove_member_wraps(actor.id, Factor.PASSKEY, passkey_id)
             user = unit.users.get(actor.id)
-            needed = any(not one.opens_content for one in unit.factors.passkeys(actor.id))
+            needed = any(one.server_holds for one in unit.factors.passkeys(actor.id))
             if user is not None and not user.first_administrator and not needed:
                 unit.wraps.remove_member_wraps(actor.id, Factor.CONSOLE)
             self.factors.after_removal(unit, actor, "passkey")
@@ -183,7 +183,9 @@ class Passkeys:
                 return keystore.unlock_with_passkey(passkey.id, prf, wrap.blob)
             except (Unauthenticated, Invalid):
                 return None  # who it is was proved; what it gave does not open the content
-        return keystore.unlock_from_console(owner.id, held.blob) if held is not None else None
+        # The account may have a wrap of this server for other reasons (first administrator, another passkey): only who chose it for this
+        # very passkey gets their content by it.
+        return keystore.unlock_from_console(owner.id, held.blob) if held is not None and passkey.server_holds else None
 
     async def begin_step_up(self, actor: Actor, place: Place) -> Mapping[str, Any]:
         """Return options to prove once more who one is. Raises Denied for anything but a browser session."""

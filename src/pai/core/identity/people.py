@@ -62,9 +62,11 @@ class People:
         return await self.accounts.enable(actor, email)
 
     async def set_role(self, actor: Actor, email: str, role: Role) -> User:
-        """Give an account another role. Its browser sessions end, with what streams in them; its keys follow the role at their next
+        """Give an account another role. Its browser sessions end, and what streams to its keys; these follow the role at their next
         request. Raises Denied, NotFound, Conflict."""
         user = await self.accounts.set_role(actor, email, role)
+        held = await self.accounts.work.read(lambda unit: unit.users.keys(user.id))
+        self.keys.role_changed([key.id for key in held], role)
         await self.sessions.end_all(actor, email, "role")
         return user
 

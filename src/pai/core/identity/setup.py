@@ -31,7 +31,7 @@ from pai.core.identity.refusals import Refusals
 from pai.core.identity.sessions import Sessions
 from pai.core.identity.values import SetupToken, User
 from pai.core.keys.values import RESET, Factor, MemberWrap
-from pai.core.policy.values import Permission
+from pai.core.policy.values import Act, Permission
 from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
@@ -53,9 +53,10 @@ class Setup:
     async def link(self, actor: Actor, email: str, *, clear_factors: bool = False) -> Secret:
         """Make a one-time token (30 minutes) to choose a password: for an account, or for the first administrator's address
         while there is no account at all. Earlier tokens for the address die. With ``clear_factors`` its use takes the account's second
-        factors away, for someone who lost theirs. Raises Denied (``console_only`` for the first administrator), NotFound."""
+        factors away, for someone who lost theirs. Raises Denied (``console_only`` for the first administrator), NotFound, and
+        NeedsApproval: whoever resets the login of somebody powerful could come in as them."""
         self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
-        address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
+        address, token, maker = normal_email(email), Secret(secrets.token_urlsafe(32).encode()), _maker(actor)
         until = self.accounts.clock.now() + LIFE
 
         def write(unit: IdentityUnit) -> None:
@@ -70,10 +71,13 @@ class Setup:
                     "the login of the first administrator is reset at the console only", code="console_only",
                     hint="on the machine itself: pai user reset-login EMAIL",
                 )  # fmt: skip
+            if user is not None:
+                told = {"email": user.email, "role": user.role.value, "clear_factors": clear_factors}
+                self.accounts.gated(unit, actor, Act.RESET_LOGIN, told)
             if user is None:
                 made = SetupToken(_hash(token), address, until, role=Role.ADMINISTRATOR.value, first=True)
             else:
-                made = SetupToken(_hash(token), address, until, user.id, clear_factors=clear_factors)
+                made = SetupToken(_hash(token), address, until, user.id, clear_factors=clear_factors, made_by=maker)
             unit.users.add_setup_token(made)
             resource = ResourceRef("user", user.id) if user else INSTALLATION
             unit.audit.record(actor, SetupLinkMade(resource=resource, clears_factors=made.clear_factors))
@@ -83,7 +87,7 @@ class Setup:
 
     async def invite(self, actor: Actor, email: str, role: Role) -> Secret:
         """Make a one-time token (three days) with which its holder opens an account of this role, with a password and a recovery code
-        that nobody else sees. Raises Denied, Invalid, Conflict when the address has an account."""
+        that nobody else sees. Raises Denied, NeedsApproval, Invalid, Conflict when the address has an account."""
         self.accounts.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
         address, token = normal_email(email), Secret(secrets.token_urlsafe(32).encode())
         until = self.accounts.clock.now() + INVITATION
@@ -91,7 +95,8 @@ class Setup:
         def write(unit: IdentityUnit) -> None:
             if unit.users.by_email(address):
                 raise Conflict(f"{address} has an account already", hint="reset its login instead")
-            unit.users.add_setup_token(SetupToken(_hash(token), address, until, role=role.value))
+            self.accounts.gated(unit, actor, Act.INVITE, {"email": address, "role": role.value})
+            unit.users.add_setup_token(SetupToken(_hash(token), address, until, role=role.value, made_by=_maker(actor)))
             unit.audit.record(actor, UserInvited(resource=INSTALLATION, role=role.value))
 
         await self.accounts.work.run(write)
@@ -121,7 +126,7 @@ class Setup:
 
         def write(unit: IdentityUnit) -> tuple[str, Secret | None] | None:
             held = unit.users.take_setup_token(_hash(token), self.accounts.clock.now())
-            if held is None:
+            if held is None or not self._stands(unit, held):
                 return None
             user = unit.users.by_email(held.email)
             keeps = user is not None and not held.clear_factors and user.id in unit.factors.holders()
@@ -135,7 +140,7 @@ class Setup:
             if not user.first_administrator:
                 # A reset of login is no reset of content: this server opens it for nobody who came by a link.
                 unit.wraps.remove_member_wraps(user.id, Factor.CONSOLE)
-            self._set(unit, user, password)
+            self._set(unit, user, password, held)
             return user.email, None
 
         done = await self.accounts.work.run(write)
@@ -154,8 +159,23 @@ class Setup:
     def _open_account(self, unit: IdentityUnit, held: SetupToken, password: Secret) -> Secret:
         if held.first and unit.users.list():
             raise NotFound("this link was for an installation without accounts")
-        role = Role(held.role)
-        return new_account(unit, self.accounts, OPERATOR, held.email, role, password, first=held.first).recovery_code
+        role, by = Role(held.role), held.made_by or OPERATOR.id
+        made = new_account(unit, self.accounts, None, held.email, role, password, first=held.first, invited_by=by)
+        return made.recovery_code
+
+    def _stands(self, unit: IdentityUnit, held: SetupToken) -> bool:
+        """Tell whether who made a link might still make it: what somebody handed out ends with their right to."""
+        if not held.made_by:
+            return True
+        maker = unit.users.get(held.made_by)
+        if maker is None or maker.disabled_at is not None:
+            return False
+        try:
+            who = Actor(maker.id, maker.email, maker.kind, maker.role, fresh=True)
+            self.accounts.policy.decide(who, Permission.USERS_CHANGE, INSTALLATION)
+        except Denied:
+            return False
+        return True
 
     async def _refused(self, address: str) -> None:
         unrecorded = self.refusals.admit(self.accounts.clock.now())
@@ -164,7 +184,7 @@ class Setup:
         event = LoginRefused(address=address[:64], unrecorded=unrecorded, outcome=Outcome.REFUSED, reason="setup link")
         await self.accounts.work.run(lambda unit: unit.audit.record(_ANONYMOUS, event))
 
-    def _set(self, unit: IdentityUnit, user: User, password: Secret) -> None:
+    def _set(self, unit: IdentityUnit, user: User, password: Secret, link: SetupToken) -> None:
         held = unit.wraps.member_wrap(user.id, Factor.CONSOLE)
         keystore = self.accounts.keystore
         if held is not None and user.first_administrator:
@@ -181,7 +201,9 @@ class Setup:
         self._keep(unit, user, (salt, verifier, blob), content=content)
         # Whoever had the login may have made keys with it; they end with it.
         revoked = unit.users.revoke_keys(self.accounts.clock.now(), owner_id=user.id)
-        event = PasswordChosen(resource=ResourceRef("user", user.id), content=content, keys_revoked=revoked)
+        event = PasswordChosen(
+            resource=ResourceRef("user", user.id), content=content, keys_revoked=revoked, link_by=link.made_by or OPERATOR.id
+        )  # fmt: skip
         unit.audit.record(Actor(user.id, user.email, user.kind, user.role), event)
 
     def _keep(self, unit: IdentityUnit, user: User, made: tuple[bytes, bytes, bytes], *, content: bool) -> None:
@@ -237,6 +259,10 @@ class Setup:
             keystore.forget(handle)
             raise
         return handle
+
+
+def _maker(actor: Actor) -> str:
+    return "" if actor.kind is ActorKind.OPERATOR else actor.id
 
 
 def _locked(unit: IdentityUnit, user_id: str) -> tuple[User, MemberWrap, MemberWrap]:

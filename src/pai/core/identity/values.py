@@ -11,7 +11,8 @@ from pai.foundation.labels import Label
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. ``email`` is lower case; the verifier is a hash of an Argon2id output, made in the keystore."""
+    """An account. ``email`` is lower case; the verifier is a hash of an Argon2id output, made in the keystore. ``clearance``: the highest
+    label that its person may touch, whatever credential they come with."""
 
     id: str
     email: str
@@ -23,6 +24,7 @@ class User:
     first_administrator: bool
     created_at: datetime
     disabled_at: datetime | None = None
+    clearance: Label = Label.RESTRICTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key: only the hash of its secret is kept. ``content`` tells whether it can open its owner's content;
-    ``networks`` (CIDR) where it may be used from, empty for anywhere."""
+    ``networks`` (CIDR) where it may be used from, empty for anywhere; ``made_by`` whose hand it comes from: an account's id, the
+    console, or empty for a key of before that was kept."""
 
     id: str
     owner_id: str
@@ -61,6 +64,7 @@ class ApiKey:
     used_at: datetime | None = None
     revoked_at: datetime | None = None
     networks: tuple[str, ...] = ()
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ class BackupCode:
 @dataclass(frozen=True, slots=True)
 class Passkey:
     """A passkey (W3C Web Authentication level 3). ``credential_id`` and ``public_key`` (COSE) are its own names; ``sign_count`` the highest
-    that was seen. ``opens_content``: its PRF output wraps the member's key. ``suspended_at``: it seems to have been copied."""
+    that was seen. ``opens_content``: its PRF output wraps the member's key. ``server_holds``: it has none, and its owner chose that this
+    server opens their content when they log in with it. ``suspended_at``: it seems to have been copied."""
 
     id: str
     user_id: str
@@ -112,6 +117,7 @@ class Passkey:
     created_at: datetime
     used_at: datetime | None = None
     suspended_at: datetime | None = None
+    server_holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,8 @@ class Device:
 @dataclass(frozen=True, slots=True)
 class SetupToken:
     """A one-time link. For an account there is (``user_id``) it resets the login, and with ``clear_factors`` the second factor too; else it
-    invites ``email`` to an account of ``role``, ``first`` that of the first administrator."""
+    invites ``email`` to an account of ``role``, ``first`` that of the first administrator. ``made_by``: the account of who made it,
+    empty for the console; the link is worth nothing once they may make none."""
 
     token_hash: bytes
     email: str
@@ -140,6 +147,7 @@ class SetupToken:
     role: str = ""
     first: bool = False
     clear_factors: bool = False
+    made_by: str = ""
 
 
 def totp_bound(user_id: str, factor_id: str) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from pai.core.keys.values import KeyWrap
 from pai.core.knowledge.access import Access, context_of, ref_of
@@ -18,7 +19,8 @@ from pai.core.knowledge.events import (
 )  # fmt: skip
 from pai.core.knowledge.ports import KnowledgeUnit, Originals
 from pai.core.knowledge.values import Chunk, Collection, Document
-from pai.core.policy.values import Permission
+from pai.core.policy.gate import Gate, Parameters
+from pai.core.policy.values import Act, Permission
 from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
@@ -26,6 +28,9 @@ from pai.foundation.errors import Conflict, Denied, Invalid, NotFound
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
 from pai.foundation.refs import ResourceRef, SubjectRef, parse_purpose
+
+BULK: Final = 100
+"""So many documents at once are a bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Collections:
     access: Access
     originals: Originals
     clock: Clock
+    gate: Gate = field(default_factory=Gate)
 
     async def create(self, actor: Actor, name: str, label: Label, purpose: str) -> Collection:
         """Make a collection with a data key of its own, wrapped for its owner. Raises Invalid, Conflict, Denied."""
@@ -108,11 +114,14 @@ class Collections:
         return await self.work.run(write)
 
     async def delete(self, actor: Actor, name: str) -> Collection:
-        """Delete a collection: wraps first (the key is gone with them), files after the commit."""
+        """Delete a collection: wraps first (the key is gone with them), files after the commit. Raises NotFound, Denied, NeedsApproval."""
 
         def write(unit: KnowledgeUnit) -> Collection:
             collection = self.access.find(unit, actor, name, Permission.COLLECTION_DELETE)
             count = len(unit.collections.documents(collection.id))
+            if count >= BULK:
+                told: Parameters = {"collection": collection.id, "name": collection.name, "documents": count}
+                self.gate.admit(unit, actor, Act.BULK_DELETE, told)
             unit.wraps.remove_key_wraps(context_of(collection.id))
             unit.subjects.unlink(collection.id)
             unit.collections.remove(collection.id)

@@ -10,6 +10,7 @@ from pai.core.identity.ports import UserRepository
 from pai.core.keys.ports import WrapRepository
 from pai.core.knowledge.values import Chunk, Collection, Document, Job, JobItem, JobState, ParsedDocument
 from pai.core.models.ports import ModelRepository
+from pai.core.policy.ports import RuleRepository
 from pai.core.privacy.ports import SubjectRepository
 from pai.foundation.redaction import Secret
 
@@ -113,6 +114,8 @@ class KnowledgeUnit(Protocol):
     def subjects(self) -> SubjectRepository: ...
     @property
     def models(self) -> ModelRepository: ...
+    @property
+    def rules(self) -> RuleRepository: ...
 
     def open_collection(self, collection_id: str, key: Secret) -> CollectionStore:
         """Open (or create) the collection's file inside this unit: it commits before the main database does."""

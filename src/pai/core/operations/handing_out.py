@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from pai.core.audit import evidence, tree
-from pai.core.audit.ports import AuditedUnit
-from pai.core.audit.values import Checkpoint, Inclusion
+from pai.core.audit.values import Checkpoint, Inclusion, Leaf
 from pai.core.operations.events import AuditExported, AuditProved, CheckpointMade
 from pai.core.operations.oversight import LOG
+from pai.core.operations.ports import ExportUnit
+from pai.core.policy.gate import Gate
 from pai.core.policy.ports import Policy
-from pai.core.policy.values import Permission
+from pai.core.policy.values import Act, Permission
+from pai.core.ports.clock import Clock
 from pai.core.ports.work import Work
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Corrupt, Invalid, NotFound
 
 PAGE: Final = 1000
+EXPORT_SPAN: Final = timedelta(hours=1)
+"""How long an export may go on that others have approved."""
 
 
 MOST_CHECKPOINTS = 32  # of an export
@@ -45,14 +50,17 @@ def thinned(checkpoints: Sequence[Checkpoint]) -> list[Checkpoint]:
 class HandingOut:
     """Use cases on exports and proofs."""
 
-    work: Work[AuditedUnit]
+    work: Work[ExportUnit]
     policy: Policy
+    clock: Clock
+    gate: Gate = field(default_factory=Gate)
 
     async def begin(self, actor: Actor) -> Begun:
-        """Sign a checkpoint and return what an export up to it begins with. Raises Denied, Corrupt."""
+        """Sign a checkpoint and return what an export up to it begins with. Raises Denied, NeedsApproval, Corrupt."""
         self.policy.decide(actor, Permission.AUDIT_EXPORT, LOG)
 
-        def sign(unit: AuditedUnit) -> Begun:
+        def sign(unit: ExportUnit) -> Begun:
+            self._admit(unit, actor)
             unit.audit.record(actor, CheckpointMade(resource=LOG))
             older, newest, key = thinned(unit.audit.checkpoints()), unit.audit.checkpoint(), unit.audit.verifier_key()
             growth = {one.size: unit.audit.consistency(one.size, newest.size) for one in older if one.size}
@@ -61,20 +69,29 @@ class HandingOut:
         return await self.work.run(sign)
 
     async def page(self, actor: Actor, first: int, count: int = PAGE) -> Sequence[str]:
-        """Return the lines of events from ``first`` on, at most ``PAGE`` of them. Raises Denied, Invalid, Corrupt."""
+        """Return the lines of events from ``first`` on, at most ``PAGE`` of them. Raises Denied, NeedsApproval, Invalid,
+        Corrupt."""
         self.policy.decide(actor, Permission.AUDIT_EXPORT, LOG)
         if first < 0 or not 1 <= count <= PAGE:
             raise Invalid(f"a page has 1 to {PAGE} events and begins at 0 or later", code="bad_page")
-        leaves = await self.work.read(lambda unit: unit.audit.leaves(first, count))
+
+        def look(unit: ExportUnit) -> Sequence[Leaf]:
+            self._admit(unit, actor)
+            return unit.audit.leaves(first, count)
+
+        leaves = await self.work.read(look)
         event = AuditExported(resource=LOG, first=first, events=len(leaves))
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return [evidence.event_line(leaf) for leaf in leaves]
+
+    def _admit(self, unit: ExportUnit, actor: Actor) -> None:
+        self.gate.admit_for_a_while(unit, actor, Act.EXPORT, {"of": LOG.id}, self.clock.now(), EXPORT_SPAN)
 
     async def prove(self, actor: Actor, index: int) -> dict[str, Any]:
         """Return an event with the proof that it stands in the log. Raises Denied, NotFound."""
         self.policy.decide(actor, Permission.AUDIT_EXPORT, LOG)
 
-        def proof(unit: AuditedUnit) -> dict[str, Any]:
+        def proof(unit: ExportUnit) -> dict[str, Any]:
             if not 0 <= index < unit.audit.size():
                 raise NotFound(f"the log has no event {index}", hint=f"it has {unit.audit.size()}, counted from 0")
             unit.audit.record(actor, AuditProved(resource=LOG, event=index))
@@ -90,7 +107,7 @@ class HandingOut:
         (``audit_forked``) of a log that this one does not continue."""
         self.policy.decide(actor, Permission.AUDIT_VERIFY, LOG)
 
-        def proof(unit: AuditedUnit) -> dict[str, Any]:
+        def proof(unit: ExportUnit) -> dict[str, Any]:
             old = unit.audit.recognised(note)
             unit.audit.record(actor, AuditProved(resource=LOG, since=old.size))
             new = unit.audit.head()

@@ -40,19 +40,28 @@ class Oversight:
         """Return matching events, newest first; the look itself is recorded first, with what was looked for.
 
         An account may be named by its address, a data subject by name or alias. Raises Denied, NotFound for a name that nobody has
-        (an empty answer must not come from a typing error).
+        (an empty answer must not come from a typing error); that somebody looked for one is recorded too, without the name.
         """
         self.policy.decide(actor, Permission.AUDIT_READ, LOG)
 
-        def read(unit: OversightUnit) -> Seen:
+        def read(unit: OversightUnit) -> Seen | NotFound:
             asked = _resolved(unit, wanted)
+            if isinstance(asked, NotFound):
+                told = (*_told(dataclasses.replace(wanted, actor=None)), asked.code.replace("unknown_", "unknown="))
+                unit.audit.record(
+                    actor, AuditRead(resource=LOG, events=0, filters=told, outcome=Outcome.REFUSED, reason=asked.code)
+                )
+                return asked
             found = unit.audit.events(asked)
             subjects = (SubjectRef(asked.subject),) if asked.subject else ()
             event = AuditRead(resource=LOG, events=len(found), subjects=subjects, filters=_told(asked))
             unit.audit.record(actor, event)
             return Seen(found, {user.id: user.email for user in unit.users.list()})
 
-        return await self.work.run(read)
+        seen = await self.work.run(read)
+        if isinstance(seen, NotFound):
+            raise seen
+        return seen
 
     async def verify(self, actor: Actor) -> Verification:
         """Recompute the whole log."""
@@ -95,19 +104,20 @@ class Oversight:
         return await self.work.read(lambda unit: unit.audit.verifier_key())
 
 
-def _resolved(unit: OversightUnit, wanted: EventFilter) -> EventFilter:
+def _resolved(unit: OversightUnit, wanted: EventFilter) -> EventFilter | NotFound:
+    """Return the filter with ids in place of names, or what to say to who asked for a name that nobody has."""
     actor, subject = wanted.actor, wanted.subject
     if actor is not None and "@" in actor and not actor.endswith("@console"):
         user = unit.users.by_email(actor.strip().lower())
         if user is None:
-            raise NotFound(f"no account has the address {actor[:100]}", hint="see `pai user list`")
+            said = f"no account has the address {actor[:100]}"
+            return NotFound(said, code="unknown_actor", hint="see `pai user list`")
         actor = user.id
     if subject is not None and not subject.startswith("sub_"):
         found = unit.subjects.find(subject)
         if found is None:
-            raise NotFound(
-                "no data subject has this name or alias", hint="give its id, name or alias as in the register"
-            )
+            hint = "give its id, name or alias as in the register"
+            return NotFound("no data subject has this name or alias", code="unknown_subject", hint=hint)
         subject = found.id
     return dataclasses.replace(wanted, actor=actor, subject=subject)
 

@@ -11,6 +11,7 @@ from pai.core.identity.ports import UserRepository
 from pai.core.keys.ports import SealedRepository
 from pai.core.knowledge.ports import KnowledgeUnit
 from pai.core.operations.values import Backup, Snapshot
+from pai.core.policy.ports import RuleRepository
 from pai.core.ports.metrics import Reading
 from pai.core.privacy.ports import SubjectRepository
 from pai.foundation.redaction import Secret
@@ -79,6 +80,15 @@ class BackupsUnit(AuditedUnit, Protocol):
     @property
     def backups(self) -> BackupRepository:
         """The register of backups."""
+        ...
+
+
+class ExportUnit(AuditedUnit, Protocol):
+    """A unit of work for handing the log out."""
+
+    @property
+    def rules(self) -> RuleRepository:
+        """How acts are approved."""
         ...
 
 

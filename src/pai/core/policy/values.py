@@ -1,10 +1,12 @@
-"""Permissions, and the API-key scope that each needs."""
+"""Permissions, and the API-key scope that each needs; acts that may take a second person."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from pai.foundation.actor import Scope
+from pai.foundation.actor import Role, Scope
 
 
 class Permission(StrEnum):
@@ -48,6 +50,10 @@ class Permission(StrEnum):
     ROOT_KEY = "keys:root"
     BACKUP = "operations:backup"
     API_REFERENCE = "operations:api-reference"
+    APPROVALS_ASK = "approvals:ask"
+    APPROVALS_READ = "approvals:read"
+    APPROVALS_DECIDE = "approvals:decide"
+    APPROVALS_RULES = "approvals:rules"
 
 
 SCOPES: dict[Permission, Scope | None] = {
@@ -89,5 +95,40 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.ROOT_KEY: Scope.ADMIN,
     Permission.BACKUP: Scope.ADMIN,
     Permission.API_REFERENCE: None,
+    Permission.APPROVALS_ASK: None,
+    Permission.APPROVALS_READ: Scope.ADMIN,
+    Permission.APPROVALS_DECIDE: Scope.ADMIN,
+    Permission.APPROVALS_RULES: Scope.ADMIN,
 }
 """The scope an API key needs for a permission; None: any valid key."""
+
+
+class Act(StrEnum):
+    """What may take a second person."""
+
+    ROLE = "identity:role"
+    INVITE = "identity:invite"
+    ENABLE = "identity:enable"
+    RESET_LOGIN = "identity:reset-login"
+    SHRED = "keys:shred"
+    BULK_DELETE = "knowledge:bulk-delete"
+    EXPORT = "audit:export"
+    RULE = "approvals:rule"
+
+
+APPROVERS: Final = (Role.ADMINISTRATOR.value, Role.OFFICER.value)
+"""The roles that approve unless a rule names others."""
+POWERFUL: Final = frozenset({Role.ADMINISTRATOR, Role.OFFICER, Role.AUDITOR})
+"""The roles that let people in, approve, or read everybody's traces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an act is approved: by ``quorum`` persons (0: by nobody) of ``groups`` (roles), asked for at most ``life_hours`` before. Where
+    there are not that many persons, it opens by itself ``lock_hours`` after it was asked for."""
+
+    act: Act
+    quorum: int
+    groups: tuple[str, ...] = APPROVERS
+    life_hours: int = 72
+    lock_hours: int = 24

@@ -27,6 +27,7 @@ COMMANDS = {
         "keys",
         "The root key and its recovery code: status, unseal, rotate, shred, change-passphrase, confirm-recovery, renew-recovery.",
     ),
+    "approvals": ("approvals", "What takes a second person: list, show, approve, refuse, run, rules."),
     "models": ("models", "Models: list, show, add, import, convert, activate, advise."),
     "audit": ("audit", "The audit log: tail, query, verify, checkpoint, key, prove, export."),
     "backup": ("backup", "Encrypted backups: create, verify, restore, drill, list, identity."),

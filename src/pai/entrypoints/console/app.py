@@ -7,21 +7,27 @@ from typing import Any
 
 import msgspec
 
+from pai.core.policy.gate import NeedsApproval
 from pai.entrypoints.console.commands import COMMANDS
+from pai.entrypoints.http.approval_shapes import waiting
 from pai.entrypoints.http.services import Services
 from pai.entrypoints.http.surprises import log_surprise
+from pai.foundation.actor import OPERATOR
 from pai.foundation.errors import Invalid, NotFound, PaiError
 
 MAX_BODY = 1 << 20
 
 
 async def dispatch(services: Services, command: str, arguments: dict[str, Any]) -> Any:
-    """Run one host command. Raises NotFound for a name that is not in the table, Invalid for a missing argument."""
+    """Run one host command. Raises NotFound for a name that is not in the table, Invalid for a missing argument, AsksApproval for
+    what takes a second person and was asked for instead."""
     handler = COMMANDS.get(command)
     if handler is None:
         raise NotFound(f"no host command {command[:40]!r}")
     try:
         return await handler(services, arguments)
+    except NeedsApproval as error:
+        raise waiting(await services.approvals.ask(OPERATOR, error, str(arguments.get("reason") or ""))) from None
     except KeyError as error:
         raise Invalid(f"the argument {error.args[0]!r} is missing") from None
 

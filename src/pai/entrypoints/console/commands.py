@@ -14,6 +14,7 @@ from pai.core.identity.setup import INVITATION, LIFE
 from pai.core.identity.values import User
 from pai.core.models.importing import NOT_STATED
 from pai.core.models.values import ModelRecord
+from pai.entrypoints.console.approval_commands import APPROVAL_COMMANDS
 from pai.entrypoints.console.audit_commands import COMMANDS as AUDIT_COMMANDS
 from pai.entrypoints.console.backup_commands import BACKUP_COMMANDS
 from pai.entrypoints.console.key_commands import KEY_COMMANDS, keys_status
@@ -154,7 +155,9 @@ async def key_list(services: Services, _arguments: Arguments) -> Any:
 
 
 async def key_revoke(services: Services, arguments: Arguments) -> Any:
-    """Revoke an API key."""
+    """Revoke an API key, or all of an account."""
+    if arguments.get("owner"):
+        return {"revoked": await services.keys.revoke_all(OPERATOR, str(arguments["owner"]))}
     await services.keys.revoke(OPERATOR, str(arguments["id"]))
     return {"revoked": arguments["id"]}
 
@@ -228,6 +231,7 @@ async def status(services: Services, _arguments: Arguments) -> Any:
 COMMANDS: dict[str, Command] = {
     **BACKUP_COMMANDS,
     **KEY_COMMANDS,
+    **APPROVAL_COMMANDS,
     "user.add": user_add,
     "user.invite": user_invite,
     "user.list": user_list,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pai import __version__
+from pai.core.policy.gate import NeedsApproval
+from pai.entrypoints.http.approval_shapes import AsksApproval, waiting
 from pai.entrypoints.http.description import DescribedApp
 from pai.entrypoints.http.dialects import Dialect, dialect_of, error_body
 from pai.entrypoints.http.places import Places
@@ -23,6 +26,8 @@ from pai.foundation.errors import Denied, Invalid, NotFound, PaiError, Throttled
 
 __all__ = ["ErrorPage", "create_app", "error_body"]
 
+REASON_HEADER: Final = "x-pai-reason"
+"""Why somebody does what takes a second person, percent-encoded UTF-8; it is kept with the request."""
 ErrorPage = Callable[[Request, PaiError], Response | None]
 """Makes an error page for a browser, or returns None for requests that want JSON."""
 
@@ -79,6 +84,8 @@ async def _readyz(request: Request) -> JSONResponse:
 
 def _answer(request: Request, error: PaiError, param: str | None = None) -> Response:
     headers = {}
+    if isinstance(error, AsksApproval):
+        headers["x-pai-approval"] = error.request_id
     if isinstance(error, Throttled):
         headers["retry-after"] = str(error.retry_after)
     if error.status == 401:
@@ -94,10 +101,22 @@ def _answer(request: Request, error: PaiError, param: str | None = None) -> Resp
 async def _on_pai_error(request: Request, error: Exception) -> Response:
     known = error if isinstance(error, PaiError) else PaiError("an error happened")
     actor: Actor | None = getattr(request.state, "actor", None)
+    if isinstance(known, NeedsApproval) and actor is not None:
+        known = await _asked(request, actor, known)
     if isinstance(known, Denied) and actor is not None:
         services: Services = request.app.state.services
         await services.oversight.denied(actor, permission_of(request.scope.get("route")) or "", known.code)
     return _answer(request, known)
+
+
+async def _asked(request: Request, actor: Actor, needed: NeedsApproval) -> PaiError:
+    """Ask for the second person that this takes; return what to answer, which is that it was not done."""
+    services: Services = request.app.state.services
+    try:
+        reason = unquote(request.headers.get(REASON_HEADER, ""), errors="replace")
+        return waiting(await services.approvals.ask(actor, needed, reason))
+    except PaiError as refused:
+        return refused
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:

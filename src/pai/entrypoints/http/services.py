@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pai.core.approvals.approvals import Approvals
 from pai.core.conversations.chats import Conversations
 from pai.core.conversations.responses import Responses
 from pai.core.files.attaching import Attaching
@@ -67,6 +68,7 @@ class Services:
     password: OwnPassword
     people: People
     setup: Setup
+    approvals: Approvals
     conversations: Conversations
     responses: Responses
     files: Files

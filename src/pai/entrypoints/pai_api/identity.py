@@ -52,11 +52,12 @@ class Answer(BaseModel):
 
 
 class NewPassword(BaseModel):
-    """POST /pai/v1/password."""
+    """POST /pai/v1/password. ``revoke_keys``: end all API keys of the account as well; they do not depend on the password."""
 
     model_config = ConfigDict(extra="forbid")
     present: str = Field(min_length=1, max_length=1024)
     password: str = Field(min_length=1, max_length=1024)
+    revoke_keys: bool = False
 
 
 @guarded(router, "GET", "/factors", Permission.FACTORS)
@@ -101,10 +102,11 @@ async def renew_backup_codes(request: Request, actor: FactorsChange) -> dict[str
 
 @guarded(router, "POST", "/password", Permission.FACTORS_CHANGE)
 async def change_password(request: Request, body: NewPassword, actor: FactorsChange) -> dict[str, Any]:
-    """Change one's own password; all other browser sessions of the account end."""
+    """Change one's own password; all other browser sessions of the account end, and its API keys if asked for."""
     present, wanted = Secret(body.present.encode()), Secret(body.password.encode())
-    await services_of(request).password.change(actor, present, wanted)
-    return {"changed": True}
+    services = services_of(request)
+    await services.password.change(actor, present, wanted)
+    return {"changed": True, "keys_revoked": await services.keys.revoke_all(actor) if body.revoke_keys else 0}
 
 
 @guarded(router, "POST", "/content/open", Permission.SESSIONS)

@@ -16,8 +16,9 @@ from pai.foundation.errors import PaiError, Throttled, Unauthenticated
 
 START = "/chat"
 _OWN_PAGE = re.compile(
-    r"/(?:chat|ask|collections|documents|account|people|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
+    r"/(?:chat|ask|collections|documents|account|people|approvals|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
 )
+_OVERSEERS = frozenset({Role.ADMINISTRATOR, Role.OFFICER, Role.AUDITOR})
 _PROGRAMS = ("/v1/", "/api/", "/pai/", "/static/")
 _NOT_FOUND_HERE = ("what you are looking for is not here", "it may have been deleted, or it is not shared with you")
 _NOT_FOUND = {
@@ -91,6 +92,7 @@ def shell(request: Request, actor: Actor) -> dict[str, Any]:
             "session_id": actor.session_id,
             "locked": actor.unlocked is None,
             "administers": actor.role is Role.ADMINISTRATOR and not actor.must_enrol,
+            "oversees": actor.role in _OVERSEERS and not actor.must_enrol,
             "news": services_of(request).sessions.news(actor),
         },
         "csrf": csrf_token(request),

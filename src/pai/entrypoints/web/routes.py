@@ -9,6 +9,7 @@ from pai.entrypoints.web import assets
 from pai.entrypoints.web.pages import (
     account_setup,
     account_show,
+    approval_list,
     collection_ask,
     collection_list,
     collection_show,
@@ -22,7 +23,7 @@ from pai.entrypoints.web.pages import (
 from pai.entrypoints.web.templating import templates
 
 _PAGES = (
-    session_login, session_logout, account_setup, account_show, conversation_show, collection_list, collection_show,
+    session_login, session_logout, account_setup, account_show, approval_list, conversation_show, collection_list, collection_show,
     collection_ask, document_show, people_list, privacy_show,
 )  # fmt: skip
 

@@ -24,6 +24,7 @@ from pai.core.files.values import File, Use
 from pai.foundation.actor import SYSTEM
 from pai.foundation.errors import Unavailable
 from pai.foundation.ids import new_id
+from pai.foundation.labels import Label
 from pai.foundation.refs import ResourceRef
 from storage_home import NOW, Noted, StorageHome, a_key
 
@@ -72,6 +73,12 @@ BEFORE_0004 = (
 
 
 BEFORE_0005 = ("DROP TABLE backups", "DROP TABLE backup_secret")
+BEFORE_0006 = (
+    "DROP TABLE approval_requests", "DROP TABLE approval_votes", "DROP TABLE approval_rules",
+    "ALTER TABLE setup_tokens DROP COLUMN made_by", "ALTER TABLE passkeys DROP COLUMN server_holds",
+    "ALTER TABLE api_keys DROP COLUMN made_by", "ALTER TABLE users DROP COLUMN clearance", "ALTER TABLE collection_shares DROP COLUMN access",
+    "ALTER TABLE collection_shares DROP COLUMN expires_at",
+)  # fmt: skip
 
 
 def make_older(home: StorageHome, revision: str, *statements: str) -> None:
@@ -98,7 +105,7 @@ def test_an_older_audit_log_gets_its_tiles_and_indexes(home: StorageHome) -> Non
 
     home.open().run_sync(fill)
     home.close()
-    make_older(home, "0003", *BEFORE_0005, *BEFORE_0004)
+    make_older(home, "0003", *BEFORE_0006, *BEFORE_0005, *BEFORE_0004)
     storage = home.open()
 
     def look(unit: Any) -> None:
@@ -155,6 +162,37 @@ def test_an_older_database_is_brought_up_losing_nothing_and_kept_beside(home: St
     links = {"ada@pai.test": ("usr_1", "", False), "first@pai.test": ("", "administrator", True)}
     assert home.open().read_sync(look) == ("ada@pai.test", ("password",), (), links, {}, [])
     assert sorted(path.name for path in home.database.parent.glob("*.db")) == [f"main-before-{newest()}.db", "main.db"]
+
+
+def passkey(number: int, user: str, *, opens: int = 0) -> str:
+    return (
+        "INSERT INTO passkeys (id, user_id, credential_id, public_key, sign_count, name, transports, synced, opens_content, created_at) "
+        f"VALUES ('psk_{number}', '{user}', x'{number:02x}', x'00', 0, 'phone', '[]', 0, {opens}, '2026-01-31T09:00:00Z')"
+    )
+
+
+def person(user: str, *, first: int = 0, held: bool = True) -> list[str]:
+    row = USER.replace("usr_1", user).replace("ada@", f"{user}@").replace(", 0, '2026", f", {first}, '2026")
+    wrap = (
+        "INSERT INTO member_wraps (id, user_id, factor, factor_id, blob, created_at) "
+        f"VALUES ('wrp_{user}', '{user}', 'console', '', x'00', '2026-01-31T09:00:00Z')"
+    )
+    return [row, wrap] if held else [row]
+
+
+def test_of_older_passkeys_only_the_one_that_this_server_surely_holds_the_key_for_keeps_that(home: StorageHome) -> None:
+    older(
+        home, "0005", *person("usr_sure"), passkey(1, "usr_sure"), passkey(2, "usr_sure", opens=1),
+        *person("usr_several"), passkey(3, "usr_several"), passkey(4, "usr_several"),
+        *person("usr_first", first=1), passkey(5, "usr_first"), *person("usr_none", held=False), passkey(6, "usr_none"),
+        LINKS,
+    )  # fmt: skip
+
+    def look(unit: Any) -> Any:
+        held = [one.id for user in unit.users.list() for one in unit.factors.passkeys(user.id) if one.server_holds]
+        return held, {one.made_by for one in unit.users.setup_tokens(NOW)}, {one.clearance for one in unit.users.list()}
+
+    assert home.open().read_sync(look) == (["psk_1"], {""}, {Label.RESTRICTED})
 
 
 def test_older_code_refuses_a_newer_database(home: StorageHome) -> None:

@@ -12,7 +12,8 @@ from identity_home import PASSWORD, People, identity_home
 from pai.core.identity.key_text import new_key_text
 from pai.core.identity.liveness import REMEMBERED, Liveness
 from pai.core.identity.refusals import Refusals
-from pai.foundation.actor import OPERATOR, Actor, ActorKind, Scope
+from pai.core.keys.values import Factor
+from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role, Scope
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
 from pai.foundation.labels import Label
@@ -180,3 +181,80 @@ async def test_a_browser_left_alone_makes_no_key(people: People) -> None:
         await people.keys.create(stale, owner=user.email, name="carried away", scopes=frozenset({Scope.INFERENCE}))
     assert caught.value.code == "step_up"
     assert await people.keys.create(actor, owner=user.email, name="own", scopes=frozenset({Scope.INFERENCE}))
+
+
+async def test_a_key_made_in_a_browser_ends_after_thirty_days_unless_told(people: People) -> None:
+    owner = await session(people)
+    made = await people.keys.create(owner, owner=owner.name, name="n", scopes=INFERENCE)
+    assert made.key.expires_at == people.clock.now() + timedelta(days=30)
+    console = await people.keys.create(OPERATOR, owner=owner.name, name="n", scopes=INFERENCE)
+    assert console.key.expires_at is None
+
+
+@pytest.mark.parametrize("noticed", ["by its use", "by the round that ends what is due"])
+async def test_a_key_that_ended_by_time_does_not_live_again_when_the_clock_is_set_back(
+    people: People, noticed: str
+) -> None:
+    owner = await session(people)
+    made = await people.keys.create(
+        owner, owner=owner.name, name="n", scopes=frozenset({Scope.KNOWLEDGE}), expires_at=NOW + timedelta(hours=1)
+    )
+    lasting = await people.keys.create(OPERATOR, owner=owner.name, name="n", scopes=INFERENCE)
+    await people.keys.authenticate(made.text)
+    await people.keys.expire()
+    await people.keys.authenticate(made.text)
+    people.clock.later(hours=1)
+    if noticed == "by its use":
+        with pytest.raises(Unauthenticated):
+            await people.keys.authenticate(made.text)
+    else:
+        await people.keys.expire()
+    people.clock.set_back(hours=1)
+    for process in (people, People(people.storage, people.vault)):  # also after a restart
+        with pytest.raises(Unauthenticated):
+            await process.keys.authenticate(made.text)
+        await process.keys.authenticate(lasting.text)
+    assert await people.keys.behalf(made.key.id) is None
+    wrap = await people.storage.read(lambda unit: unit.wraps.member_wrap(owner.id, Factor.API_KEY, made.key.id))
+    assert wrap is None, "what it opened content with is gone"
+    events = await people.events("identity:key:expire")
+    assert [event.body["keys"] for event in events if made.key.id in event.body["keys"]] == [[made.key.id]]
+
+
+async def test_what_streams_to_a_key_ends_when_its_owners_role_changes_and_the_key_lives_on(people: People) -> None:
+    owner = await session(people)
+    made = await people.keys.create(owner, owner=owner.name, name="n", scopes=INFERENCE)
+    before = await people.keys.authenticate(made.text)
+    with people.keys.liveness.watch(before) as ended:
+        await people.others.set_role(OPERATOR, owner.name, Role.AUDITOR)
+        assert ended.is_set()
+    # A request that was let in before, and whose body came in slowly.
+    assert people.keys.liveness.over(before)
+    with people.keys.liveness.watch(before) as late:
+        assert late.is_set()
+    after = await people.keys.authenticate(made.text)
+    assert after.role is Role.AUDITOR
+    with people.keys.liveness.watch(after) as alive:
+        assert not alive.is_set()
+    assert not people.keys.liveness.over(after)
+
+
+async def test_all_keys_of_an_account_end_at_once_and_nobody_elses(people: People) -> None:
+    owner, other = await session(people), await session(people)
+    mine = [await people.keys.create(owner, owner=owner.name, name="n", scopes=INFERENCE) for _ in range(3)]
+    theirs = await people.keys.create(other, owner=other.name, name="n", scopes=INFERENCE)
+    actor = await people.keys.authenticate(mine[0].text)
+    with pytest.raises(Denied):
+        await people.keys.revoke_all(other, owner.name)
+    with people.keys.liveness.watch(actor) as ended:
+        assert await people.keys.revoke_all(owner) == 3
+        assert ended.is_set()
+    for key in mine:
+        with pytest.raises(Unauthenticated):
+            await people.keys.authenticate(key.text)
+    await people.keys.authenticate(theirs.text)
+    assert await people.keys.revoke_all(OPERATOR, other.name) == 1
+    with pytest.raises(Unauthenticated):
+        await people.keys.authenticate(theirs.text)
+    [event] = await people.events("identity:key:revoke", owner.id)
+    assert event.body["keys"] == 3

@@ -106,6 +106,29 @@ async def test_this_server_holds_the_key_only_when_asked(people: People, passkey
             assert wrap is None, "what was given to the server for the passkey goes with it"
 
 
+async def test_what_this_server_holds_opens_for_the_passkey_it_was_given_for_and_no_other(
+    people: People, passkeys: Passkeys
+) -> None:
+    """Nor for one of the first administrator, whose key this server holds for the console."""
+    user, actor, trusted = await enrolled(people, passkeys, None, server_holds=True)
+    other = SoftwarePasskey(HERE.origin, HERE.name)
+    options = await passkeys.begin_registration(actor, HERE)
+    await passkeys.finish_registration(actor, HERE, "other", other.make(options), None)
+    first = await people.storage.read(lambda unit: unit.users.get(user.id))
+    for administrator in (False, True):
+        row = dataclasses.replace(first, first_administrator=administrator)
+        await people.storage.run(lambda unit, row=row: unit.users.update(row))
+        opened = await people.sessions.authenticate((await log_in(passkeys, trusted, None)).token)
+        closed = await people.sessions.authenticate((await log_in(passkeys, other, None)).token)
+        assert opened.unlocked is not None
+        assert closed.unlocked is None, administrator
+    held = {one.name: one.id for one in (await people.factors.own(opened)).passkeys}
+    await people.storage.run(lambda unit: unit.users.update(first))
+    await passkeys.remove(opened, held["mine"])
+    wrap = await people.storage.read(lambda unit: unit.wraps.member_wrap(user.id, Factor.CONSOLE))
+    assert wrap is None, "no passkey is left that it was given for"
+
+
 async def test_an_answer_is_good_once_and_for_what_it_was_asked(people: People, passkeys: Passkeys) -> None:
     _, actor, device = await enrolled(people, passkeys)
     options = await passkeys.begin_login(HERE, None)

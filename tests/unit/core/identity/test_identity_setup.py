@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from identity_home import OTHER, PASSWORD, WRONG, People, identity_home
+from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.setup import LIFE
-from pai.foundation.actor import OPERATOR, Role, Scope
+from pai.foundation.actor import OPERATOR, Actor, Role, Scope
 from pai.foundation.errors import Denied, Invalid, NotFound, Throttled, Unauthenticated
 from pai.foundation.redaction import Secret
 
@@ -225,3 +226,47 @@ async def test_a_reset_during_a_recovery_counts_and_the_writer_stays_free(people
     with pytest.raises(Unauthenticated):
         await people.log_in(added.user.email, OTHER)
     assert (await people.log_in(added.user.email, PASSWORD)).user.id == added.user.id
+
+
+async def administrator(people: People) -> tuple[Actor, str]:
+    user = (await people.add("boss", Role.ADMINISTRATOR)).user
+    return await people.sessions.authenticate((await people.log_in(user.email)).token), user.email
+
+
+@pytest.mark.parametrize("end", ["disable", "role", "behind our back"])
+async def test_what_an_administrator_handed_out_ends_with_their_right_to(people: People, end: str) -> None:
+    boss, email = await administrator(people)
+    ada = (await people.add("ada")).user
+    await people.add("other", Role.ADMINISTRATOR)
+    invited = await people.setup.invite(boss, f"new-{ada.id[-6:].lower()}@pai.test", Role.MEMBER)
+    reset = await people.setup.link(boss, ada.email)
+    if end == "disable":
+        await people.others.disable(OPERATOR, email)
+        await people.others.enable(OPERATOR, email)  # links do not live again either
+    elif end == "role":
+        await people.others.set_role(OPERATOR, email, Role.MEMBER)
+    else:  # the row alone, as from a backup or another way in: the link is judged when it is used, too
+
+        def demote(unit: IdentityUnit) -> None:
+            user = unit.users.by_email(email)
+            assert user is not None
+            unit.users.update(replace(user, role=Role.AUDITOR))
+
+        await people.storage.run(demote)
+    for token in (invited, reset):
+        with pytest.raises(Unauthenticated) as refused:
+            await people.setup.choose(token, OTHER)
+        assert refused.value.code == "bad_setup_link"
+
+
+async def test_the_log_names_who_invited_whom(people: People) -> None:
+    boss, _ = await administrator(people)
+    for maker, told in ((boss, boss.id), (OPERATOR, "operator@console")):
+        address = f"new-{told[-4:].lower()}@pai.test"
+        await people.setup.choose(await people.setup.invite(maker, address, Role.MEMBER), OTHER)
+        user = await people.storage.read(lambda unit, address=address: unit.users.by_email(address))
+        [made] = await people.events("identity:user:add", user.id)
+        assert (made.body["actor"]["id"], made.body["invited_by"]) == (user.id, told)
+        await people.setup.choose(await people.setup.link(maker, address), PASSWORD)
+        [chosen] = await people.events("identity:password:set", user.id)
+        assert chosen.body["link_by"] == told

@@ -234,9 +234,16 @@ def _life(one: dict[str, Any]) -> str:
 
 
 @key.command("revoke")
-@click.argument("id")
+@click.argument("id", required=False)
+@click.option("--owner", help="Revoke all keys of this account: somebody else may have known its password.")
 @as_json
 @click.pass_obj
-def key_revoke(context: Context, id: str, json_: bool) -> None:  # noqa: A002
-    """Revoke a key; it is dead at once."""
-    show(context, call(context, "key.revoke", id=id), f"{id} is revoked")
+def key_revoke(context: Context, id: str | None, owner: str | None, json_: bool) -> None:  # noqa: A002
+    """Revoke a key, or all of an account; they are dead at once, open streams included.
+
+    A new password does not end the keys that were made with the old one. Example: pai key revoke --owner ada@example.org
+    """
+    if bool(id) == bool(owner):
+        raise Usage("say which key", hint="give an id of `pai key list`, or --owner")
+    value = call(context, "key.revoke", id=id, owner=owner)
+    show(context, value, f"{id} is revoked" if id else f"revoked: {value['revoked']}")
