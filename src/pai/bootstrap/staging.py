@@ -14,7 +14,7 @@ from pai.adapters.models.gguf_folder import holds_gguf, prepare_gguf
 from pai.adapters.models.model_folder import Prepared, prepare
 from pai.adapters.models.reranker_folder import prepare_reranker
 from pai.adapters.system.home import Home
-from pai.foundation.errors import Unavailable, Usage
+from pai.foundation.errors import Unavailable
 from pai.settings import Settings
 
 _WEIGHTS: Final = ("*.safetensors", "*.gguf", "**/model.onnx")
@@ -35,8 +35,7 @@ def staged_model(settings: Settings, folder: Path, task: str) -> Iterator[tuple[
     disk has too little room.
     """
     home = Home(settings.home)
-    if not home.initialised.exists():
-        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    home.require()
     name = STAGED + secrets.token_hex(8)
     needed = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind)) >> 20
     free = (shutil.disk_usage(home.root).free >> 20) - settings.storage.free_disk_floor_mb
