@@ -151,8 +151,7 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 def _refuse_inside(home: Path, folder: Path) -> None:
-    if not (home / "initialised").exists():
-        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    Home(home).require()
     inner, outer = folder.resolve(), home.resolve()
     if inner == outer or outer in inner.parents:
         raise Usage(

@@ -136,11 +136,9 @@ def _session(settings: Settings, passphrases: Iterable[Secret]) -> Iterator[Call
     from pai.bootstrap.unsealing import unseal
     from pai.entrypoints.console.app import dispatch
     from pai.entrypoints.console.commands import NOT_SERVING
-    from pai.foundation.errors import Usage
 
     home = Home(settings.home)
-    if not home.initialised.exists():
-        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    home.require()
     home.prepare()
     lock = HomeLock(home)
     lock.acquire()

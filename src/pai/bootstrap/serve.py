@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -63,8 +64,7 @@ def run_serve(settings: Settings, passphrases: Iterable[Secret]) -> int:
     began = time.monotonic()
     settings = _named(settings)
     home = Home(settings.home)
-    if not home.initialised.exists():
-        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    home.require()
     home.prepare()
     lock = HomeLock(home)
     lock.acquire()
@@ -313,7 +313,7 @@ def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed
             print(f"PAI is ready at {address}", flush=True)
             if not settings.server.on_loopback:
                 _say("  other machines reach it as " + ", ".join(settings.server.names))
-            _say(_next_steps(address, has_command=shutil.which("pai") is not None))
+            _say(_next_steps(address, settings.home, has_command=shutil.which("pai") is not None))
         case "sealed":
             _say(
                 f"PAI is sealed at https://localhost:{settings.server.port} and answers nothing; open it with `pai keys unseal`"
@@ -326,7 +326,7 @@ def _tell(settings: Settings, message: dict[str, Any], *, began: float, unsealed
             _say(message.get("message", ""))
 
 
-def _next_steps(address: str, *, has_command: bool) -> str:
+def _next_steps(address: str, home: Path, *, has_command: bool) -> str:
     lines = [
         f"  in a browser       {address}, once it trusts the certificate: pai tls trust",
         "  in a new terminal  pai key create --owner YOUR-EMAIL --name cli --scopes inference,knowledge",
@@ -335,6 +335,8 @@ def _next_steps(address: str, *, has_command: bool) -> str:
     if not has_command:
         folder = Path(sys.executable).parent
         lines.insert(0, f'  the command `pai`  export PATH="{folder}:$PATH"')
+    if home != Path("~/.local/share/pai").expanduser():
+        lines.insert(0, f"  in a new terminal  export PAI_HOME={shlex.quote(str(home))}")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from pai.adapters.models.model_folder import Prepared, prepare
 from pai.adapters.models.reranker_folder import prepare_reranker
 from pai.adapters.system.home import Home
 from pai.bootstrap.fetch import fetched
-from pai.foundation.errors import NotFound, Unavailable, Usage
+from pai.foundation.errors import NotFound, Unavailable
 from pai.settings import Settings
 
 _WEIGHTS: Final = ("*.safetensors", "*.gguf", "**/model.onnx")
@@ -64,8 +64,7 @@ def staged_starter(settings: Settings, name: str, cache: Path | None) -> Iterato
 def _staging(settings: Settings, size: int) -> Iterator[Path]:
     """Give a folder, not made yet, below the home's staging folder, with room for ``size`` bytes; what is left in the end is removed."""
     home = Home(settings.home)
-    if not home.initialised.exists():
-        raise Usage("this home is not initialised", code="not_initialised", hint="run `make start` or `pai init` first")
+    home.require()
     needed = size >> 20
     free = (shutil.disk_usage(home.root).free >> 20) - settings.storage.free_disk_floor_mb
     if needed > free:

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from pai.foundation.errors import Conflict, PaiError, Unavailable
+from pai.foundation.errors import Conflict, PaiError, Unavailable, Usage
 
 FOLDERS = ("audit", "collections", "conversations", "db", "keys", "logs", "models", "run", "run/w", "tls", "tmp")
 HOLDS_CONTENT = ("collections", "conversations")
@@ -59,6 +59,14 @@ class Home:
     def initialised(self) -> Path:
         """The mark of a set-up that was completed."""
         return self.root / "initialised"
+
+    def require(self) -> None:
+        """Raise Usage unless a set-up was completed here."""
+        if not self.initialised.exists():
+            raise Usage(
+                f"the home {self.root} is not initialised", code="not_initialised",
+                hint="run `make start` or `pai init` first; where yours lies elsewhere, export PAI_HOME",
+            )  # fmt: skip
 
     @property
     def ca_certificate(self) -> Path:

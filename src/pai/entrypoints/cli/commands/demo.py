@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import zipfile
 from importlib import resources
@@ -19,8 +18,13 @@ from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.output import answer_text, count, note, say
 
 NAME: Final = "demo of a fictional clinic"
-SHOWN: Final = ("letter-okafor.docx", "cleaning-contract.pdf", "invoices.xlsx")
-"""One question is put to each of these: a letter, a contract and a table."""
+SHOWN: Final = (
+    ("Which allergy does Amara Okafor have?", True),
+    ("How long before the end must notice be given to end the cleaning contract?", True),
+    ("What is the status of the invoice from Aster Software?", True),
+    ("Which blood group does Amara Okafor have?", False),
+)
+"""One question to a letter, a contract and a table each, and one that no document answers."""
 HOSTILE: Final = "invoice-from-a-stranger.docx"
 _STEALS = (
     '<?xml version="1.0"?><!DOCTYPE w [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
@@ -45,7 +49,7 @@ def demo(context: Context, keep: bool, json_: bool) -> int:
         client.call("POST", "/pai/v1/collections", json={"name": name, "label": "confidential", "purpose": "general"})
         try:
             told = _taken(client, name)
-            answers = [_asked(context, client, name, *one) for one in _questions()]
+            answers = [_asked(context, client, name, *one) for one in SHOWN]
         finally:
             if not keep:
                 client.call("DELETE", f"/pai/v1/collections/{path_of(name)}")
@@ -76,14 +80,6 @@ def _taken(client: Client, name: str) -> dict[str, list[dict[str, Any]]]:
         return take(client, name, paths, {}, 0, len(paths))
 
 
-def _questions() -> list[tuple[str, bool]]:
-    known = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))["tuning"]
-    first = {one["document"]: one["question"] for one in reversed(known["answerable"])}
-    unanswerable = known["unanswerable"][0]
-    text = unanswerable["question"] if isinstance(unanswerable, dict) else unanswerable
-    return [*((first[document], True) for document in SHOWN), (str(text), False)]
-
-
 def _asked(context: Context, client: Client, name: str, question: str, answerable: bool) -> dict[str, Any]:
     found = client.call("POST", f"/pai/v1/collections/{path_of(name)}/ask", json={"question": question})
     if not context.json:
@@ -95,6 +91,7 @@ def _asked(context: Context, client: Client, name: str, question: str, answerabl
 def _told(value: dict[str, Any]) -> str:
     verified, name = value["audit"], value["collection"]
     cited = sum(one["answerable"] and not one["abstained"] for one in value["answers"])
+    missed = [one["question"] for one in value["answers"] if one["abstained"] is one["answerable"]]
     kept_back = sum(not one["answerable"] and one["abstained"] for one in value["answers"])
     lines = [
         "",
@@ -103,6 +100,7 @@ def _told(value: dict[str, Any]) -> str:
         *(f"  refused  {Path(one['path']).name}: {one['reason']}" for one in value["refused"]),
         f"  answered {count(cited, 'question')}; each quote stands word for word in its document",
         f"  refused  {count(kept_back, 'question')} that the documents do not answer, instead of inventing something",
+        *(f"  MISSED   {question}" for question in missed),
         f"  audit    {'intact' if verified['ok'] else 'BROKEN'}: {verified['size']} events, root {verified['root']}",
         "  network  the kernel refuses the gateway and its workers every outside connection (layer by layer: pai doctor)",
         f'The collection "{name}" is kept; delete it with: pai collection delete "{name}"'
