@@ -65,4 +65,5 @@ def things(victim: BrowserClient) -> dict[str, str]:
         "passage": asked[-1]["sources"][0]["chunk_id"], "conversation": victim.say(f"I hid the {MARKER}")[0]["conversation"],
         "session": victim.http.get("/pai/v1/me").json()["session"], "user": victim.http.get("/pai/v1/me").json()["id"],
         "index": "0", "passkey": "psk_of_the_victim",  # real ones: tests/unit/core/identity/test_identity_passkeys.py
+        "approval": "apr_of_the_victim",  # real ones: tests/unit/core/approvals/test_approvals_ways_round.py
     }  # fmt: skip
