@@ -112,7 +112,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
 ) -> None:
     bodies = {
         "ask": {"question": f"Where is the {MARKER}?"}, "share": {"email": "attacker@pai.test"}, "role": {"role": "guest"},
-        "reset-login": {}, "approve": {"digest": "0" * 64},
+        "reset-login": {}, "refuse": {}, "approve": {"digest": "0" * 64},
     }  # fmt: skip
     tried = 0
     for method, path in ROUTES:
