@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from breaking import LARGE, web, within
 from installation import ADMIN, Installation
+from pai.adapters.system.home import LONGEST_ROOT
 from pai.foundation.ids import new_id
 
 
@@ -96,10 +98,9 @@ def test_below_the_floor_ingestion_stops_and_all_else_goes_on(pai: Installation,
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file system of its own of 64 MB."""
-    point = tmp_path / "disk"
-    point.mkdir()
+    point = tmp_path_factory.mktemp("disk")
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", str(point)], capture_output=True, check=False
     )
@@ -151,10 +152,9 @@ def test_a_full_disk_refuses_with_a_sentence_and_loses_nothing(small_disk: Path,
 
 
 @pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Installation]:
+def read_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation whose home cannot be written: for root by a read-only mount, since modes do not bind root."""
-    point = tmp_path / "disk"
-    point.mkdir()
+    point = tmp_path_factory.mktemp("disk")
     if os.geteuid() == 0:
         done = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", str(point)], capture_output=True, check=False
@@ -205,3 +205,20 @@ def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         assert result.code == 1, result
         assert len(result.err.strip().splitlines()) == 1, result.err
         assert "cannot be written" in result.err
+
+
+def test_a_home_whose_path_leaves_no_room_for_sockets_is_told_and_the_longest_is_served(tmp_path: Path) -> None:
+    """Before, the set-up went through, and the first worker's socket could not be made: the server waited for ever."""
+    pai = Installation(tmp_path)
+    args = ("--admin", ADMIN, "--password-file", str(pai.password_file), "--models", "echo")
+    result = pai.run("init", *args, PAI_HOME="/tmp/" + "x" * (LONGEST_ROOT - 4))
+    assert result.code == 1, result
+    assert "shorter path" in result.err
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="p") as short:
+        longest = Installation(Path(short) / ("x" * (LONGEST_ROOT - len(f"{short}//home"))))
+        assert len(str(longest.home)) == LONGEST_ROOT
+        longest.init()
+        try:
+            longest.start()
+        finally:
+            longest.stop(sig=9)

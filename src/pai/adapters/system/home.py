@@ -15,6 +15,8 @@ FOLDERS = ("audit", "collections", "conversations", "db", "keys", "logs", "model
 HOLDS_CONTENT = ("collections", "conversations")
 KEPT_WHEN_BEGUN_ANEW = ("models", "run", "run/w")
 """Model files are public and checked by hash; ``run`` holds the lock of whoever begins anew."""
+LONGEST_ROOT = 107 - len("/run/w/01234567/e.sock")
+"""Bytes of a home's path: the sockets of the workers lie below it, and the path of a Unix socket has 107 bytes (unix(7))."""
 
 
 class HomeError(PaiError):
@@ -97,7 +99,13 @@ class Home:
             return None
 
     def prepare(self) -> None:
-        """Create what is missing with mode 0700. Raises HomeError when the home belongs to someone else or is open to others."""
+        """Create what is missing, mode 0700. Raises HomeError when the home is another user's, open to others or lies too deep."""
+        length = len(os.fsencode(self.root))
+        if length > LONGEST_ROOT:
+            raise HomeError(
+                f"the path of the home {self.root} is too long: {length} bytes, and sockets below it leave room for {LONGEST_ROOT}",
+                hint="set PAI_HOME to a folder with a shorter path",
+            )
         try:
             self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
             self._check()
