@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from dataclasses import dataclass
 
 from pai.foundation.errors import Invalid
 from pai.foundation.labels import Label
 
-_PURPOSE = re.compile(r"^[a-z0-9][a-z0-9 _.-]{0,63}$")
+_MARKS = " _.,'/()&+-"
+"""What a purpose may hold beside letters and digits of any script: nothing that breaks a line or reads as markup."""
 DEFAULT_PURPOSE = "general"
 
 
@@ -41,12 +42,16 @@ class ModelRef:
 
 
 def parse_purpose(value: str) -> str:
-    """Return a normalised purpose (GDPR art. 5(1)(b)); raises :class:`Invalid` when it is not a short plain phrase."""
-    text = value.strip().lower()
-    if not _PURPOSE.match(text):
+    """Return a normalised purpose (GDPR art. 5(1)(b)); raises :class:`Invalid` when it is not a short plain phrase.
+
+    Composed (Unicode NFC) and in small letters, so that two ways to type one purpose are one purpose.
+    """
+    text = unicodedata.normalize("NFC", value.strip().lower())
+    plain = all(unicodedata.category(mark)[0] in "LMN" or mark in _MARKS for mark in text)
+    if not (plain and 0 < len(text) <= 64 and text[0].isalnum()):
         raise Invalid(
             f"purpose {value[:70]!r} is not usable",
             code="bad_purpose",
-            hint="use 1 to 64 letters, digits, spaces, dots or dashes, such as 'patient care'",
+            hint="use 1 to 64 letters, digits, spaces, commas, dots or dashes, such as 'patient care'",
         )
     return text

@@ -69,7 +69,11 @@ class CedarPolicy:
             self._allowed.add(asked)
             return
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
-        why = "; ".join(_REASONS[name] for name in named if name in _REASONS) or "no policy allows it"
+        known = "; ".join(_REASONS[name] for name in named if name in _REASONS)
+        why = (
+            known
+            or f"no policy allows it to {f'the role {actor.role.value!r}' if actor.role else 'whoever has no role'}"
+        )
         needed = SCOPES[permission]
         code = next((code for name, code in _CODES.items() if name in named), None)
         hint = _hint(needed.value if needed else None, named, resource)
