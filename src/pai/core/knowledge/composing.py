@@ -209,11 +209,16 @@ def unmarked(text: str) -> str:
 
 def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited: Cited, today: dt.date) -> str:
     found = ordered(asked, rows, today) if span.document.whole else None
+    since = f" from {today.isoformat()} on" if asked.order is Order.NEXT else ""
+    if found is not None and found[0]:
+        winners, column = found
+        told = f"the {asked.order} of {len(rows)} rows by {column}{since}"
+        if len(winners) > 1:
+            return f"{len(winners)} share it, {told}: {_list(span, winners, of, cited)}"
+        mark = cited.mark(span.document, winners[0], winners[0].text)
+        return f"{unmarked(item_of(winners[0]))} {mark} ({told})"
     if found is not None:
-        row, column = found
-        since = f" from {today.isoformat()} on" if asked.order is Order.NEXT else ""
-        mark = cited.mark(span.document, row, row.text)
-        return f"{unmarked(item_of(row))} {mark} (the {asked.order} of {len(rows)} rows by {column}{since})"
+        return f"None of {len(rows)} rows is{since}. {_list(span, rows, of, cited)}"
     return f"Which row that is cannot be computed here. {_list(span, rows, of, cited)}"
 
 

@@ -52,9 +52,10 @@ def fitting(asked: Question, best: Unit, members: Sequence[Unit]) -> list[Unit]:
     ] or [best]
 
 
-def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[Unit, str] | None:
-    """Return the row that comes first (last, least, most) and by what, or None when the rows do not tell it: no column
-    is a date (a figure) in every row, or several columns are and disagree."""
+def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[tuple[Unit, ...], str] | None:
+    """Return the rows that come first (last, least, most) and by what: several that share that date or figure, none when all were
+    before today and the next was asked for. None when the rows do not tell it: no column is a date (a figure) in every row, or
+    several columns are and disagree."""
     rows = [one for one in members if one.shape is Shape.ROW]
     if len(rows) != len(members) or not rows or asked.order is None:
         return None
@@ -66,10 +67,7 @@ def ordered(asked: Question, members: Sequence[Unit], today: dt.date) -> tuple[U
     columns = _chosen(asked, columns)
     found = {name: _first(asked.order, rows, name, read, today) for name in columns}
     winners = set(found.values())
-    if len(winners) != 1 or None in winners:
-        return None
-    winner = next(one for one in winners if one is not None)
-    return winner, " and ".join(columns)
+    return (winners.pop(), " and ".join(columns)) if len(winners) == 1 else None
 
 
 def date(text: str) -> dt.date | None:
@@ -104,15 +102,12 @@ def amount(text: str) -> float | None:
 
 def _first(
     order: Order, rows: Sequence[Unit], column: str, read: Callable[[str], float | None], today: dt.date
-) -> Unit | None:
+) -> tuple[Unit, ...]:
     told = [(read(dict(row.cells)[column]) or 0.0, n) for n, row in enumerate(rows)]
     if order is Order.NEXT:
         told = [one for one in told if one[0] >= today.toordinal()]
-    if not told:
-        return None
-    best = (max if order in {Order.LAST, Order.MOST} else min)(value for value, _ in told)
-    winners = [n for value, n in told if value == best]
-    return rows[winners[0]] if len(winners) == 1 else None
+    best = (max if order in {Order.LAST, Order.MOST} else min)((value for value, _ in told), default=0.0)
+    return tuple(rows[n] for value, n in told if value == best)
 
 
 def _chosen(asked: Question, columns: Sequence[str]) -> list[str]:

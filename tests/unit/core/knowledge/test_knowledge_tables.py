@@ -44,7 +44,16 @@ def test_all_rows_or_those_that_fit() -> None:
 def test_dated_rows_are_put_in_order(question: str, name: str) -> None:
     found = ordered(understand(question), rows(VISITS), TODAY)
     assert found is not None
-    assert (found[0].cells[0][1], found[1]) == (name, "date")
+    assert ([row.cells[0][1] for row in found[0]], found[1]) == ([name], "date")
+
+
+def test_those_who_share_the_next_day_are_all_told_and_that_there_is_none() -> None:
+    asked = understand("When is the next appointment?")
+    shared = rows(VISITS.replace("2031-06-05", "2031-05-27"))
+    found = ordered(asked, shared, TODAY)
+    assert found is not None
+    assert [row.cells[0][1] for row in found[0]] == ["Noor Aziz", "Gustav Lund"]
+    assert ordered(asked, rows(VISITS), dt.date(2032, 1, 1)) == ((), "date")
 
 
 def test_what_cannot_be_computed_is_not() -> None:
@@ -53,8 +62,6 @@ def test_what_cannot_be_computed_is_not() -> None:
     assert ordered(understand("Which has the lowest deposit?"), rows(PRICES), TODAY) is not None
     undated = rows(VISITS.replace("2031-05-27", "soon"))
     assert ordered(understand("When is the next appointment?"), undated, TODAY) is None
-    late = understand("When is the next appointment?")
-    assert ordered(late, rows(VISITS), dt.date(2032, 1, 1)) is None
 
 
 @pytest.mark.parametrize(
