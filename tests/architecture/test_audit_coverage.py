@@ -64,6 +64,7 @@ EXEMPT: dict[str, str] = {
     "Custody.status": _COUNTS,
     "Files.sealing": "a part of adding files; what is kept in the end is recorded with its row",
     "Hearing.hear": _SENSED,
+    "Hearing.take": "bytes come in and nothing looks at them; that they are heard is recorded by Hearing.listener",
     "Inference.able": _MODELS,
     "Inference.loaded": _MODELS,
     "Inference.models": _MODELS,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import scanned_pages as scans
-from installation import Installation
+from installation import ADMIN, Installation
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "models"
@@ -175,10 +175,12 @@ def test_a_key_without_the_scope_or_under_the_label_reads_nothing(pai: Installat
         assert "perception" in refused.json()["error"]["hint"]
     assert send(web, picture, "a.png", label="secret").status_code == 400
     assert read(web, picture, "a.png", label="restricted")["label"] == "restricted"
-    low = web.post("/pai/v1/keys", json={"name": "low", "scopes": ["perception"], "ceiling": "internal"})
-    if low.status_code == 201:  # only a key of the scope admin makes keys
-        with pai.web(low.json()["key"]) as below:
-            assert send(below, picture, "a.png", label="confidential").status_code == 403
+    made = pai.ok("key", "create", "--owner", ADMIN, "--name", "low", "--scopes", "perception", "--ceiling", "internal")
+    with pai.web(made["key"]) as below:
+        assert send(below, picture, "a.png", label="internal").status_code == 200
+        for label in ("confidential", "restricted", ""):
+            refused = send(below, picture, "a.png", **({"label": label} if label else {}))
+            assert refused.status_code == 403, f"{label}: {refused.text}"
     strange = httpx.post(f"{pai.url}/pai/v1/ocr", files={"file": ("a.png", picture)}, verify=False)
     assert strange.status_code == 401
 

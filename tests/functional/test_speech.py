@@ -207,6 +207,45 @@ def test_strangers_auditors_and_narrow_keys_hear_nothing(pai: Installation, web:
         assert send(auditor, data, model="whisper-tiny-en").status_code == 403
 
 
+def most_memory(server: Installation) -> int:
+    """The most memory that the gateway has had so far, in bytes."""
+    assert server.server is not None
+    for child in Path(f"/proc/{server.server.pid}/task/{server.server.pid}/children").read_text().split():
+        process = Path("/proc") / child
+        if b"pai.bootstrap.gateway" in (process / "cmdline").read_bytes():
+            (line,) = [x for x in (process / "status").read_text().splitlines() if x.startswith("VmHWM")]
+            return int(line.split()[1]) << 10
+    raise AssertionError("no gateway")
+
+
+def test_a_recording_larger_than_any_may_be_is_refused_while_it_comes_in(pai: Installation, web: httpx.Client) -> None:
+    """And what the gateway holds of it meanwhile is no more than a recording may have."""
+    small = pai.folder / "small"
+    server = Installation(small, extra={"PAI_LIMITS__DOCUMENT_MB": "8"})
+    shutil.copytree(pai.home, server.home, symlinks=True, ignore=shutil.ignore_patterns("run"))
+    server.start()
+    try:
+        with server.web(server.key("perception")) as client:
+            before = most_memory(server)
+
+            def pieces() -> Iterator[bytes]:
+                yield b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-tiny-en\r\n'
+                yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+                for _ in range(300):
+                    yield bytes(1 << 20)
+                yield b"\r\n--x--\r\n"
+
+            kind = {"content-type": "multipart/form-data; boundary=x"}
+            refused = client.post("/v1/audio/transcriptions", content=pieces(), headers=kind)
+            assert refused.status_code == 413, refused.text
+            assert "8 MB" in refused.json()["error"]["message"]
+            assert most_memory(server) - before < 100 << 20
+            told = send(client, rec.wav(rec.samples("austen-2")), model="whisper-tiny-en")
+            assert "young man" in told.json()["text"], "what was refused holds no place"
+    finally:
+        assert server.stop() == 0
+
+
 def test_it_is_recorded_that_and_not_what_was_said(pai: Installation, web: httpx.Client) -> None:
     told = send(web, (rec.FOLDER / "austen-3.flac").read_bytes(), model="whisper-tiny-en", label="restricted")
     assert told.headers["x-pai-label"] == "restricted"

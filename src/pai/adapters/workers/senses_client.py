@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 
 from pai.adapters.workers.launcher import Launcher
 from pai.adapters.workers.single_shot import SingleShot, raised
 from pai.core.models.values import Model
+from pai.core.perception.ports import Input
 from pai.core.perception.values import Heard, Page, Wish
 from pai.foundation.errors import Invalid, TooLarge
 from pai.foundation.refs import ModelRef
@@ -32,6 +33,8 @@ _MOST_LINES: Final = 2000
 _MOST_TEXT: Final = 2000
 _MOST_CODE: Final = 8
 _LONGEST_SOUND: Final = 1e6
+_HELD: Final = 4
+"""Inputs that are in memory at one time, those included that wait for their turn."""
 
 
 class Opener(Protocol):
@@ -51,6 +54,41 @@ class _Heard(msgspec.Struct, forbid_unknown_fields=True):
     error: dict[str, str] | None = None
 
 
+class SealedInput:
+    """Implements ``core.perception.ports.Input``: a file in memory that nobody can change any more and no disk ever sees."""
+
+    def __init__(self, let_go: Callable[[], None]) -> None:
+        self.fd = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._let_go = let_go
+        self._open = True
+
+    def close(self) -> None:
+        """Let go of it, once."""
+        if self._open:
+            self._open = False
+            os.close(self.fd)
+            self._let_go()
+
+    def given_up(self, filling: asyncio.Future[None]) -> None:
+        """Let go of it once nobody writes to it; what ended the writing was told already, or nobody is there to be told."""
+        filling.exception()
+        self.close()
+
+    def fill(self, data: Iterable[bytes], most: int) -> None:
+        """Write and seal it. Raises TooLarge, Invalid (``empty``)."""
+        size = 0
+        for piece in data:
+            size += len(piece)
+            if size > most:
+                raise TooLarge(f"the file is larger than {most >> 20} MB", hint="split the file")
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(self.fd, view) :]
+        if not size:
+            raise Invalid("the file is empty", code="empty", hint="check that it was saved or copied completely")
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
+
+
 class SandboxedSenses:
     """Implements ``core.perception.ports.Senses``. ``max_bytes`` and ``max_pages`` bound one input; one process sees or hears at a
     time, so that answers from chat models are not slowed by more than that."""
@@ -66,6 +104,7 @@ class SandboxedSenses:
         self._max_bytes = max_bytes
         self._max_pages = max_pages
         self._turn = asyncio.Semaphore(1)
+        self._places = asyncio.Semaphore(_HELD)
 
     async def model(self, name: str, task: str) -> ModelRef:
         """Return the model for a task that a name or alias stands for. Raises NotFound, Unsupported."""
@@ -97,7 +136,7 @@ class SandboxedSenses:
             raise _broken()
         return answer.pages
 
-    async def hear(self, name: str, data: Iterable[bytes], wish: Wish) -> AsyncGenerator[Heard, None]:
+    async def hear(self, name: str, data: Iterable[bytes] | Input, wish: Wish) -> AsyncGenerator[Heard, None]:
         """Yield what is said, part after part. Raises as the port says."""
         model = await self._found(name, "transcription")
         async with self._held(data) as recording:
@@ -135,28 +174,26 @@ class SandboxedSenses:
             )
         return body
 
-    @asynccontextmanager
-    async def _held(self, data: Iterable[bytes]) -> AsyncIterator[int]:
-        """Hold an input in memory, as a file that nobody can change any more and no disk ever sees."""
-        fd = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    async def take(self, data: Iterable[bytes]) -> SealedInput:
+        """Take an input in. Raises as the port says."""
+        await self._places.acquire()
+        taken = SealedInput(self._places.release)
+        filling = asyncio.ensure_future(asyncio.to_thread(taken.fill, data, self._max_bytes))
         try:
-            await asyncio.to_thread(self._fill, fd, data)
-            yield fd
-        finally:
-            os.close(fd)
+            await asyncio.shield(filling)
+        except BaseException:
+            # Not before the thread has ended: the descriptor's number would be somebody else's while it still writes.
+            filling.add_done_callback(taken.given_up)
+            raise
+        return taken
 
-    def _fill(self, fd: int, data: Iterable[bytes]) -> None:
-        size = 0
-        for piece in data:
-            size += len(piece)
-            if size > self._max_bytes:
-                raise TooLarge(f"the file is larger than {self._max_bytes >> 20} MB", hint="split the file")
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(fd, view) :]
-        if not size:
-            raise Invalid("the file is empty", code="empty", hint="check that it was saved or copied completely")
-        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _SEALS)
+    @asynccontextmanager
+    async def _held(self, data: Iterable[bytes] | Input) -> AsyncIterator[int]:
+        taken = data if isinstance(data, SealedInput) else await self.take(cast("Iterable[bytes]", data))
+        try:
+            yield taken.fd
+        finally:
+            taken.close()
 
 
 def _decoded(body: bytes, kind: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pai.core.perception.events import SoundHeard
-from pai.core.perception.ports import PerceptionUnit, Senses
+from pai.core.perception.ports import Input, PerceptionUnit, Senses
 from pai.core.perception.values import Heard, Wish
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
@@ -30,6 +30,12 @@ class Hearing:
     work: Work[PerceptionUnit]
     policy: Policy
     senses: Senses
+
+    async def take(self, actor: Actor, data: Iterable[bytes]) -> Input:
+        """Take a recording in, where what is wanted of it is told after it. Raises Denied for who may have none heard, TooLarge,
+        Invalid."""
+        self.policy.decide(actor, Permission.HEAR, ResourceRef("sound", "sent", owner=actor.id, label=Label.PUBLIC))
+        return await self.senses.take(data)
 
     async def listener(self, actor: Actor, label: Label, name: str, wish: Wish) -> ModelRef:
         """Decide, and record that a recording is listened to; return the model that will. Raises Denied, NotFound, Invalid."""
@@ -54,7 +60,7 @@ class Hearing:
         await self.work.run(lambda unit: unit.audit.record(actor, event))
         return model
 
-    async def hear(self, model: ModelRef, data: Iterable[bytes], wish: Wish) -> AsyncGenerator[Heard, None]:
+    async def hear(self, model: ModelRef, data: Iterable[bytes] | Input, wish: Wish) -> AsyncGenerator[Heard, None]:
         """Yield what is said, part after part. ``model`` is what ``listener`` returned. Raises as the port says."""
         async with aclosing(self.senses.hear(model.name, data, wish)) as parts:
             async for part in parts:

@@ -25,6 +25,14 @@ class PerceptionUnit(Protocol):
     def audit(self) -> AuditTrail: ...
 
 
+class Input(Protocol):
+    """An input that was taken in whole, for one use: nobody can change it any more, and no disk has seen it."""
+
+    def close(self) -> None:
+        """Let go of it, unless it was used, which does that too."""
+        ...
+
+
 class Senses(Protocol):
     """Models of one kind each, verified before each use. Inputs are decoded where the model runs, behind walls."""
 
@@ -32,6 +40,11 @@ class Senses(Protocol):
         """Return the model for a task (``ocr``, ``transcription``) that a name or alias stands for. Raises NotFound (``model_not_found``)
         with how to add one, Unsupported (``missing_capability``, ``extra_missing``).
         """
+        ...
+
+    async def take(self, data: Iterable[bytes]) -> Input:
+        """Take an input in before it is known what is wanted of it. Waits while as many as may be are held. Raises TooLarge, Invalid
+        (``empty``)."""
         ...
 
     def read(self, name: str, data: Iterable[bytes], *, only: Sequence[int] = ()) -> AsyncGenerator[Page, None]:
@@ -42,7 +55,7 @@ class Senses(Protocol):
         """
         ...
 
-    def hear(self, name: str, data: Iterable[bytes], wish: Wish) -> AsyncGenerator[Heard, None]:
+    def hear(self, name: str, data: Iterable[bytes] | Input, wish: Wish) -> AsyncGenerator[Heard, None]:
         """Yield what is said in a recording, part after part, each beginning where the one before was done.
 
         Raises Invalid (``bad_sound``, ``no_sound``, ``timed_out``), TooLarge (``sound_too_long``), Unsupported (``unsupported_sound``,

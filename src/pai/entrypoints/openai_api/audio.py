@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -56,26 +54,24 @@ async def create_translation(request: Request, actor: Listening) -> Any:
 
 
 async def _answer(request: Request, actor: Actor, *, translate: bool) -> Any:
+    hearing = services_of(request).hearing
     async with arriving_files(request, actor, fields=_FIELDS, most=1, late=True) as arriving:
         # Clients send fields before or after the file: all are known once it is here.
-        data = deque(await asyncio.to_thread(list, arriving[0].data))
-    asked = _asked(arriving, translate=translate)
-    hearing = services_of(request).hearing
-    model = await hearing.listener(actor, asked.label, asked.model, asked.wish)
-    parts = while_valid(request, actor, hearing.hear(model, _taken(data), asked.wish), watch_reader=not asked.stream)
-    first = await first_of(parts)  # what is refused before anything is heard gets its status
+        recording = await hearing.take(actor, arriving[0].data)
+    try:
+        asked = _asked(arriving, translate=translate)
+        model = await hearing.listener(actor, asked.label, asked.model, asked.wish)
+        parts = while_valid(request, actor, hearing.hear(model, recording, asked.wish), watch_reader=not asked.stream)
+        first = await first_of(parts)  # what is refused before anything is heard gets its status
+    except BaseException:
+        recording.close()
+        raise
     if asked.stream:
         return PieceResponse(_told(request, first, parts), parts, media_type="text/event-stream")
     heard = [first] if first is not None else []
     async with aclosing(parts):
         heard += [part async for part in parts]
     return _shaped(asked, heard)
-
-
-def _taken(pieces: deque[bytes]) -> Iterator[bytes]:
-    """Yield pieces and let go of each."""
-    while pieces:
-        yield pieces.popleft()
 
 
 def _asked(arriving: ArrivingFiles, *, translate: bool) -> _Asked:
