@@ -213,13 +213,16 @@ def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited:
     if found is not None and found[0]:
         winners, column = found
         told = f"the {asked.order} of {len(rows)} rows by {column}{since}"
-        if len(winners) > 1:
-            return f"{len(winners)} share it, {told}: {_list(span, winners, of, cited)}"
-        mark = cited.mark(span.document, winners[0], winners[0].text)
-        return f"{unmarked(item_of(winners[0]))} {mark} ({told})"
-    if found is not None:
-        return f"None of {len(rows)} rows is{since}. {_list(span, rows, of, cited)}"
-    return f"Which row that is cannot be computed here. {_list(span, rows, of, cited)}"
+        if len(winners) == 1:
+            mark = cited.mark(span.document, winners[0], winners[0].text)
+            return f"{unmarked(item_of(winners[0]))} {mark} ({told})" if mark else ""
+        said, rows = f"{len(winners)} share it, {told}:", winners
+    elif found is not None:
+        said = f"None of {len(rows)} rows is{since}."
+    else:
+        said = "Which row that is cannot be computed here."
+    listed = _list(span, rows, of, cited)
+    return f"{said} {listed}" if listed else ""  # what cannot be cited is not said
 
 
 def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:

@@ -179,3 +179,27 @@ def test_words() -> None:
     assert content_words("stopped stopping stops") == {"stop"}
     assert numbers("4,850 euros, ten days") == {"4850", "10"}
     assert names("Where is Bergen? Ask Ylva.") == content_words("bergen ylva")
+
+
+VISITS = """name: Noor Aziz; appointment: 2031-05-27; with: Dr. Paul Obi
+name: Olga Brand; appointment: 2031-05-06; with: Nurse Fiorello
+name: Gustav Lund; appointment: 2031-05-27; with: Dr. Paul Obi"""
+
+
+@pytest.mark.parametrize(
+    ("visits", "begins", "cited"),
+    [
+        (VISITS.replace("05-27; with: Dr. Paul Obi\nname: O", "05-28; with: Dr. Paul Obi\nname: O"), "Gustav Lund", "Gustav Lund"),
+        (VISITS, "2 share it, the next of 3 rows by appointment from 2031-05-20 on: ", "Noor Aziz"),
+        (VISITS.replace("05-27", "05-07"), "None of 3 rows is from 2031-05-20 on. ", "Olga Brand"),
+        (VISITS.replace("2031-05-06", "soon"), "Which row that is cannot be computed here. ", "Olga Brand"),
+    ],
+)  # fmt: skip
+async def test_the_next_row_is_told_or_all_that_share_it_or_that_there_is_none(
+    visits: str, begins: str, cited: str
+) -> None:
+    told = await answer("When is the next appointment?", visits)
+    assert told.text.startswith(begins), told.text
+    assert cited in told.text
+    assert told.sources
+    assert all(source.quote in visits for source in told.sources)
