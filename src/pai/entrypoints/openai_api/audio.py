@@ -7,7 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-import msgspec
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -16,6 +15,7 @@ from pai.core.perception.values import Heard, Segment, Wish
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.dialects import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.server_events import data
 from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.http.uploads import ArrivingFiles, arriving_files
 from pai.foundation.actor import Actor
@@ -140,14 +140,10 @@ async def _told(
             for one in part.segments:
                 delta = (" " if said else "") + one.text
                 said.append(one.text)
-                yield _event({"type": "transcript.text.delta", "delta": delta})
+                yield data({"type": "transcript.text.delta", "delta": delta})
             part = await anext(rest, None)
-        yield _event({"type": "transcript.text.done", "text": " ".join(said)})
+        yield data({"type": "transcript.text.done", "text": " ".join(said)})
     except PaiError as error:
-        yield _event({"type": "error", **error_body(request, error)})
+        yield data({"type": "error", **error_body(request, error)})
     finally:
         await rest.aclose()
-
-
-def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + msgspec.json.encode(value) + b"\n\n"

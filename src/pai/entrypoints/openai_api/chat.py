@@ -17,8 +17,8 @@ from pai.core.ports.engine import ChatDelta, ChatMessage, ChatRequest, Tool, Too
 from pai.entrypoints.http.answers import Answer, logprob
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.server_events import DONE, data, waits
 from pai.entrypoints.http.streams import PieceResponse, first_of, together, while_valid
-from pai.entrypoints.openai_api.events import DONE, data, waits
 from pai.entrypoints.openai_api.schemas import ChatCompletion, Message, NamedTool, Sampled
 from pai.foundation.actor import Actor
 from pai.foundation.errors import PaiError

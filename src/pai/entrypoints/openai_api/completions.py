@@ -13,9 +13,9 @@ from pai.core.policy.values import Permission
 from pai.core.ports.engine import ChatDelta, ChatRequest, Usage
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.routing import guarded, requires
+from pai.entrypoints.http.server_events import DONE, data, waits
 from pai.entrypoints.http.streams import PieceResponse, first_of
 from pai.entrypoints.openai_api.chat import begin, sampling, usage_of
-from pai.entrypoints.openai_api.events import DONE, data, waits
 from pai.entrypoints.openai_api.schemas import Completion
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Invalid, PaiError

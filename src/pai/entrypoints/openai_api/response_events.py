@@ -11,8 +11,8 @@ from pai.core.conversations.output import ItemBegun, ItemEnded, Piece
 from pai.core.conversations.responses import Begun, Ended, ResponseEvent
 from pai.core.conversations.values import Called, Item, Response, ResponseStatus, Searched, Spoken, Thought
 from pai.entrypoints.http.answers import logprob
+from pai.entrypoints.http.server_events import named
 from pai.entrypoints.openai_api import response_shapes as shapes
-from pai.entrypoints.openai_api.events import named
 from pai.foundation.errors import PaiError
 
 _LAST = {

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pai.core.policy.values import APPROVERS, Act, Permission, Rule
 from pai.entrypoints.http import approval_shapes as shapes
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.pai_api.users import link_to
 from pai.foundation.actor import Actor, Role
 
 router = APIRouter(prefix="/pai/v1/approvals")
@@ -94,6 +95,5 @@ async def execute(request: Request, approval: str, actor: Asks) -> dict[str, Any
     """Carry out one's own approved request, once, exactly as it was asked for; a link it makes is shown this once."""
     done, told = await services_of(request).approvals.execute(actor, approval)
     token = told.pop("token", None)
-    # The Host header is one of our own names: everything else was refused before.
-    link = {} if token is None else {"url": f"https://{request.headers['host']}/setup#{token}"}
+    link = {} if token is None else {"url": link_to(request, token)}
     return {"id": done.id, "act": done.act.value, "what": shapes.in_words(done), "result": told, **link}

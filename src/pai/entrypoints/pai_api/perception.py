@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Request
 
 from pai.core.perception.layout import paragraphs
@@ -15,6 +14,7 @@ from pai.core.perception.values import Page
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.dialects import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.server_events import named
 from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.http.uploads import ArrivingFiles, arriving_files
 from pai.foundation.actor import Actor
@@ -66,17 +66,13 @@ async def _told(
         while page is not None:
             shown = _page(page)
             text.append(shown["text"])
-            yield _event("page", shown)
+            yield named("page", shown)
             page = await anext(rest, None)
-        yield _event("done", {**about, "pages": len(text)})
+        yield named("done", {**about, "pages": len(text)})
     except PaiError as error:
-        yield _event("error", error_body(request, error))
+        yield named("error", error_body(request, error))
     finally:
         await rest.aclose()
-
-
-def _event(name: str, value: dict[str, Any]) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(value) + b"\n\n"
 
 
 def _page(page: Page) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -16,6 +15,7 @@ from pai.entrypoints.http import shapes
 from pai.entrypoints.http.app import error_body
 from pai.entrypoints.http.authentication import clear_session_cookie
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.server_events import named
 from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.http.uploads import arriving_files
 from pai.foundation.actor import Actor, Scope
@@ -205,20 +205,16 @@ async def _told(
         while event is not None:
             match event:
                 case Considered(sources):
-                    yield _event("considered", {"sources": len(sources)})
+                    yield named("considered", {"sources": len(sources)})
                 case TextDelta(text):
-                    yield _event("text", {"text": text})
+                    yield named("text", {"text": text})
                 case Finished(answer):
-                    yield _event("answer", shapes.answer(answer))
+                    yield named("answer", shapes.answer(answer))
             event = await anext(events, None)
     except PaiError as error:
-        yield _event("error", error_body(request, error))
+        yield named("error", error_body(request, error))
     finally:
         await events.aclose()
-
-
-def _event(name: str, value: dict[str, Any]) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(value) + b"\n\n"
 
 
 @guarded(router, "GET", "/sessions", Permission.SESSIONS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, Request
 
 from pai.core.perception.ports import TRANSCRIPTION
@@ -13,6 +12,7 @@ from pai.core.perception.values import Heard, Wish
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.dialects import error_body
 from pai.entrypoints.http.routing import guarded, requires, services_of
+from pai.entrypoints.http.server_events import named
 from pai.entrypoints.http.streams import PieceResponse, first_of, while_valid
 from pai.entrypoints.http.uploads import arriving_files
 from pai.foundation.actor import Actor
@@ -52,15 +52,11 @@ async def _told(
     try:
         while part is not None:
             last = part
-            yield _event("heard", {"segments": part.segments, "until": part.until, "total": part.total})
+            yield named("heard", {"segments": part.segments, "until": part.until, "total": part.total})
             part = await anext(rest, None)
         told = {"language": last.language, "duration": last.total} if last is not None else {}
-        yield _event("done", {**about, **told})
+        yield named("done", {**about, **told})
     except PaiError as error:
-        yield _event("error", error_body(request, error))
+        yield named("error", error_body(request, error))
     finally:
         await rest.aclose()
-
-
-def _event(name: str, value: dict[str, Any]) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(value) + b"\n\n"

@@ -11,7 +11,6 @@ from pai.core.policy.values import Permission
 from pai.entrypoints.http import identity_shapes, shapes
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.foundation.actor import Actor, Role
-from pai.foundation.redaction import Secret
 
 router = APIRouter(prefix="/pai/v1/users")
 Users = Annotated[Actor, Depends(requires(Permission.USERS))]
@@ -57,7 +56,7 @@ async def list_users(request: Request, actor: Users) -> dict[str, Any]:
 async def invite(request: Request, body: Invitation, actor: UsersChange) -> dict[str, Any]:
     """Make a link, shown this once, with which somebody opens an account with a password of their own."""
     token = await services_of(request).setup.invite(actor, body.email, body.role)
-    return {"email": body.email, "role": body.role.value, "url": _link(request, token)}
+    return {"email": body.email, "role": body.role.value, "url": link_to(request, token.reveal().decode())}
 
 
 @guarded(router, "POST", "/withdraw", Permission.USERS_CHANGE)
@@ -73,7 +72,7 @@ async def reset_login(request: Request, user: str, body: Reset, actor: UsersChan
     services = services_of(request)
     email = await services.people.address_of(actor, user)
     token = await services.setup.link(actor, email, clear_factors=body.second_factor)
-    return {"email": email, "url": _link(request, token)}
+    return {"email": email, "url": link_to(request, token.reveal().decode())}
 
 
 @guarded(router, "POST", "/{user}/disable", Permission.USERS_CHANGE)
@@ -105,6 +104,7 @@ async def list_sessions(request: Request, user: str, actor: Users) -> dict[str, 
     return {"sessions": [shapes.session(value) for value in found]}
 
 
-def _link(request: Request, token: Secret) -> str:
+def link_to(request: Request, token: str) -> str:
+    """Return the address at which a one-time token is used."""
     # The Host header is one of our own names: everything else was refused before.
-    return f"https://{request.headers['host']}/setup#{token.reveal().decode()}"
+    return f"https://{request.headers['host']}/setup#{token}"

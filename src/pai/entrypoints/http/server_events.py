@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2) as OpenAI sends them."""
+"""Server-sent events (WHATWG HTML, section 9.2)."""
 
 from __future__ import annotations
 
