@@ -121,6 +121,15 @@ def test_the_console_asks_and_an_officers_program_approves(team: Team) -> None:
     assert made["id"] not in {one["id"] for one in team.boss.http.get("/pai/v1/collections").json()["collections"]}
 
 
+def test_the_consoles_invitation_says_how_long_its_link_lives(team: Team) -> None:
+    assert team.served.run("user", "invite", "later@pai.test", "--role", "officer", "--json").code == 1
+    [request] = [one for one in team.served.ok("approvals", "list", "--console")["approvals"] if one["state"] == "open"]
+    team.olga.send("POST", f"/pai/v1/approvals/{request['id']}/approve", {"digest": request["digest"]})
+    done = team.served.run("approvals", "run", request["id"])
+    assert "/setup#" in done.out
+    assert "for 3 days" in done.out
+
+
 def test_a_refusal_and_a_withdrawal_at_the_command_line(team: Team) -> None:
     own = team.olga.send("POST", "/pai/v1/keys", {"name": "cli", "scopes": ["admin"]}).json()["key"]
     for end in ("refuse", "deny", "withdraw"):

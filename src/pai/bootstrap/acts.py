@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from pai.core.approvals.approvals import Carry
 from pai.core.identity.people import People
-from pai.core.identity.setup import Setup
+from pai.core.identity.setup import INVITATION, LIFE, Setup
 from pai.core.identity.values import User
 from pai.core.knowledge.collections import Collections
 from pai.core.operations.handing_out import EXPORT_SPAN
@@ -15,6 +16,7 @@ from pai.core.operations.shredding import Shredding
 from pai.core.policy.gate import Parameters
 from pai.core.policy.values import Act
 from pai.foundation.actor import Actor, Role
+from pai.foundation.redaction import Secret
 
 
 def carriers(people: People, setup: Setup, collections: Collections, shredding: Shredding) -> Mapping[Act, Carry]:
@@ -28,11 +30,11 @@ def carriers(people: People, setup: Setup, collections: Collections, shredding: 
 
     async def invite(actor: Actor, told: Parameters) -> dict[str, Any]:
         token = await setup.invite(actor, str(told["email"]), Role(str(told["role"])))
-        return {"email": told["email"], "role": told["role"], "token": token.reveal().decode()}
+        return {"email": told["email"], "role": told["role"], **_link(token, INVITATION)}
 
     async def reset(actor: Actor, told: Parameters) -> dict[str, Any]:
         token = await setup.link(actor, str(told["email"]), clear_factors=bool(told["clear_factors"]))
-        return {"email": told["email"], "token": token.reveal().decode()}
+        return {"email": told["email"], **_link(token, LIFE)}
 
     async def shred(actor: Actor, told: Parameters) -> dict[str, Any]:
         done = await shredding.shred(actor, str(told["collection"]))
@@ -48,6 +50,10 @@ def carriers(people: People, setup: Setup, collections: Collections, shredding: 
         Act.ROLE: role, Act.ENABLE: enable, Act.INVITE: invite, Act.RESET_LOGIN: reset, Act.SHRED: shred,
         Act.BULK_DELETE: bulk_delete, Act.EXPORT: export,
     }  # fmt: skip
+
+
+def _link(token: Secret, life: timedelta) -> dict[str, Any]:
+    return {"token": token.reveal().decode(), "minutes": int(life.total_seconds()) // 60}
 
 
 def _user(user: User) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def approvals_run(context: Context, id: str, json_: bool) -> None:  # noqa: A002
     value = call(context, "approvals.run", id=id)
     told = value["result"]
     if "token" in told:
-        show_link(context, {**told, "minutes": told.get("minutes", 30)})
+        show_link(context, told)
         return
     show(context, value, f"done: {value['what']}" + "".join(f"\n  {name}: {given}" for name, given in told.items()))
 
