@@ -35,7 +35,7 @@ class ApprovalRows:
         return from_row(Request, row) if row else None
 
     def list(self, *, requester: str | None = None, state: State | None = None) -> Sequence[Request]:
-        """Return requests, newest first, at most 200; of the open ones all."""
+        """Return requests, newest first, at most 200; of those in one state all."""
         r = t.approval_requests.c
         query = select(t.approval_requests).order_by(r.id.desc())
         if requester is not None:

@@ -11,8 +11,8 @@ from pai.foundation.labels import Label
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. ``email`` is lower case; the verifier is a hash of an Argon2id output, made in the keystore. ``clearance``: the highest
-    label that its person may touch, whatever credential they come with."""
+    """An account. ``email`` is lower case; the verifier is a hash of an Argon2id output, made in the keystore. ``clearance`` is
+    kept and not judged yet: the ceiling of a credential is what bounds labels today."""
 
     id: str
     email: str
