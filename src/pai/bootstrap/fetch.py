@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch the models of a choice into a cache folder; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", choices=sorted(CHOICES), default="starter")
-    parser.add_argument("--model", help="One model of the catalogue, instead of a choice.")
+    parser.add_argument("--model", choices=sorted(catalogue()), help="One model of the catalogue, instead of a choice.")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--home", type=Path, help="Nothing is fetched that this home holds already.")
     chosen = parser.parse_args(arguments)

@@ -69,11 +69,8 @@ class CedarPolicy:
             self._allowed.add(asked)
             return
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
-        known = "; ".join(_REASONS[name] for name in named if name in _REASONS)
-        why = (
-            known
-            or f"no policy allows it to {f'the role {actor.role.value!r}' if actor.role else 'whoever has no role'}"
-        )
+        why = "; ".join(_REASONS[name] for name in named if name in _REASONS)
+        why = why or f"no policy allows it to the {'role ' + actor.role.value if actor.role else actor.kind.value}"
         needed = SCOPES[permission]
         code = next((code for name, code in _CODES.items() if name in named), None)
         hint = _hint(needed.value if needed else None, named, resource)

@@ -109,3 +109,8 @@ def test_an_administrator_who_must_enrol_may_enrol_and_nothing_else() -> None:
     with pytest.raises(Denied) as caught:
         POLICY.decide(due, Permission.CHAT, own)
     assert caught.value.code == "second_factor_needed"
+
+
+def test_a_denial_names_the_role_that_it_comes_from() -> None:
+    with pytest.raises(Denied, match="to the role member"):
+        POLICY.decide(OWNER, Permission.USERS, ResourceRef("installation", "installation"))
