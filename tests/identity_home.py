@@ -97,6 +97,6 @@ class People:
 
 @contextmanager
 def identity_home(root: Path) -> Iterator[tuple[Storage, KeyVault]]:
-    home = StorageHome.create(root)
+    home = StorageHome.copied(root)
     yield home.open(), home.vault
     home.close()

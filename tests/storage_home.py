@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,6 +57,12 @@ class StorageHome:
         return cls(root, vault)
 
     @classmethod
+    def copied(cls, root: Path) -> StorageHome:
+        """As `create` and `open` leave it, in a tenth of the time: all homes that are copied share their keys."""
+        shutil.copytree(_pattern(), root, dirs_exist_ok=True)
+        return cls.existing(root)
+
+    @classmethod
     def existing(cls, root: Path) -> StorageHome:
         vault = KeyVault(root / "keys")
         vault.open(PASSPHRASE)
@@ -77,6 +87,17 @@ class StorageHome:
     def close(self) -> None:
         while self.opened:
             self.opened.pop().close()
+
+
+@functools.cache
+def _pattern() -> Path:
+    """A home with a migrated database, made once in each process."""
+    folder = tempfile.TemporaryDirectory(prefix="pai-storage-home-")
+    atexit.register(folder.cleanup)
+    home = StorageHome.create(Path(folder.name))
+    home.open()
+    home.close()
+    return home.root
 
 
 def a_user(name: str = "owner") -> User:

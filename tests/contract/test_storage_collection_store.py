@@ -23,7 +23,7 @@ TEXTS = ["The lease ends in March.", "Running costs are paid by the tenant.", "N
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    home = StorageHome.create(tmp_path_factory.mktemp("stores"))
+    home = StorageHome.copied(tmp_path_factory.mktemp("stores"))
     yield home.open()
     home.close()
 

@@ -25,7 +25,7 @@ from storage_home import NOW, StorageHome, a_collection, a_document, a_user
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    home = StorageHome.create(tmp_path_factory.mktemp("registers"))
+    home = StorageHome.copied(tmp_path_factory.mktemp("registers"))
     yield home.open()
     home.close()
 
@@ -259,7 +259,7 @@ def test_models_are_found_by_alias(storage: Storage) -> None:
 
 
 def test_home_is_private(storage: Storage, tmp_path: Path) -> None:
-    home = StorageHome.create(tmp_path)
+    home = StorageHome.copied(tmp_path)
     home.open()
     assert home.database.stat().st_mode & 0o777 == 0o600
     assert home.database.parent.stat().st_mode & 0o777 == 0o700

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 import engine_models
+from pai.adapters.workers.launcher import RunningWorker
 from pai.core.ports.engine import Capability, ChatMessage, ChatRequest
 from pai.foundation.errors import Unsupported
 from running_engines import asking, registry_for, running, whole
@@ -26,6 +28,7 @@ def seen(*colours: str, text: str = "what is this", **options: object) -> ChatRe
     return ChatRequest((message,), **{"temperature": 0.0, "max_tokens": 12, **options})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 async def test_the_answer_depends_on_the_picture(tmp_path: Path) -> None:
     async with running(engine_models.tiny_seeing, tmp_path) as engine:
         assert Capability.IMAGE_INPUT in engine.capabilities.supports
@@ -68,6 +71,7 @@ async def test_a_schema_and_log_probabilities_hold_with_a_picture(tmp_path: Path
         assert all(len(one.top) == 2 for delta in deltas for one in delta.logprobs)
 
 
+@pytest.mark.slow
 async def test_places_of_pictures_cannot_be_typed(tmp_path: Path) -> None:
     async with running(engine_models.tiny_seeing, tmp_path) as engine:
         for mark in ("<__media__>", "<__image__>", "<|image|>", "<start_of_image>"):
@@ -102,7 +106,9 @@ async def test_a_model_without_eyes_says_so(tmp_path: Path) -> None:
             await registry.get("default", seen("red").needs)
 
 
-async def test_a_file_beside_the_model_that_is_no_projector_is_not_loaded(tmp_path: Path) -> None:
+async def test_a_file_beside_the_model_that_is_no_projector_is_not_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "models"
     engine_models.tiny_seeing(folder)
     (folder / "tiny-seeing" / "mmproj.gguf").write_bytes((folder / "tiny-seeing" / "model.gguf").read_bytes())
@@ -110,6 +116,14 @@ async def test_a_file_beside_the_model_that_is_no_projector_is_not_loaded(tmp_pa
         folder, "tiny-seeing", "chat", "llama.cpp", ("model.gguf", "mmproj.gguf"), 1024, None
     )
     async with registry_for(model, tmp_path) as (registry, launcher):
+        kinds: list[str] = []
+        start = launcher.start
+
+        async def noted(kind: str, *args: Any) -> RunningWorker:
+            kinds.append(kind)
+            return await start(kind, *args)
+
+        monkeypatch.setattr(launcher, "start", noted)
         with pytest.raises(Exception, match="not clip"):
             await registry.get("default")
-        assert len(launcher.workers) == 1, "the check alone was started, and no engine"
+        assert kinds == ["model-check"], "the check alone was started, and no engine"

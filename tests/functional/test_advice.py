@@ -35,6 +35,7 @@ def test_advice_for_people(served: Installation) -> None:
     assert heads[0].index("weights") > heads[0].index("here")
 
 
+@pytest.mark.slow
 def test_speed_is_measured_and_recorded(served: Installation) -> None:
     told = served.ok("models", "advise", "--measure", "--model", "echo")["speed"]
     assert told["model"] == "echo"

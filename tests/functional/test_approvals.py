@@ -44,6 +44,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     served.stop()
 
 
+@pytest.mark.slow
 def test_a_role_is_granted_by_two_in_their_browsers(team: Team) -> None:
     mia = next(one["id"] for one in team.boss.http.get("/pai/v1/users").json()["users"] if one["email"] == MIA)
     why = {"x-pai-reason": "she%20stands%20in%20for%20%C3%96zge"}

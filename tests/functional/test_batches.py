@@ -228,6 +228,7 @@ def test_a_batch_is_stopped_and_what_was_answered_stays(sdk: openai.OpenAI) -> N
     assert {one["error"]["code"] for one in left.values()} == {"batch_cancelled"}
 
 
+@pytest.mark.slow
 def test_nobody_elses_batch_can_be_seen_stopped_or_made(sdk: openai.OpenAI, served: Installation) -> None:
     batch = submit(sdk, [line("a", asking("Slowly: " + "word " * 100))])
     with client(served, served.member("batches@pai.test")) as stranger:

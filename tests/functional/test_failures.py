@@ -158,6 +158,7 @@ def test_a_worker_killed_during_ingestion_costs_no_document(pai: Installation, k
     assert len(pai.ok("document", "list", "killed workers", **as_key)["documents"]) == 20
 
 
+@pytest.mark.slow
 def test_a_killed_gateway_leaves_no_process_and_no_lock(pai: Installation, key: str) -> None:
     assert pai.server is not None
     children = processes(pai)

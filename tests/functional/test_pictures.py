@@ -145,6 +145,7 @@ def test_bad_pictures_are_400_and_the_next_one_is_seen(web: httpx.Client, sdk: o
     assert said(sdk, uri(picture("red")))[0]
 
 
+@pytest.mark.slow
 def test_pictures_are_in_no_log_and_no_file(pai: Installation, web: httpx.Client, sdk: openai.OpenAI) -> None:
     data = picture("rebeccapurple")
     said(sdk, uri(data))

@@ -290,6 +290,7 @@ def test_uninstall_asks_before_anything_goes_and_leaves_a_running_server_alone(
     assert "nothing to remove" in uninstall(fresh, program, "delete everything\n").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("certutil") is None, reason="certutil is not installed")
 def test_uninstall_takes_the_authority_out_of_the_browsers_store_and_leaves_another_home_its_own(
     fresh: Installation, tmp_path: Path

@@ -53,6 +53,7 @@ async def test_each_is_refused_with_its_code_or_made_anew(name: str, pictures: S
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.slow
 async def test_the_next_one_is_decoded(pictures: SandboxedPictures) -> None:
     for name in ("cut.png", "bomb.png", "notes-without-end.png"):
         with pytest.raises(PaiError):

@@ -25,7 +25,7 @@ from storage_home import Noted, StorageHome
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of 12 events with checkpoints at 5 and 12."""
-    home = StorageHome.create(tmp_path_factory.mktemp("tampering") / "home")
+    home = StorageHome.copied(tmp_path_factory.mktemp("tampering") / "home")
     storage = home.open()
 
     def fill(first: int, last: int) -> Callable[[Any], None]:

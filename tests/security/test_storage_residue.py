@@ -24,7 +24,7 @@ MARKER = "zanzibarquokka"
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[StorageHome]:
-    home = StorageHome.create(tmp_path / "home")
+    home = StorageHome.copied(tmp_path / "home")
     yield home
     home.close()
 

@@ -172,6 +172,7 @@ def test_no_login_leads_outside(nobody: BrowserClient, back: str) -> None:
     assert 'name="back" value="/chat"' in shown.text
 
 
+@pytest.mark.slow
 def test_guessing_is_slowed_and_the_owner_is_not_locked_out(served: Installation, victim: BrowserClient) -> None:
     thief = BrowserClient(served, "127.0.0.21")
     for _ in range(5):

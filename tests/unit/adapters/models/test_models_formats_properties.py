@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ def test_what_is_accepted_as_onnx_its_own_library_parses(edits: list[tuple[int, 
     assert [tensor.name for tensor in header.tensors] == [tensor.name for tensor in found.graph.initializer]
 
 
+@pytest.mark.slow
 def test_a_few_seconds_of_fuzzing_find_nothing() -> None:
     _, counts, broken = model_formats.run(4.0)
     assert broken == []

@@ -38,6 +38,7 @@ def test_specks_faint_regions_and_empty_maps_have_none() -> None:
     assert boxes_in(bars(0, (300, 200)) * 0.35) == []
 
 
+@pytest.mark.slow
 def test_a_map_that_is_all_ink_or_a_chessboard_is_bounded() -> None:
     assert len(boxes_in(np.ones((640, 640), np.float32))) == 1
     chess = np.indices((640, 640)).sum(axis=0) % 2

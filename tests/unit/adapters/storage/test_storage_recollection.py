@@ -18,7 +18,7 @@ from storage_home import Noted, StorageHome, a_user
 
 @pytest.fixture
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    home = StorageHome.create(tmp_path_factory.mktemp("recollection"))
+    home = StorageHome.copied(tmp_path_factory.mktemp("recollection"))
     yield home.open()
     home.close()
 

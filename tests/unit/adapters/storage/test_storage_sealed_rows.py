@@ -13,7 +13,7 @@ from storage_home import NOW, StorageHome, a_user
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[StorageHome]:
-    home = StorageHome.create(tmp_path)
+    home = StorageHome.copied(tmp_path)
     yield home
     home.close()
 

@@ -27,7 +27,7 @@ from storage_home import NOW, Noted, StorageHome, a_collection, a_document, a_ke
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[StorageHome]:
-    home = StorageHome.create(tmp_path / "home")
+    home = StorageHome.copied(tmp_path / "home")
     yield home
     home.close()
 

@@ -16,7 +16,7 @@ DAY = 86_400
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    home = StorageHome.create(tmp_path_factory.mktemp("throttle"))
+    home = StorageHome.copied(tmp_path_factory.mktemp("throttle"))
     yield home.open()
     home.close()
 
