@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest, Upload
 from pai.core.knowledge.sharing import ASK_AN_ADMINISTRATOR, Sharing
 from pai.core.knowledge.values import Collection, JobState, Share, ShareAccess
-from pai.core.ports.engine import ChatDelta, ChatRequest
+from pai.core.ports.engine import Embeddings
 from pai.foundation.actor import Actor, Role
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, PaiError
 from pai.foundation.ids import new_id
@@ -36,17 +36,17 @@ QUESTION = "When is the blue cabinet delivered?"
 
 
 class SlowEngine(WordEngine):
-    """Says nothing before it is let go."""
+    """Once ``held``, it embeds the question, and what was found for it only when it is let go."""
 
     def __init__(self) -> None:
-        super().__init__("The blue cabinet is delivered on 14 March 2031.")
-        self.asked, self.go = asyncio.Event(), asyncio.Event()
-        self.go.set()
+        super().__init__()
+        self.held, self.begun, self.go = False, asyncio.Event(), asyncio.Event()
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatDelta]:
-        self.asked.set()
-        await self.go.wait()
-        yield ChatDelta(self.says)
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        if self.held and texts != [QUESTION]:
+            self.begun.set()
+            await self.go.wait()
+        return await super().embed(texts)
 
 
 class House:
@@ -215,9 +215,9 @@ async def test_a_wrap_of_one_collection_or_member_does_not_open_another(house: H
 
 async def test_an_answer_that_was_begun_before_is_not_given_after(house: House, cast: Cast) -> None:
     await house.sharing.share(cast.owner, "letters", cast.colleague.name)
-    house.engine.go.clear()
+    house.engine.held = True
     asking = asyncio.create_task(house.answering.ask(cast.colleague, "letters", QUESTION))
-    await asyncio.wait_for(house.engine.asked.wait(), 20)
+    await asyncio.wait_for(house.engine.begun.wait(), 20)
     await house.sharing.unshare(cast.owner, "letters", cast.colleague.name)
     house.engine.go.set()
     with pytest.raises(NotFound):
