@@ -15,17 +15,19 @@ from pai.core.knowledge.reading import Document
 from pai.core.knowledge.tables import fitting, item_of, ordered
 from pai.core.knowledge.units import Shape, Unit
 from pai.core.knowledge.values import Answer, Source
-from pai.core.knowledge.wording import Order
+from pai.core.knowledge.wording import CONDITION, Order
 from pai.core.knowledge.words import content_words
 
 ABSTAINED = "I found no answer to that in your documents."
 CAUTION = "That does not mean that it is not there."
 NEAREST = 3
 MOST_TOGETHER = 3  # sentences that are quoted as one
+MOST_CONDITIONS = 2
+MOST_STEPS = 8  # sentences of a section that is quoted whole
 MOST_ITEMS = 40
 NEAR = 0.35  # cosine from which on a passage is worth showing although it answers nothing
 EVEN = 0.5  # of the score: a list or table this near to the best sentence goes before it
-_BETWEEN = " \n-•*–‣▪◦·"  # noqa: RUF001  white space and marks of lists
+_BETWEEN = re.compile(r"[\s•*–‣▪◦·-]*(?:\d{1,2}[.)]\s+)?")  # noqa: RUF001  white space and marks of lists
 _MARK = re.compile(r"\s*\[\d{1,3}\]")
 
 
@@ -78,11 +80,18 @@ def chosen(part: Part) -> Span | None:
     good = part.good
     if not good:
         return None
-    if part.asked.several or part.asked.order:
+    if part.asked.several or part.asked.order or part.asked.procedure:
         for span in good:
-            if span.unit.group and _even(span, good[0]):
+            if _many(part, span) and _even(span, good[0]):
                 return span
     return good[0]
+
+
+def _many(part: Part, span: Span) -> bool:
+    """Return whether a unit stands in a list or table; for the first or the next of several, with others that fit."""
+    if not span.unit.group or part.asked.several or part.asked.procedure:
+        return bool(span.unit.group)
+    return len(fitting(part.asked, span.unit, span.document.members(span.unit.group))) > 1
 
 
 def _even(span: Span, best: Span) -> bool:
@@ -103,6 +112,11 @@ def passage(part: Part, span: Span) -> list[Unit]:
         first -= 1
     if first > 0 and leans(units[first]):
         first -= 1
+    if part.asked.procedure and len(units) <= MOST_STEPS:
+        return units  # steps in sentences, the first of them included
+    for _ in range(MOST_CONDITIONS):
+        if last + 1 < len(units) and CONDITION.search(units[last + 1].text):
+            last += 1
     return units[first : last + 1]
 
 
@@ -171,11 +185,13 @@ def _answer(part: Part, span: Span, cited: Cited, today: dt.date) -> str:
     asked, unit = part.asked, span.unit
     opened = _list_after(span)
     if opened:
-        return _list(span.document, unit.section, opened, len(opened), cited)
+        return _list(span.document, unit.section, opened, len(opened), cited, unit)
     members = span.document.members(unit.group)
     fit = [one for one in fitting(asked, unit, members) if not at_odds(part.terms, asked, one, span.document)]
     if asked.order and unit.shape is Shape.ROW and len(fit) > 1:
         return _first_of(asked, span, fit, len(members), cited, today)
+    if unit.shape is Shape.ITEM and asked.procedure and len(members) > 1:
+        return _list(span.document, unit.section, members, len(members), cited, span.document.opening_of(unit.group))
     if unit.group and (
         asked.several or (unit.shape is Shape.ITEM and (len(fit) == len(members) > 1 or len(_good_of(part, unit)) > 1))
     ):
@@ -230,10 +246,12 @@ def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited:
     return f"{said} {listed}" if listed else ""  # what cannot be cited is not said
 
 
-def _list(document: Document, section: str, rows: Sequence[Unit], of: int, cited: Cited) -> str:
+def _list(
+    document: Document, section: str, rows: Sequence[Unit], of: int, cited: Cited, opening: Unit | None = None
+) -> str:
     shown = rows[:MOST_ITEMS]
-    marks = [_run(document, run, cited) for run in _runs(shown)]
-    name = unmarked(section or document.name)
+    marks = [_run(document, run, cited) for run in _runs([opening, *shown] if opening else shown)]
+    name = unmarked(opening.text.rstrip(": ") if opening else section or document.name)
     some = f", {len(rows)} of {of}" if len(rows) < of else ""
     lines = [f"- {unmarked(item_of(row))}" for row in shown]
     if len(rows) > len(shown) or not document.whole:
@@ -258,7 +276,7 @@ def _quote(run: Sequence[Unit]) -> str:
     end = begin + len(run[0].text)
     for unit in run[1:]:
         after = text.find(unit.text, end)
-        if after < 0 or text[end:after].strip(_BETWEEN):
+        if after < 0 or not _BETWEEN.fullmatch(text[end:after]):
             return ""
         end = after + len(unit.text)
     return text[begin:end] if begin >= 0 else ""

@@ -25,6 +25,7 @@ from pai.core.knowledge.wording import (
     PERSON,
     POINTS,
     POSSESSIVE,
+    PROCEDURE,
     QUANTITIES,
     REASON,
     SEVERAL,
@@ -45,9 +46,9 @@ MOST_PARTS = 4  # each costs as much as a question of its own
 @dataclass(frozen=True, slots=True)
 class Question:
     """``names`` are whom it speaks of, each as stems; ``predicates`` are words as asked; ``focus`` are those of them that
-    name the thing wanted ("Which blood group does ...": blood, group). ``several`` says that a list may be meant. ``topics`` are
-    the words of the question before, when this one only points at it. ``meant`` is what is embedded, ``called`` the words of the
-    names as asked."""
+    name the thing wanted ("Which blood group does ...": blood, group). ``several`` says that a list may be meant, ``procedure`` that
+    steps are. ``topics`` are the words of the question before, when this one only points at it. ``meant`` is what is embedded,
+    ``called`` the words of the names as asked."""
 
     text: str
     names: tuple[Name, ...]
@@ -56,6 +57,7 @@ class Question:
     wanted: Wanted
     measure: str = ""
     several: bool = False
+    procedure: bool = False
     order: Order | None = None
     topics: tuple[str, ...] = ()
     meant: str = ""
@@ -89,6 +91,7 @@ def understand(text: str, proper: frozenset[str] = frozenset()) -> Question:
         wanted,
         measure,
         several and wanted in {Wanted.ANYTHING, Wanted.PERSON},
+        bool(PROCEDURE.search(plain)),
         next((order for order, pattern in ORDERS if re.search(pattern, plain, re.IGNORECASE)), None),
         meant=text,
         called=tuple(word for word in content_list(plain) if stem(word) in stems),

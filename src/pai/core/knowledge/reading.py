@@ -118,6 +118,12 @@ class Document:
             last += 1
         return self.units[first : last + 1]
 
+    def opening_of(self, group: int) -> Unit | None:
+        """Return the sentence that a list follows on; None when a heading stands over it."""
+        place = self.units.index(self.members(group)[0])
+        before = self.units[place - 1] if place else None
+        return before if before and before.shape is Shape.SENTENCE else None
+
     def list_after(self, unit: Unit) -> list[Unit]:
         """Return the items of the list that follows a unit; empty when none does."""
         following = self.units[self.units.index(unit) + 1 :][:1]

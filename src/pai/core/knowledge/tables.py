@@ -41,9 +41,10 @@ def item_of(unit: Unit, asked: Question | None = None) -> str:
 
 def fitting(asked: Question, best: Unit, members: Sequence[Unit]) -> list[Unit]:
     """Return the members of a list or table that are asked for: all of them, or those that share with the best one what
-    the question names and only some of them hold."""
+    the question names and only some of them hold. A word that stands over all of them ("orders") chooses none."""
     names = [name for name in asked.names if named_in(name, best.text)]
-    words = [word for word in asked.predicates if _says(word, _values(best))]
+    over = [best.section, *(name for name, _ in best.cells)]
+    words = [word for word in asked.predicates if _says(word, _values(best)) and not _says(word, over)]
     some = [word for word in words if not all(_says(word, _values(one)) for one in members)]
     return [
         one

@@ -17,6 +17,7 @@ from pai.core.knowledge.values import Chunk
 BULLET = "- "
 HEADING_LENGTH = 60
 _BULLETS = re.compile(r"^[-•*–‣▪◦·]\s+")  # noqa: RUF001  a dash that lists begin with
+_NUMBERED = re.compile(r"^(\d{1,2})[.)]\s+(?=\S)")
 _HEADER = re.compile(
     r"^(?:(?:re|ref|subject|to|from|date|cc|betreff|betr|an|von|datum)\s*[:.]|(?:dear|sehr geehrte[rs]?|hello|hi|liebe[rs]?)\s)",
     re.IGNORECASE,
@@ -73,10 +74,11 @@ def read(chunks: Sequence[Chunk]) -> list[Unit]:
     for chunk in chunks:
         _enter(place, chunk)
         lines = chunk.text.split("\n")
+        steps = _steps(lines)
         for n, line in enumerate(lines):
             if n == 0 and line == place.last:
                 continue  # the overlap of two passages
-            found += _line(line, chunk, place)
+            found += _line(line, chunk, place, _NUMBERED.match(line) if n in steps else _BULLETS.match(line))
         place.last = (sentences(lines[-1]) or [""])[-1]
         place.ordinal = chunk.ordinal
     return found
@@ -103,8 +105,14 @@ def _enter(place: _Place, chunk: Chunk) -> None:
         place.section, place.said, place.kind, place.last = chunk.heading.split(" > ")[-1], (), (), ""
 
 
-def _line(line: str, chunk: Chunk, place: _Place) -> Iterator[Unit]:
-    bullet = _BULLETS.match(line)
+def _steps(lines: Sequence[str]) -> set[int]:
+    """Return which lines are items of a numbered list: those beside the line with the number before or after. Numbers of headings
+    stand apart."""
+    told = {n: int(match[1]) for n, line in enumerate(lines) if (match := _NUMBERED.match(line))}
+    return {n for n, number in told.items() if told.get(n - 1) == number - 1 or told.get(n + 1) == number + 1}
+
+
+def _line(line: str, chunk: Chunk, place: _Place, bullet: re.Match[str] | None) -> Iterator[Unit]:
     if bullet:
         yield from _grouped(line[bullet.end() :], Shape.ITEM, ("item",), chunk, place)
     elif is_row(line):

@@ -128,4 +128,17 @@ HAS_TO = re.compile(
     r"\b(?:have|has|need|needs) to do\b|\b(?:must|should|shall) (?:\S+ ){1,3}do\b|\b(?:muss|soll) (?:\S+ ){1,3}(?:tun|machen)\b",
     re.IGNORECASE,
 )
+# What is answered by steps, all of them.
+PROCEDURE = re.compile(
+    r"\bhow (?:do|does|can|should|must|would) (?:i|we|you|one|people|somebody)\b|\bhow to\b|\b(?:which|what) (?:are (?:the )?)?steps\b"
+    r"|\bwhat (?:do|does|must|should) (?:i|we|you|one|\S+) (?:have to |need to )?do\b|\bwhat (?:has|needs) to be done\b"
+    r"|\bwie (?:kann|muss|soll|mache|mach) (?:ich|wir|man)\b|\bwas (?:muss|soll) (?:ich|man|wir)\b",
+    re.IGNORECASE,
+)
+# A sentence that says when the one before it holds, and when not.
+CONDITION = re.compile(
+    r"\b(?:if|unless|except|provided|otherwise|wenn|falls|außer|sofern|es sei denn)\b"
+    r"|^(?:But|However|Only|This (?:does not|only)|That (?:does not|only)|Aber|Jedoch|Nur|Dies gilt)\b",
+    re.IGNORECASE,
+)
 COMPARED = re.compile("|".join(pattern for _, pattern in ORDERS) + r"|\bexpensive\b", re.IGNORECASE)
