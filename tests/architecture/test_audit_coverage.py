@@ -76,6 +76,7 @@ EXEMPT: dict[str, str] = {
     "Meter.observe": _COUNTS,
     "Metrics.read": _COUNTS,
     "Oversight.verifier_key": "a public key, which is nobody's data",
+    "Searching.still_may": "a decision once more before an answer is given; the question and the answer are recorded",
     "Seeing.read": _SENSED,
     "Sessions.close_owner": _MEMORY,
     "Sessions.reopen": _MEMORY,

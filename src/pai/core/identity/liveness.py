@@ -20,12 +20,13 @@ class Liveness:
 
     Ids are never used twice, so one that ended stays ended: a request whose credential was checked before its body came in
     slowly must not outlive the credential. ``roles``: what owners of live credentials became since; a request that was let in with another
-    role is over, one that comes with the new role goes on.
+    role is over, one that comes with the new role goes on. ``streams``: what is read right now, by the account that reads it.
     """
 
     watchers: dict[str, set[asyncio.Event]] = field(default_factory=dict)
     ended: dict[str, None] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
+    streams: dict[str, set[asyncio.Event]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def watch(self, actor: Actor) -> Iterator[asyncio.Event]:
@@ -42,6 +43,24 @@ class Liveness:
             held.discard(ended)
             if not held:
                 self.watchers.pop(name, None)
+
+    @contextlib.contextmanager
+    def stream(self, actor: Actor) -> Iterator[asyncio.Event]:
+        """Yield an event as ``watch`` does, which is set as well once something that this account could read was taken back."""
+        with self.watch(actor) as ended:
+            self.streams.setdefault(actor.id, set()).add(ended)
+            try:
+                yield ended
+            finally:
+                held = self.streams.get(actor.id, set())
+                held.discard(ended)
+                if not held:
+                    self.streams.pop(actor.id, None)
+
+    def taken_back(self, user_id: str) -> None:
+        """Tell all streams of an account that something it could read was taken back. What they still may read they ask for again."""
+        for ended in self.streams.get(user_id, ()):
+            ended.set()
 
     def end(self, credential_id: str) -> None:
         """Tell everyone who watches this session or key, now or later."""

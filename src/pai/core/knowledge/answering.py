@@ -141,6 +141,8 @@ class Answering:
         )  # fmt: skip
 
         def write(unit: KnowledgeUnit) -> Answer:
+            # Models take their time: what was taken back meanwhile is not answered from any more.
+            self.access.find(unit, actor, collection.id, Permission.ASK, purpose=purpose)
             issued = self.receipts.recorded(unit.audit, actor, event, receipt)
             return dataclasses.replace(answer, receipt=issued)
 

@@ -141,7 +141,7 @@ class Ingest:
         wrap = unit.wraps.key_wrap(context, actor.id)
         if wrap is None or actor.unlocked is None:
             raise Denied("this credential cannot open content", code="locked")
-        expires = now + GRANT
+        expires = collection.until(actor.id, now + GRANT)
         grant = self.access.keystore.grant_to_job(actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires)
         unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, f"job:{job_id}", grant, now, expires))
         unit.open_collection(collection.id, key).put_items(items)

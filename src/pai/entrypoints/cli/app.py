@@ -37,7 +37,7 @@ COMMANDS = {
     ),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),
-    "collection": ("content", "Collections: create, list, share, delete."),
+    "collection": ("collections", "Collections: create, list, share, shares, unshare, delete."),
     "document": ("content", "Documents: list, show, delete."),
     "job": ("content", "Jobs: list, show, cancel."),
     "ingest": ("content", "Take files or folders into a collection."),

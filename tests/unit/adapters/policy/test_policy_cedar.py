@@ -9,7 +9,7 @@ import pytest
 
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.core.knowledge.access import ref_of
-from pai.core.knowledge.values import Collection
+from pai.core.knowledge.values import Collection, Share
 from pai.core.policy.values import SCOPES, Permission
 from pai.foundation.actor import OPERATOR, SYSTEM, Actor, ActorKind, Role, Scope
 from pai.foundation.errors import Corrupt, Denied
@@ -41,7 +41,7 @@ def test_content_is_its_owners_whatever_anyones_role(permission: Permission) -> 
 
 
 def test_what_is_shared_is_read_and_asked_and_nothing_else() -> None:
-    shared = ref_of(dataclasses.replace(COLLECTION, shared_with=frozenset({"usr_2"})))
+    shared = ref_of(dataclasses.replace(COLLECTION, shares=(Share("usr_2"),)))
     colleague = Actor("usr_2", "x", ActorKind.PERSON, Role.MEMBER)
     assert [allowed(colleague, permission, shared) for permission in CONTENT] == [True, True, False, False]
 
