@@ -164,7 +164,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
 ) -> None:
     bodies = {
         "ask": {"question": "Who has the key?"}, "share": {"email": "stranger@pai.test"},
-        "search": {"query": "Who has the key?"}, "role": {"role": "member"}, "files": {"file_id": made["file"]},
+        "search": {"query": "Who has the key?"}, "role": {"role": "member"}, "clearance": {"clearance": "restricted"}, "files": {"file_id": made["file"]},
         "file_batches": {"file_ids": [made["file"]]}, "approve": {"digest": "0" * 64},
     }  # fmt: skip
     # Of requests that take a second person there are real ones in tests/functional/test_approvals.py.

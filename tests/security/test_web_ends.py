@@ -111,7 +111,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
     attacker: BrowserClient, victim: BrowserClient, things: dict[str, str]
 ) -> None:
     bodies = {
-        "ask": {"question": f"Where is the {MARKER}?"}, "share": {"email": "attacker@pai.test"}, "role": {"role": "guest"},
+        "ask": {"question": f"Where is the {MARKER}?"}, "share": {"email": "attacker@pai.test"}, "role": {"role": "guest"}, "clearance": {"clearance": "restricted"},
         "reset-login": {}, "refuse": {}, "approve": {"digest": "0" * 64},
     }  # fmt: skip
     tried = 0

@@ -19,6 +19,7 @@ from pai.foundation.time import utc_now
 
 _REASONS = {
     "label-ceiling": "the label is above what this credential may touch",
+    "clearance": "the label is above what this person is cleared for",
     "scope": "the key lacks the scope",
     "purpose": "the purpose is not the collection's",
     "restricted": "its processing is restricted",
@@ -35,6 +36,17 @@ _CODES = {
     "step-up-browser": "step_up",
 }
 """Codes of denials that a person can mend themselves, the first that applies."""
+_HINTS = {
+    "restricted": "see why with the officer responsible for data protection",
+    "share-ended": "ask its owner to share it again",
+    "enrol-first": "set one up on your account page",
+    "step-up": "confirm it with your code, passkey or password in the browser; an API key cannot do this",
+    "step-up-browser": "confirm it with your code, passkey or password in the browser",
+    "self-approval": "it takes somebody else",
+    "clearance": "ask an administrator whether it can be raised",
+    "label-ceiling": "use a credential with a higher label ceiling",
+}
+"""What to do about a denial, the first that applies."""
 
 _MOST_KEPT = 4096
 
@@ -81,6 +93,8 @@ class CedarPolicy:
             self._allowed.add(asked)
             return
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
+        if "clearance" in named:  # the ceiling of a credential is never above it
+            named = [name for name in named if name != "label-ceiling"]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS)
         why = why or f"no policy allows it to the {'role ' + actor.role.value if actor.role else actor.kind.value}"
         needed = SCOPES[permission]
@@ -105,7 +119,8 @@ def _asked(
         {"uid": target, "attrs": attributes, "parents": []},
     ]
     context = {
-        "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
+        "ceiling": actor.ceiling.rank, "clearance": actor.clearance.rank,
+        "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
         "fresh": actor.fresh, "mustEnrol": actor.must_enrol,
         "share": _share(actor, resource, now),
         "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
@@ -131,20 +146,7 @@ def _annotations(text: str) -> list[str]:
 def _hint(scope: str | None, named: list[str], resource: ResourceRef) -> str:
     if "purpose" in named:
         return f"this collection is for {resource.purpose!r}: name that purpose, or none"
-    if "scope" in named:
+    if scope and "scope" in named:
         return f"use a key with the scope {scope!r}"
-    if "restricted" in named:
-        return "see why with the officer responsible for data protection"
-    if "share-ended" in named:
-        return "ask its owner to share it again"
-    if "enrol-first" in named:
-        return "set one up on your account page"
-    if "step-up" in named:
-        return "confirm it with your code, passkey or password in the browser; an API key cannot do this"
-    if "step-up-browser" in named:
-        return "confirm it with your code, passkey or password in the browser"
-    if "self-approval" in named:
-        return "it takes somebody else"
-    if "label-ceiling" in named:
-        return "use a credential with a higher label ceiling"
-    return "ask the owner to share it, or an administrator for the role"
+    told = (hint for name, hint in _HINTS.items() if name in named)
+    return next(told, "ask the owner to share it, or an administrator for the role")

@@ -76,6 +76,11 @@ class Sharing:
                 raise NotFound(f"the collection cannot be shared with {email[:100]}", hint=ASK_AN_ADMINISTRATOR)
             if other.id == collection.owner_id:
                 raise Conflict("the collection is yours already", code="own_collection", hint="name somebody else")
+            if not other.clearance.covers(collection.label):
+                raise Conflict(
+                    f"{other.email} is not cleared for what is {collection.label.value}", code="clearance",
+                    hint="ask an administrator whether it can be raised",
+                )  # fmt: skip
             share = Share(other.id, access, expires_at)
             blob = self.access.keystore.share_data_key(actor.unlocked, context, mine.blob, other.public_key)
             unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, other.id, blob, now, expires_at))

@@ -109,6 +109,7 @@ class Act(StrEnum):
     """What may take a second person."""
 
     ROLE = "identity:role"
+    CLEARANCE = "identity:clearance"
     INVITE = "identity:invite"
     ENABLE = "identity:enable"
     RESET_LOGIN = "identity:reset-login"

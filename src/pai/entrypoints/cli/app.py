@@ -20,7 +20,7 @@ COMMANDS = {
     "doctor": ("host", "Say whether everything holds: walls, keys, models, disk, port, memory."),
     "version": ("host", "Show the version."),
     "env": ("host", "Show what SDKs need to reach this server."),
-    "user": ("people", "Accounts: add, list, disable, reset-login."),
+    "user": ("people", "Accounts: add, list, role, clearance, disable, reset-login."),
     "session": ("people", "Browser sessions: list, kill."),
     "key": ("people", "API keys for programs: create, list, revoke."),
     "keys": (

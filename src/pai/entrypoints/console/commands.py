@@ -83,6 +83,12 @@ async def user_role(services: Services, arguments: Arguments) -> Any:
     return shapes.user(await services.people.set_role(OPERATOR, str(arguments["email"]), role))
 
 
+async def user_clearance(services: Services, arguments: Arguments) -> Any:
+    """Let an account touch labels up to this one; raising it may take a second person."""
+    clearance = parse_label(str(arguments["label"]))
+    return shapes.user(await services.people.set_clearance(OPERATOR, str(arguments["email"]), clearance))
+
+
 async def user_reset_login(services: Services, arguments: Arguments) -> Any:
     """Make a one-time link to choose a password, or set it at once. Content stays closed to anyone but its owner."""
     email, password = str(arguments["email"]), _secret(arguments, "password")
@@ -229,6 +235,7 @@ COMMANDS: dict[str, Command] = {
     "user.disable": user_disable,
     "user.enable": user_enable,
     "user.role": user_role,
+    "user.clearance": user_clearance,
     "user.reset-login": user_reset_login,
     "session.list": session_list,
     "session.kill": session_kill,

@@ -111,7 +111,8 @@ def user(value: User) -> dict[str, Any]:
     """An account."""
     holder = "this server" if value.first_administrator else "the member"
     return {
-        "id": value.id, "email": value.email, "role": value.role.value, "key_holder": holder, "created_at": to_text(value.created_at),
+        "id": value.id, "email": value.email, "role": value.role.value, "clearance": value.clearance.value,
+        "key_holder": holder, "created_at": to_text(value.created_at),
         "disabled_at": to_text(value.disabled_at) if value.disabled_at else None,
     }  # fmt: skip
 

@@ -114,3 +114,21 @@ def test_an_administrator_who_must_enrol_may_enrol_and_nothing_else() -> None:
 def test_a_denial_names_the_role_that_it_comes_from() -> None:
     with pytest.raises(Denied, match="to the role member"):
         POLICY.decide(OWNER, Permission.USERS, ResourceRef("installation", "installation"))
+
+
+@pytest.mark.parametrize("permission", list(Permission))
+def test_nobody_touches_what_they_are_not_cleared_for(permission: Permission) -> None:
+    own = ResourceRef("any", "any", "usr_1", Label.CONFIDENTIAL)
+    administrator = dataclasses.replace(OWNER, role=Role.ADMINISTRATOR, fresh=True)
+    cleared = dataclasses.replace(administrator, clearance=Label.INTERNAL)
+    assert not allowed(cleared, permission, own)
+    public = dataclasses.replace(own, label=Label.INTERNAL)
+    assert allowed(cleared, permission, public) == allowed(administrator, permission, public)
+
+
+def test_a_denial_for_clearance_says_that_and_not_the_ceiling() -> None:
+    low = dataclasses.replace(OWNER, clearance=Label.INTERNAL, ceiling=Label.INTERNAL)
+    with pytest.raises(Denied) as caught:
+        POLICY.decide(low, Permission.ASK, ref_of(COLLECTION))
+    assert "cleared for" in caught.value.message
+    assert "credential" not in caught.value.message

@@ -269,3 +269,20 @@ async def test_streams_of_who_lost_something_are_told_and_no_others(cast: Cast) 
         assert (ends.is_set(), goes_on.is_set(), lives.is_set()) == (True, False, False)
         assert not liveness.over(cast.colleague), "the session lives on"
     assert not liveness.streams
+
+
+async def test_clearance_is_judged_against_the_label(house: House, cast: Cast) -> None:
+    await house.sharing.share(cast.owner, "letters", cast.colleague.name)
+    boss = await house.enter("boss", Role.ADMINISTRATOR)
+    await house.people.others.set_clearance(boss, cast.colleague.name, Label.INTERNAL)
+    low = await house.people.sessions.authenticate((await house.people.log_in(cast.colleague.name)).token)
+    with pytest.raises(Denied, match="cleared for"):
+        await house.answering.ask(low, "letters", QUESTION)
+    with pytest.raises(Denied):
+        await house.collections.documents(low, "letters")
+    assert await house.collections.list(low) == []
+    with pytest.raises(Conflict) as caught:
+        await house.sharing.share(cast.owner, "letters", cast.colleague.name)
+    assert caught.value.code == "clearance"
+    with pytest.raises(Denied):
+        await house.collections.create(low, "mine", Label.CONFIDENTIAL, "general")
