@@ -64,6 +64,8 @@ EXEMPT: dict[str, str] = {
     "Custody.status": _COUNTS,
     "Files.sealing": "a part of adding files; what is kept in the end is recorded with its row",
     "Hearing.hear": _SENSED,
+    "Hearing.usual": "says whether a model that hears is here; no recording is there",
+    "Seeing.usual": "says whether a model that reads is here; no picture is there",
     "Hearing.take": "bytes come in and nothing looks at them; that they are heard is recorded by Hearing.listener",
     "Inference.able": _MODELS,
     "Inference.loaded": _MODELS,

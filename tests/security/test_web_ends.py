@@ -135,7 +135,15 @@ def test_a_stranger_finds_nothing_behind_any_id(
         ("/chat/messages", {"conversation": things["conversation"], "text": "go on"}),
     ):
         assert attacker.send("POST", path, body).status_code == 404
-    for path in ("/chat", "/ask", "/collections", "/account", f"/ask?collection={things['collection']}"):
+    for path in (
+        "/chat",
+        "/ask",
+        "/collections",
+        "/pictures",
+        "/recordings",
+        "/account",
+        f"/ask?collection={things['collection']}",
+    ):
         shown = attacker.page(path)
         assert shown.status_code == 200
         assert MARKER not in shown.text
