@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator
 from typing import Any, Final
 
-_NO_GPU: Final = b"GPU device discovery failed"
+NO_GPU: Final = b"GPU device discovery failed"
 
 
 def session_of(fd: int, threads: int) -> Any:
     """Return a session on the processor (``threads`` 0: all cores of this process). Raises for a file that is no such graph."""
-    with stderr_without(_NO_GPU):
+    with stderr_without(NO_GPU):
         import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -295,7 +295,7 @@ class Ingest:
             document_id = new_id("doc")
             if not (pieces := chunk(parsed, document_id, name=item.name, subject_column=item.subject_column)):
                 raise Invalid("the document holds no text", code="no_text")
-            vectors = await self._embed(pieces)
+            vectors = await self._embed(job, pieces)
         except Unavailable:
             raise
         except PaiError as error:
@@ -306,8 +306,11 @@ class Ingest:
         self.meter.count(PAGES, by=parsed.pages)
         return going_on
 
-    async def _embed(self, pieces: Sequence[Chunk]) -> list[bytes]:
-        engine = await self.engines.get("default-embedding")
+    async def _embed(self, job: Job, pieces: Sequence[Chunk]) -> list[bytes]:
+        collection = await self.work.read(lambda unit: unit.collections.get(job.collection_id))
+        if collection is None:
+            raise NotFound("the collection is gone")
+        engine = await self.engines.get(collection.embedder)
         vectors: list[bytes] = []
         for start in range(0, len(pieces), EMBED_BATCH):
             batch = [f"{piece.heading}\n{piece.text}".strip() for piece in pieces[start : start + EMBED_BATCH]]

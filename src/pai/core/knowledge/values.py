@@ -28,6 +28,11 @@ class Collection:
     shared_with: frozenset[str] = frozenset()
     embedding_model: str = ""
 
+    @property
+    def embedder(self) -> str:
+        """The model that its vectors are of: those of another, which the usual alias may mean by now, cannot be compared with them."""
+        return self.embedding_model or "default-embedding"
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
