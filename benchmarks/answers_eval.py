@@ -2,7 +2,7 @@
 
     python benchmarks/answers_eval.py --embedding FOLDER [--chat MODEL.gguf] [--sets tuning,held_out] [--hide SETS] [--out FILE]
 
-FOLDER is ``.cache/models/all-minilm-l6-v2``. Without ``--chat`` the found sentence itself is the answer. Sets of the sample
+FOLDER is ``.cache/models/all-minilm-l6-v2``. Without ``--chat`` words alone decide. Sets of the sample
 documents: ``tuning`` was used to choose thresholds; ``held_out`` and ``fresh`` were run once before the last changes that their misses
 led to; ``final`` was written after those changes. Sets of the office documents (``benchmarks/office``): ``office_tuning`` and
 ``office_held_out``, dealt out at random before any result was known, ``office_plain``, added
@@ -37,9 +37,9 @@ from local_engines import LocalChat, LocalEmbedding, LocalEngines, SilentChat, p
 from memory_store import MemoryStore
 
 from pai.adapters.documents import parse
-from pai.core.knowledge.answering import SHOWN, consider, find_passages, generate, open_documents
+from pai.core.knowledge.answering import consider, find_passages, open_documents
 from pai.core.knowledge.chunking import chunk
-from pai.core.knowledge.composing import compose, needs_model
+from pai.core.knowledge.composing import compose
 from pai.core.knowledge.judging import judge
 from pai.core.knowledge.question import parts
 from pai.core.knowledge.values import Answer
@@ -57,7 +57,6 @@ class Outcome:
     quotes_hold: bool
     source_right: bool
     seconds: float
-    draft: str
     near: bool = False  # the passages shown beside an abstention hold what was asked
 
 
@@ -87,29 +86,28 @@ class Evaluation:
     async def _embed(self, texts: Any) -> Any:
         return (await self.engines.embedding.embed(texts)).vectors
 
-    async def ask(self, question: str) -> tuple[Answer, str]:
+    async def ask(self, question: str) -> Answer:
         vectors = await self._embed([part.meant for part in parts(question)])
         asked, hits = find_passages(self.store, question, vectors)
         documents = open_documents(self.store, hits, self.names)
         told = await consider(asked, hits, documents, self._embed)
         told = [await judge(self.engines.chat, "", part) for part in told]
-        draft = await generate(self.engines.chat, "", told[0]) if needs_model(told) else ""
-        return compose(told, draft, self.engines.chat.model.name, self.today), draft
+        return compose(told, self.engines.chat.model.name, self.today)
 
     async def measure(self, question: str, expected: dict[str, Any] | None) -> Outcome:
         start = time.monotonic()
-        answer, draft = await self.ask(question)
+        answer = await self.ask(question)
         seconds = time.monotonic() - start
         shown = [*answer.sources, *answer.nearest]
         quotes = all(source.quote in self.store.chunks([source.chunk_id])[0].text for source in shown)
         if expected is None:
-            return Outcome(question, answer, answer.abstained, quotes, True, seconds, draft)
+            return Outcome(question, answer, answer.abstained, quotes, True, seconds)
         right = not answer.abstained and _accepted(expected, answer.text)
         named = any(source.document == expected["document"] for source in answer.sources)
         near = any(source.document == expected["document"] for source in answer.nearest) and _accepted(
             expected, " ".join(source.quote for source in answer.nearest)
         )
-        return Outcome(question, answer, right, quotes, named, seconds, draft, near)
+        return Outcome(question, answer, right, quotes, named, seconds, near)
 
 
 def _accepted(expected: dict[str, Any], text: str) -> bool:
@@ -154,9 +152,7 @@ async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: 
     for o in () if hidden else [*outcomes, *refusals]:
         mark = "ok " if o.right else "BAD"
         near = " | ".join(source.quote for source in o.answer.nearest)
-        print(
-            f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      draft: {o.draft}\n      near: {near}"
-        )
+        print(f"{mark} {o.seconds:5.1f}s  {o.question}\n      -> {o.answer.text}\n      near: {near}")
     told: dict[str, Any] = {}
     for field in ("kind", "world"):
         rights: dict[str, list[bool]] = {}
@@ -178,7 +174,7 @@ def documents_of(name: str, folder: Path) -> Path:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    results: dict[str, Any] = {"chat": str(arguments.chat.name) if arguments.chat else "none", "windows": SHOWN}
+    results: dict[str, Any] = {"chat": str(arguments.chat.name) if arguments.chat else "none"}
     with tempfile.TemporaryDirectory() as folder:
         make_documents(Path(folder) / "office")
         make_documents(Path(folder) / "later", "later")

@@ -1,5 +1,5 @@
-"""Answers from evidence: a checked draft, a row, a list with all its items, or what was not found; each
-with the quotes that it rests on and no others."""
+"""Answers from evidence: the sentences, the row or the list that answer, word for word, or what was not found; each with the quotes that
+it rests on and no others. No model writes any of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pai.core.knowledge.evidence import Span, leans, sufficient
-from pai.core.knowledge.grounding import own_words, support_of
-from pai.core.knowledge.question import Question, is_polar
+from pai.core.knowledge.question import Question
 from pai.core.knowledge.reading import Document
 from pai.core.knowledge.tables import fitting, item_of, ordered
 from pai.core.knowledge.units import Shape, Unit
@@ -27,11 +26,6 @@ NEAR = 0.35  # cosine from which on a passage is worth showing although it answe
 EVEN = 0.5  # of the score: a list or table this near to the best sentence goes before it
 _BETWEEN = " \n-•*–‣▪◦·"  # noqa: RUF001  white space and marks of lists
 _MARK = re.compile(r"\s*\[\d{1,3}\]")
-_REFUSAL = re.compile(
-    r"\b(?:not (?:in|mentioned|provided|stated|specified|given|contain)|no information|do(?:es)? not "
-    r"(?:contain|provide|mention|state)|cannot|unable)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +79,6 @@ def _even(span: Span, best: Span) -> bool:
     return span.score >= best.score - EVEN
 
 
-def needs_model(parts: Sequence[Part]) -> bool:
-    """Return whether a model's sentence can be shorter than what stands there: one question, one sentence, no list."""
-    if len(parts) != 1:
-        return False
-    span, asked = chosen(parts[0]), parts[0].asked
-    if span is None or asked.several or is_polar(asked.text):
-        return False
-    return span.unit.shape is Shape.SENTENCE and len(passage(parts[0], span)) == 1 and not _list_after(span)
-
-
 def passage(part: Part, span: Span) -> list[Unit]:
     """Return the sentences to quote together: the one that answers, the one it leans on, and those beside it that answer too."""
     units = span.document.section_of(span.unit)
@@ -119,15 +103,16 @@ def _list_after(span: Span) -> list[Unit]:
     return span.document.list_after(span.unit) if span.text.endswith(":") else []
 
 
-def compose(parts: Sequence[Part], draft: str, model: str, today: dt.date) -> Answer:
-    """Return the answer to all parts; what was not found is said. Abstains when nothing was found."""
+def compose(parts: Sequence[Part], model: str, today: dt.date) -> Answer:
+    """Return the answer to all parts; what was not found is said. Abstains when nothing was found. ``model`` is the one that read
+    the candidates."""
     cited = Cited()
     texts: list[str] = []
     missing: list[Part] = []
     first = chosen(parts[0])
     for part in parts:
         span = chosen(_pointing(part, first))
-        text = _answer(part, span, draft, cited, today) if span else ""
+        text = _answer(part, span, cited, today) if span else ""
         if not text:
             missing.append(part)
         if not text or text not in texts:
@@ -162,7 +147,7 @@ def _not_found(asked: Question) -> str:
     return f'I found no answer to "{asked.text}" in your documents. {CAUTION}'
 
 
-def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) -> str:
+def _answer(part: Part, span: Span, cited: Cited, today: dt.date) -> str:
     asked, unit = part.asked, span.unit
     opened = _list_after(span)
     if opened:
@@ -178,14 +163,6 @@ def _answer(part: Part, span: Span, draft: str, cited: Cited, today: dt.date) ->
         return _list(span, fit, len(members), cited)
     if unit.shape is Shape.ROW:
         return _cite(item_of(unit, asked), [unit], span.document, cited)
-    if draft and not _REFUSAL.search(draft):
-        support = support_of(draft, asked.text, [one for one in part.spans if one.anchored])
-        if support is not None and support.unit.shape is Shape.SENTENCE:
-            told = f"{support.unit.chunk.heading} {support.unit.chunk.text}"
-            # A draft that puts the question's words into the source's mouth gives way to the source.
-            return _cite(
-                draft if own_words(draft, asked.text, told) else support.text, [support.unit], support.document, cited
-            )
     together = passage(part, span) if unit.shape is Shape.SENTENCE else [unit]
     return _cite(" ".join(one.text for one in together), together, span.document, cited)
 

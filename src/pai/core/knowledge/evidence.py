@@ -70,12 +70,6 @@ class Span:
         """The sentence before, when the unit points back at it ("It makes her sick.") or hangs on it (items after a colon)."""
         return self.unit.before[-1] if leans(self.unit) else ""
 
-    @property
-    def window(self) -> str:
-        """The unit after the sentence that it leans on, under its heading."""
-        near = " ".join(filter(None, [self.lead, self.unit.text]))
-        return f"{self.unit.section}: {near}" if self.unit.section else near
-
 
 @dataclass(frozen=True, slots=True)
 class _Words:

@@ -24,7 +24,6 @@ from pai.core.knowledge.wording import (
     ORDERS,
     PERSON,
     POINTS,
-    POLAR,
     POSSESSIVE,
     QUANTITIES,
     REASON,
@@ -164,11 +163,6 @@ def is_german(text: str) -> bool:
 def is_kind(word: str) -> bool:
     """Return whether a word only says what kind of thing is wanted."""
     return stem(word) in KINDS
-
-
-def is_polar(text: str) -> bool:
-    """Return whether yes or no is asked for."""
-    return bool(POLAR.match(text))
 
 
 def _kind(plain: str, predicates: tuple[str, ...], asked: Sequence[str]) -> tuple[Wanted, str]:

@@ -69,7 +69,6 @@ SEVERAL = re.compile(
     r"|\bwho (?:all|attended|was present|were|are|took part|is on|was there)\b|\b(?:what|which) (?:has|have|needs?) to be\b",
     re.IGNORECASE,
 )
-POLAR = re.compile(rf"^\W*(?:{_AUXILIARIES}|hat|ist|sind|darf|kann|nimmt)\b", re.IGNORECASE)
 VERB = re.compile(rf"\b(?:{_AUXILIARIES})\b", re.IGNORECASE)
 # How people type: "whats", "who's", "wieviel".
 SHORT = (

@@ -80,17 +80,6 @@ def content_list(text: str) -> list[str]:
     return list(found.values())
 
 
-def names(text: str) -> set[str]:
-    """Return the stems of words that look like names: a capital letter (or a capital with figures) not at a
-    sentence's start."""
-    words = [(m.start(), m.group()) for m in WORD.finditer(text)]
-    return {
-        stem(word.lower())
-        for at, word in words
-        if word[0].isupper() and word.lower() not in STOP and not re.search(r"(?:^|[.!?:]\s|\n)\W*$", text[:at])
-    }
-
-
 def numbers(text: str) -> set[str]:
     """Return the numbers of a text without thousands separators; number words count."""
     figures = {figure.replace(",", "").rstrip(".:-/") for figure in NUMBER.findall(text)}

@@ -51,7 +51,7 @@ async def test_a_passage_in_other_words_answers_when_the_model_holds_it_to() -> 
     assert not before.good
     told = await asked(question, Reader(lambda text: text.endswith("claim.")), LEASE)
     assert told.good[0].text == "The tenant carries the first 150 euros of every claim."
-    assert "150 euros" in compose([told], "", "words", TODAY).text
+    assert "150 euros" in compose([told], "words", TODAY).text
 
 
 async def test_words_alone_do_not_answer_what_the_model_denies() -> None:
@@ -59,7 +59,7 @@ async def test_words_alone_do_not_answer_what_the_model_denies() -> None:
     (before,) = await find(question, LEASE)
     assert before.good
     told = await asked(question, Reader(lambda _: False, odds=4.0), LEASE)
-    assert compose([told], "", "words", TODAY).abstained
+    assert compose([told], "words", TODAY).abstained
 
 
 async def test_nobody_elses_sentence_is_read_or_answers() -> None:
@@ -103,20 +103,20 @@ async def test_a_sentence_that_leans_on_the_one_before_is_quoted_with_it() -> No
     told = await asked(
         "why was the tablet stopped?", Reader(lambda text: "sick" in text), "The tablet was stopped. It made her sick."
     )
-    answer = compose([told], "", "words", TODAY)
+    answer = compose([told], "words", TODAY)
     assert answer.text == "The tablet was stopped. It made her sick. [1]"
     assert answer.sources[0].quote == "The tablet was stopped. It made her sick."
 
 
 async def test_a_list_after_a_colon_is_told_whole() -> None:
     told = await asked("what stays in the flat?", Reader(lambda text: "stays" in text), LEASE)
-    answer = compose([told], "", "words", TODAY)
+    answer = compose([told], "words", TODAY)
     assert "fitted kitchen" in answer.text
     assert "fridge" in answer.text
 
 
 async def test_a_document_forges_no_citation_of_another() -> None:
     told = await asked("what is the notice period?", Reader(lambda _: True), "The notice period is six days [7].")
-    answer = compose([told], "", "words", TODAY)
+    answer = compose([told], "words", TODAY)
     assert answer.text == "The notice period is six days. [1]"
     assert answer.sources[0].quote == "The notice period is six days [7]."

@@ -12,7 +12,7 @@ const panelText = panel.querySelector("[data-passage-text]");
 let running = null;
 let sources = [];
 let opener = null;
-// How many passages the answer will be drawn from. With none, the text is an abstention, shown as a state of its own at the end.
+// How many passages the answer may be drawn from. With none, the text is an abstention, shown as a state of its own at the end.
 let passages = 0;
 
 function busy(controller) {
@@ -107,7 +107,7 @@ function reset(question) {
 function take(event) {
   if (event.type === "considered") {
     passages = event.passages;
-    $("working-text").textContent = passages ? `Found ${passages} passage${passages === 1 ? "" : "s"}; writing the answer and checking it` : "No passage fits well; making sure";
+    $("working-text").textContent = passages ? `Found ${passages} passage${passages === 1 ? "" : "s"}; reading them` : "No passage fits well; making sure";
   } else if (event.type === "blocks") {
     if (passages) setBlocks($("prose"), event.from, event.blocks, cite);
   } else if (event.type === "error") {
@@ -126,7 +126,7 @@ function finish(event) {
   $("sources-part").hidden = event.sources.length === 0;
   $("nearest").replaceChildren(...nearest.map(listed));
   $("nearest-part").hidden = nearest.length === 0;
-  $("by").textContent = `AI generated · ${event.model} · each quote stands in its document word for word; whether it answers the question, and wholly, is for you to check`;
+  $("by").textContent = `Quoted word for word from your documents · found and chosen with ${event.model}, which wrote none of it · whether it answers the question, and wholly, is for you to check`;
   $("by").hidden = event.abstained;
   $("receipt").replaceChildren(receiptLine(event.receipt));
   $("live").textContent = event.abstained ? `${event.answer} Nearest passages: ${nearest.length}.` : `Answer: ${$("prose").textContent}. Sources: ${event.sources.length}.`;
