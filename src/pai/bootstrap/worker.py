@@ -189,10 +189,21 @@ def _onnx_converter(given: Given) -> Prepared:
         logging.disable(logging.WARNING)  # and gives advice to whoever wrote the graph
         from pai.adapters.models.encoder_conversion import FILES, convert_encoder
         from pai.adapters.workers.converter import converter_routes
+        from pai.adapters.workers.onnx_session import imported, session_of
 
+        imported()
         weights, config, tokenizer, head = given.fds
         rounded = bool(given.options["rounded"])
-        work = partial(convert_encoder, weights, config, _whole(tokenizer), _whole(head), given.run, rounded=rounded)
+        work = partial(
+            convert_encoder,
+            weights,
+            config,
+            _whole(tokenizer),
+            _whole(head),
+            given.run,
+            rounded=rounded,
+            session_of=session_of,
+        )
         serve(listener, converter_routes(work, FILES))
 
     listener = listen()

@@ -15,11 +15,11 @@ from pai.adapters.models.encoder_export import Head, export_encoder
 from pai.adapters.models.encoder_folder import head_of
 from pai.adapters.models.formats import encoder_config
 from pai.adapters.models.safetensors_file import tensors_of
-from pai.adapters.workers.onnx_session import NO_GPU, session_of, stderr_without
 
 FILES: Final = ("model.onnx", "tokenizer.json")
 """What a conversion leaves: the names that ONNX Runtime's workers take."""
 
+SessionOf = Callable[[int, int], Any]
 _ROUNDS: Final = 3
 _NEAR: Final = 0.999
 CONTROL: Final = (
@@ -36,34 +36,33 @@ CONTROL: Final = (
 
 
 def convert_encoder(
-    weights: int, config: int, tokenizer: bytes, head: bytes, out: Path, *, rounded: bool
+    weights: int, config: int, tokenizer: bytes, head: bytes, out: Path, *, rounded: bool, session_of: SessionOf
 ) -> dict[str, Any]:
-    """Write ``FILES`` to ``out`` from open files; with ``rounded`` its weights have eight bits instead of 32.
+    """Write ``FILES`` to ``out`` from open files; with ``rounded`` its weights have eight bits instead of 32. ``session_of`` makes a
+    session of ONNX Runtime from an open graph and a number of threads.
 
     Returns ``dimensions`` of its vectors (None for a reranker), and a ``note`` on how near the rounded form is and how fast, from one run.
     Raises Corrupt or Invalid for files that are not those of one encoder.
     """
-    with stderr_without(NO_GPU):
-        import onnxruntime  # noqa: F401  # its first import looks for graphics processors, which the walls do not let it
     numbers, kind = encoder_config.read(config), head_of(head)
     paths = {name: out / f"{name}.onnx" for name in ("rounded", "full")}
     with os.fdopen(os.dup(weights), "rb") as file:
         export_encoder(tensors_of(file), numbers, kind, paths["rounded"], name="encoder", full=paths["full"])
-    note = _compared(paths["full"], paths["rounded"], tokenizer, kind, numbers.positions) if rounded else ""
+    note = _compared(paths["full"], paths["rounded"], tokenizer, kind, numbers.positions, session_of) if rounded else ""
     paths["rounded" if rounded else "full"].replace(out / FILES[0])
     paths["full" if rounded else "rounded"].unlink()
     (out / FILES[1]).write_bytes(tokenizer)
     return {"dimensions": None if kind is Head.CLASSIFIER else numbers.width, "note": note}
 
 
-def _compared(full: Path, rounded: Path, tokenizer: bytes, kind: Head, positions: int) -> str:
+def _compared(full: Path, rounded: Path, tokenizer: bytes, kind: Head, positions: int, session_of: SessionOf) -> str:
     from tokenizers import Tokenizer
 
     words = Tokenizer.from_buffer(tokenizer)
     words.no_padding()
     words.enable_truncation(min(positions, 128))
     feeds = [_feed(words, text, kind) for text in CONTROL]
-    (before, slow), (after, quick) = (_run(path, feeds) for path in (full, rounded))
+    (before, slow), (after, quick) = (_run(path, feeds, session_of) for path in (full, rounded))
     speed = f"{slow / quick:.1f} times as fast"
     if kind is Head.CLASSIFIER:
         far = float(np.abs(1 / (1 + np.exp(-before)) - 1 / (1 + np.exp(-after))).max())
@@ -82,7 +81,9 @@ def _feed(words: Any, text: str, kind: Head) -> dict[str, NDArray[np.int64]]:
     return feed
 
 
-def _run(path: Path, feeds: list[dict[str, NDArray[np.int64]]]) -> tuple[NDArray[np.float64], float]:
+def _run(
+    path: Path, feeds: list[dict[str, NDArray[np.int64]]], session_of: SessionOf
+) -> tuple[NDArray[np.float64], float]:
     """Return what a graph makes of each text, and the least seconds of some rounds."""
     with path.open("rb") as file:
         session = session_of(file.fileno(), 2)
