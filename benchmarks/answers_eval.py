@@ -9,7 +9,8 @@ led to; ``final`` was written after those changes. Sets of the office documents 
 to the first when rules were taken out, and ``office_later``: other documents and questions, written
 after the rules and run once before anything was changed for them. ``visitor_tuning`` and ``visitor_held_out`` ask, as people type,
 of a third folder with the papers of a surgery, a law office and a household; documents and questions were written by someone who had
-not seen the rules, and dealt out at random. ``--hide`` keeps the answers of a set unseen.
+not seen the rules, and dealt out at random. ``errand_tuning`` and ``errand_held_out`` ask of days, debts, counts, steps and conditions;
+they were written by one who knew the rules, and dealt out at random before any result was known. ``--hide`` keeps the answers of a set unseen.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Evaluation:
         vectors = await self._embed([part.meant for part in parts(question)])
         asked, hits = find_passages(self.store, question, vectors)
         documents = open_documents(self.store, hits, self.names)
-        told = await consider(asked, hits, documents, self._embed)
+        told = await consider(asked, hits, documents, self._embed, self.today)
         told = [await judge(self.engines.chat, "", part) for part in told]
         return compose(told, self.engines.chat.model.name, self.today)
 
@@ -136,7 +137,9 @@ def summary(outcomes: list[Outcome], refusals: list[Outcome]) -> dict[str, Any]:
 def questions() -> dict[str, Any]:
     """Every set by name."""
     samples = json.loads((resources.files("pai.samples") / "questions.json").read_text("utf-8"))
-    ours = (json.loads((OFFICE / name).read_text("utf-8")) for name in ("questions.json", "visitor.json"))
+    ours = (
+        json.loads((OFFICE / name).read_text("utf-8")) for name in ("questions.json", "visitor.json", "errand.json")
+    )
     return {**samples, **{name: asked for sets in ours for name, asked in sets.items()}}
 
 
@@ -166,8 +169,9 @@ async def measure_set(evaluation: Evaluation, asked: dict[str, Any], *, hidden: 
 
 def documents_of(name: str, folder: Path) -> Path:
     """The folder of documents that a set of questions asks of."""
-    if name.startswith("visitor"):
-        return folder / "visitor"
+    for world in ("visitor", "errand"):
+        if name.startswith(world):
+            return folder / world
     if name == "office_later":
         return folder / "later"
     return folder / "office" if name.startswith("office") else SAMPLES
@@ -179,6 +183,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         make_documents(Path(folder) / "office")
         make_documents(Path(folder) / "later", "later")
         make_documents(Path(folder) / "visitor", "visitor")
+        make_documents(Path(folder) / "errand", "errand")
         chat, process = chat_engine(arguments.chat, Path(folder))
         engines = LocalEngines(chat, LocalEmbedding(arguments.embedding))
         collections: dict[Path, Evaluation] = {}

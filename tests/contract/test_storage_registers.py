@@ -13,7 +13,7 @@ from pai.adapters.storage.knowledge_rows import MOST_JOBS
 from pai.adapters.storage.storage import Storage
 from pai.core.identity.values import ApiKey, FailureCount, Session, SetupToken
 from pai.core.keys.values import Factor, KeyWrap, MemberWrap
-from pai.core.knowledge.values import Job, JobState
+from pai.core.knowledge.values import Job, JobState, Share, ShareAccess
 from pai.core.models.values import Model, ModelFile, ModelRecord
 from pai.core.privacy.values import LinkOrigin, Subject, SubjectLink
 from pai.foundation.actor import Scope
@@ -160,9 +160,12 @@ def test_a_collection_is_seen_by_its_owner_and_those_it_was_shared_with_only(sto
         ]
 
     assert seen() == [[collection.id], [], []]
-    storage.run_sync(lambda unit: unit.collections.share(collection.id, colleague.id))
+    storage.run_sync(lambda unit: unit.collections.share(collection.id, Share(colleague.id)))
     assert seen() == [[collection.id], [collection.id], []]
-    assert storage.read_sync(lambda unit: unit.collections.get(collection.id)).shared_with == {colleague.id}
+    assert storage.read_sync(lambda unit: unit.collections.get(collection.id)).shares == (Share(colleague.id),)
+    ending = Share(colleague.id, ShareAccess.WRITE, NOW)
+    storage.run_sync(lambda unit: unit.collections.share(collection.id, ending))
+    assert storage.read_sync(lambda unit: unit.collections.get(collection.id)).shares == (ending,)
     storage.run_sync(lambda unit: unit.collections.unshare(collection.id, colleague.id))
     assert seen() == [[collection.id], [], []]
 

@@ -15,7 +15,7 @@ from pai.adapters.cryptography.signatures import new_signing_seed, public_key_of
 from pai.core.audit import encoding, notes, tree
 from pai.core.audit.values import Checkpoint, Event, Leaf
 from pai.core.keys.values import KeyWrap, NewDataKey
-from pai.core.knowledge.values import Chunk, Collection, Document, Job, JobItem, JobState
+from pai.core.knowledge.values import Chunk, Collection, Document, Job, JobItem, JobState, Share
 from pai.core.policy.values import Permission
 from pai.core.privacy.values import Subject, SubjectLink
 from pai.foundation.actor import Actor
@@ -41,7 +41,10 @@ class OwnerPolicy:
     def decide(
         self, actor: Actor, permission: Permission, resource: ResourceRef, *, purpose: str | None = None
     ) -> None:
-        shared = actor.id in resource.shared_with and permission in {Permission.ASK, Permission.COLLECTION_READ}
+        shared = actor.id in {one.user for one in resource.shares} and permission in {
+            Permission.ASK,
+            Permission.COLLECTION_READ,
+        }
         if resource.owner not in {None, actor.id} and not shared:
             raise Denied("no policy allows it")
 
@@ -259,9 +262,9 @@ class Collections:
     def visible_to(self, user_id: str) -> Sequence[Collection]:
         return [c for c in self.held.values() if user_id in {c.owner_id, *c.shared_with}]
 
-    def share(self, collection_id: str, user_id: str) -> None:
+    def share(self, collection_id: str, share: Share) -> None:
         found = self.held[collection_id]
-        self.held[collection_id] = replace(found, shared_with=found.shared_with | {user_id})
+        self.held[collection_id] = replace(found, shares=(*found.shares, share))
 
     def add_document(self, document: Document) -> None:
         self.rows[document.id] = document

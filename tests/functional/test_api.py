@@ -164,7 +164,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
 ) -> None:
     bodies = {
         "ask": {"question": "Who has the key?"}, "share": {"email": "stranger@pai.test"},
-        "search": {"query": "Who has the key?"}, "role": {"role": "member"}, "files": {"file_id": made["file"]},
+        "search": {"query": "Who has the key?"}, "role": {"role": "member"}, "clearance": {"clearance": "restricted"}, "files": {"file_id": made["file"]},
         "file_batches": {"file_ids": [made["file"]]}, "approve": {"digest": "0" * 64},
     }  # fmt: skip
     # Of requests that take a second person there are real ones in tests/functional/test_approvals.py.
@@ -197,6 +197,37 @@ def test_sharing_opens_reading_and_asking_but_not_writing(
     assert "Berta Kiesel" in answer["sources"][0]["quote"]
     assert http.delete(path, headers=colleague).status_code == 403
     assert http.post(f"{path}/documents", files={"file": ("b.txt", b"x")}, headers=colleague).status_code == 403
+
+
+def test_a_share_is_seen_and_taken_back_at_once(
+    served: Installation, http: httpx.Client, keys: dict[str, str], made: dict[str, str]
+) -> None:
+    owner, colleague, stranger = (bearer(keys[name]) for name in ("owner", "colleague", "stranger"))
+    path = f"/pai/v1/collections/{made['collection']}"
+    key = {"PAI_API_KEY": keys["owner"]}
+    told = served.ok(
+        "collection", "share", "walk", "colleague@pai.test", "--access", "write", "--expires", "30d", **key
+    )
+    assert len(told["shared_with"]) == 1
+    [share] = served.ok("collection", "shares", "walk", **key)["shares"]
+    assert (share["email"], share["access"], share["ended"]) == ("colleague@pai.test", "write", False)
+    assert share["expires_at"]
+    added = http.post(f"{path}/documents", files={"file": ("b.txt", b"The lamp is green.")}, headers=colleague)
+    assert added.status_code == 202, added.text
+    assert http.get(f"{path}/shares", headers=colleague).status_code == 403
+    assert http.delete(f"{path}/shares/colleague@pai.test", headers=stranger).status_code == 404
+    served.ok("collection", "unshare", "walk", "colleague@pai.test", **key)
+    assert served.ok("collection", "shares", "walk", **key)["shares"] == []
+    for answer in (
+        http.post(f"{path}/ask", json={"question": "Who has the key?"}, headers=colleague),
+        http.get(f"{path}/documents", headers=colleague),
+        http.post(f"{path}/documents", files={"file": ("c.txt", b"x")}, headers=colleague),
+    ):
+        assert answer.status_code == 404
+    unknown = http.post(f"{path}/share", json={"email": "nobody@pai.test"}, headers=owner)
+    assert (unknown.status_code, unknown.json()["error"]["hint"]) == (
+        404, "ask an administrator whether they have an account",
+    )  # fmt: skip
 
 
 def test_purpose_and_scope_bind(http: httpx.Client, keys: dict[str, str], made: dict[str, str]) -> None:

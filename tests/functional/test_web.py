@@ -276,6 +276,8 @@ def test_roles_without_chat_are_led_to_a_page_of_theirs(served: Installation) ->
     assert refused.status_code == 403
     assert 'href="/account"' in refused.text
     assert client.page("/account").status_code == 200
+    for path in ("/pictures", "/recordings"):
+        assert client.page(path).status_code == 403, path
     client.close()
 
 

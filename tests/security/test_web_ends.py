@@ -111,7 +111,7 @@ def test_a_stranger_finds_nothing_behind_any_id(
     attacker: BrowserClient, victim: BrowserClient, things: dict[str, str]
 ) -> None:
     bodies = {
-        "ask": {"question": f"Where is the {MARKER}?"}, "share": {"email": "attacker@pai.test"}, "role": {"role": "guest"},
+        "ask": {"question": f"Where is the {MARKER}?"}, "share": {"email": "attacker@pai.test"}, "role": {"role": "guest"}, "clearance": {"clearance": "restricted"},
         "reset-login": {}, "refuse": {}, "approve": {"digest": "0" * 64},
     }  # fmt: skip
     tried = 0
@@ -135,7 +135,15 @@ def test_a_stranger_finds_nothing_behind_any_id(
         ("/chat/messages", {"conversation": things["conversation"], "text": "go on"}),
     ):
         assert attacker.send("POST", path, body).status_code == 404
-    for path in ("/chat", "/ask", "/collections", "/account", f"/ask?collection={things['collection']}"):
+    for path in (
+        "/chat",
+        "/ask",
+        "/collections",
+        "/pictures",
+        "/recordings",
+        "/account",
+        f"/ask?collection={things['collection']}",
+    ):
         shown = attacker.page(path)
         assert shown.status_code == 200
         assert MARKER not in shown.text

@@ -16,6 +16,7 @@ from pai.core.operations.shredding import Shredding
 from pai.core.policy.gate import Parameters
 from pai.core.policy.values import Act
 from pai.foundation.actor import Actor, Role
+from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
 
 
@@ -24,6 +25,9 @@ def carriers(people: People, setup: Setup, collections: Collections, shredding: 
 
     async def role(actor: Actor, told: Parameters) -> dict[str, Any]:
         return _user(await people.set_role(actor, str(told["email"]), Role(str(told["role"]))))
+
+    async def clearance(actor: Actor, told: Parameters) -> dict[str, Any]:
+        return _user(await people.set_clearance(actor, str(told["email"]), Label(str(told["clearance"]))))
 
     async def enable(actor: Actor, told: Parameters) -> dict[str, Any]:
         return _user(await people.enable(actor, str(told["email"])))
@@ -47,7 +51,7 @@ def carriers(people: People, setup: Setup, collections: Collections, shredding: 
         return {"open_for_minutes": int(EXPORT_SPAN.total_seconds()) // 60}
 
     return {
-        Act.ROLE: role, Act.ENABLE: enable, Act.INVITE: invite, Act.RESET_LOGIN: reset, Act.SHRED: shred,
+        Act.ROLE: role, Act.CLEARANCE: clearance, Act.ENABLE: enable, Act.INVITE: invite, Act.RESET_LOGIN: reset, Act.SHRED: shred,
         Act.BULK_DELETE: bulk_delete, Act.EXPORT: export,
     }  # fmt: skip
 
@@ -57,4 +61,4 @@ def _link(token: Secret, life: timedelta) -> dict[str, Any]:
 
 
 def _user(user: User) -> dict[str, Any]:
-    return {"id": user.id, "email": user.email, "role": user.role.value}
+    return {"id": user.id, "email": user.email, "role": user.role.value, "clearance": user.clearance.value}

@@ -17,6 +17,7 @@ from pai.entrypoints.pai_api.identity import router as identity_router
 from pai.entrypoints.pai_api.metrics import router as metrics_router
 from pai.entrypoints.pai_api.perception import router as perception_router
 from pai.entrypoints.pai_api.routes import router as pai_router
+from pai.entrypoints.pai_api.sharing import router as sharing_router
 from pai.entrypoints.pai_api.sound import router as sound_router
 from pai.entrypoints.pai_api.users import router as users_router
 from pai.entrypoints.web.browser import error_page
@@ -37,6 +38,7 @@ def application(services: Services) -> Walls:
         approvals_router,
         metrics_router,
         perception_router,
+        sharing_router,
         sound_router,
         web_routes(services),
     ]

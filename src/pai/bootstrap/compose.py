@@ -65,6 +65,7 @@ from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.scans import ScanReader
 from pai.core.knowledge.searching import Searching
+from pai.core.knowledge.sharing import Sharing
 from pai.core.models.advice import estimate
 from pai.core.models.conversion import Conversions
 from pai.core.models.importing import Imports
@@ -259,6 +260,11 @@ def _requirement(settings: Settings) -> Requirement:
     return Requirement(settings.profile is not Profile.LAPTOP or not settings.server.on_loopback)
 
 
+def _taken_back(user_id: str, sessions: Sessions, keys: ApiKeys) -> None:
+    for liveness in (sessions.liveness, keys.liveness):
+        liveness.taken_back(user_id)
+
+
 def _answers(
     base: Base, access: Access, engines: EngineRegistry | NoEngines, disk: FreeSpace, pictures: SandboxedPictures
 ) -> Answers:
@@ -333,6 +339,7 @@ def services_for(
         hearing=Hearing(storage, base.policy, senses),
         responses=Responses(storage, base.keystore, base.policy, inference, searching, base.clock, disk),
         collections=collections,
+        sharing=Sharing(storage, access, base.clock, lambda user_id: _taken_back(user_id, sessions, keys)),
         ingest=ingest,
         files=files,
         batches=batches,

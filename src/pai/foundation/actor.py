@@ -43,7 +43,8 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """An authenticated actor. ``scopes`` is None for a full session; ``ceiling`` bounds the labels it may touch.
+    """An authenticated actor. ``scopes`` is None for a full session; ``ceiling`` bounds the labels it may touch, and is
+    never above ``clearance``, which bounds those of the person.
 
     ``unlocked`` names the member key that the keystore holds open for this actor (never the key itself); None means that
     no content can be opened on the actor's behalf. ``fresh``: a session whose person proved within the last minutes who they are;
@@ -60,6 +61,7 @@ class Actor:
     key_id: str | None = None
     scopes: frozenset[Scope] | None = None
     ceiling: Label = Label.RESTRICTED
+    clearance: Label = Label.RESTRICTED
     unlocked: str | None = field(default=None, repr=False)
     fresh: bool = False
     must_enrol: bool = False

@@ -42,6 +42,11 @@ class RetentionClass(StrEnum):
     TRANSIENT = "transient"
 
 
+def lower(one: Label, other: Label) -> Label:
+    """Return the less sensitive of two labels."""
+    return one if other.covers(one) else other
+
+
 def parse_label(value: str) -> Label:
     """Return the label of this name. Raises :class:`Invalid` for any other word."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 
 from pai.foundation.errors import Invalid
 from pai.foundation.labels import Label
@@ -14,8 +15,18 @@ DEFAULT_PURPOSE = "general"
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """That a person was given access by its owner: to read and ask, or to ``write`` too; ``until`` is when that ends by itself."""
+
+    user: str
+    write: bool = False
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceRef:
-    """A thing that policy decides about. ``shared_with`` holds user ids that were given access; ``restricted`` is GDPR art. 18."""
+    """A thing that policy decides about. ``shared_with`` holds user ids that it was shown to; ``shares`` what its owner gave to whom, which
+    is judged by the time of the decision; ``restricted`` is GDPR art. 18."""
 
     kind: str
     id: str
@@ -24,6 +35,7 @@ class ResourceRef:
     purpose: str | None = None
     shared_with: frozenset[str] = frozenset()
     restricted: bool = False
+    shares: tuple[Shared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from pai.foundation.errors import Invalid
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def utc_now() -> datetime:
@@ -18,3 +22,11 @@ def to_text(moment: datetime) -> str:
 def from_text(text: str) -> datetime:
     """Return the datetime of an RFC 3339 text."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def duration(text: str) -> timedelta:
+    """Return the span of a text such as ``30d``, ``12h`` or ``15m``. Raises Invalid."""
+    unit = _UNITS.get(text[-1:])
+    if unit is None or len(text) > 6 or not text[:-1].isdecimal() or not int(text[:-1]):
+        raise Invalid(f"{text!r} is not a span of time", hint="such as 30d, 12h or 15m; what need not end takes never")
+    return timedelta(**{unit: int(text[:-1])})

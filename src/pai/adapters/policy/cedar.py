@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
+from datetime import datetime
 from importlib import resources
 from typing import Any
 
@@ -13,19 +15,38 @@ from pai.core.policy.values import SCOPES, Permission
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Corrupt, Denied
 from pai.foundation.refs import ResourceRef
+from pai.foundation.time import utc_now
 
 _REASONS = {
     "label-ceiling": "the label is above what this credential may touch",
+    "clearance": "the label is above what this person is cleared for",
     "scope": "the key lacks the scope",
     "purpose": "the purpose is not the collection's",
     "restricted": "its processing is restricted",
     "step-up": "who you are has to be proved again first",
     "step-up-browser": "who you are has to be proved again first",
+    "share-ended": "the time for which it was shared is over",
     "self-approval": "nobody approves what they asked for themselves",
     "enrol-first": "administrators need a second factor here, and you have none yet",
 }
-_CODES = {"enrol-first": "second_factor_needed", "step-up": "step_up", "step-up-browser": "step_up"}
+_CODES = {
+    "share-ended": "share_ended",
+    "enrol-first": "second_factor_needed",
+    "step-up": "step_up",
+    "step-up-browser": "step_up",
+}
 """Codes of denials that a person can mend themselves, the first that applies."""
+_HINTS = {
+    "restricted": "see why with the officer responsible for data protection",
+    "share-ended": "ask its owner to share it again",
+    "enrol-first": "set one up on your account page",
+    "step-up": "confirm it with your code, passkey or password in the browser; an API key cannot do this",
+    "step-up-browser": "confirm it with your code, passkey or password in the browser",
+    "self-approval": "it takes somebody else",
+    "clearance": "ask an administrator whether it can be raised",
+    "label-ceiling": "use a credential with a higher label ceiling",
+}
+"""What to do about a denial, the first that applies."""
 
 _MOST_KEPT = 4096
 
@@ -34,10 +55,13 @@ class CedarPolicy:
     """Implements ``core.policy.ports.Policy``; ``sha256`` (hex) is of the policies' text. Raises Corrupt when policies or schema do
     not parse or disagree."""
 
-    def __init__(self, policies: str | None = None, schema: str | None = None) -> None:
+    def __init__(
+        self, policies: str | None = None, schema: str | None = None, now: Callable[[], datetime] = utc_now
+    ) -> None:
         folder = resources.files("pai.adapters.policy") / "policies"
         text = policies if policies is not None else (folder / "pai.cedar").read_text("utf-8")
         shape = schema if schema is not None else (folder / "pai.cedarschema").read_text("utf-8")
+        self._now = now
         self.sha256 = hashlib.sha256(text.encode()).hexdigest()
         try:
             checked = cedarpy.validate_policies(text, shape)
@@ -53,7 +77,7 @@ class CedarPolicy:
         self, actor: Actor, permission: Permission, resource: ResourceRef, *, purpose: str | None = None
     ) -> None:
         """Return when a permit matches, no forbid does, and no policy had an error. Raises Denied otherwise."""
-        request, entities = _asked(actor, permission, resource, purpose)
+        request, entities = _asked(actor, permission, resource, purpose, self._now)
         asked = (json.dumps(request), entities)
         if asked in self._allowed:
             return
@@ -69,6 +93,8 @@ class CedarPolicy:
             self._allowed.add(asked)
             return
         named = [self._names.get(found, found) for found in result.diagnostics.reasons]
+        if "clearance" in named:  # the ceiling of a credential is never above it
+            named = [name for name in named if name != "label-ceiling"]
         why = "; ".join(_REASONS[name] for name in named if name in _REASONS)
         why = why or f"no policy allows it to the {'role ' + actor.role.value if actor.role else actor.kind.value}"
         needed = SCOPES[permission]
@@ -78,7 +104,7 @@ class CedarPolicy:
 
 
 def _asked(
-    actor: Actor, permission: Permission, resource: ResourceRef, purpose: str | None
+    actor: Actor, permission: Permission, resource: ResourceRef, purpose: str | None, now: Callable[[], datetime]
 ) -> tuple[dict[str, Any], str]:
     """Return the request and the entities (JSON) that Cedar decides over."""
     needed = SCOPES[permission]
@@ -93,12 +119,24 @@ def _asked(
         {"uid": target, "attrs": attributes, "parents": []},
     ]
     context = {
-        "ceiling": actor.ceiling.rank, "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
+        "ceiling": actor.ceiling.rank, "clearance": actor.clearance.rank,
+        "purpose": purpose or "", "user": actor.id, "scoped": actor.scopes is not None,
         "fresh": actor.fresh, "mustEnrol": actor.must_enrol,
+        "share": _share(actor, resource, now),
         "granted": needed is None or (actor.scopes is not None and needed in actor.scopes),
     }  # fmt: skip
     action = {"type": "Action", "id": permission.value}
     return {"principal": principal, "action": action, "resource": target, "context": context}, json.dumps(entities)
+
+
+def _share(actor: Actor, resource: ResourceRef, now: Callable[[], datetime]) -> str:
+    """Return what the owner gave this actor, as it is at this moment: ``none``, ``read``, ``write`` or ``ended``."""
+    given = [one for one in resource.shares if one.user == actor.id]
+    if not given:
+        return "none"
+    moment = now()
+    live = [one for one in given if one.until is None or moment < one.until]
+    return ("write" if any(one.write for one in live) else "read") if live else "ended"
 
 
 def _annotations(text: str) -> list[str]:
@@ -108,18 +146,7 @@ def _annotations(text: str) -> list[str]:
 def _hint(scope: str | None, named: list[str], resource: ResourceRef) -> str:
     if "purpose" in named:
         return f"this collection is for {resource.purpose!r}: name that purpose, or none"
-    if "scope" in named:
+    if scope and "scope" in named:
         return f"use a key with the scope {scope!r}"
-    if "restricted" in named:
-        return "see why with the officer responsible for data protection"
-    if "enrol-first" in named:
-        return "set one up on your account page"
-    if "step-up" in named:
-        return "confirm it with your code, passkey or password in the browser; an API key cannot do this"
-    if "step-up-browser" in named:
-        return "confirm it with your code, passkey or password in the browser"
-    if "self-approval" in named:
-        return "it takes somebody else"
-    if "label-ceiling" in named:
-        return "use a credential with a higher label ceiling"
-    return "ask the owner to share it, or an administrator for the role"
+    told = (hint for name, hint in _HINTS.items() if name in named)
+    return next(told, "ask the owner to share it, or an administrator for the role")

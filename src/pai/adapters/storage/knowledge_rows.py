@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from pai.adapters.storage import tables as t
 from pai.adapters.storage.rows import from_row, to_row
-from pai.core.knowledge.values import Collection, Document, Job, JobState
+from pai.core.knowledge.values import Collection, Document, Job, JobState, Share
 from pai.core.models.values import Measurement, Model
 from pai.core.privacy.values import Subject, SubjectLink
 
@@ -28,8 +28,10 @@ class CollectionRows:
         self._db.execute(insert(t.collections), to_row(collection, t.collections))
 
     def _collection(self, row: RowMapping) -> Collection:
-        shares = select(t.collection_shares.c.user_id).where(t.collection_shares.c.collection_id == row["id"])
-        return from_row(Collection, row, shared_with=[share[0] for share in self._db.execute(shares)])
+        s = t.collection_shares.c
+        query = select(s.user_id, s.access, s.expires_at).where(s.collection_id == row["id"]).order_by(s.user_id)
+        shares = [from_row(Share, share) for share in self._db.execute(query).mappings()]
+        return from_row(Collection, row, shares=shares)
 
     def get(self, collection_id: str) -> Collection | None:
         """Return a collection by id."""
@@ -56,10 +58,11 @@ class CollectionRows:
             update(t.collections).where(t.collections.c.id == collection.id), to_row(collection, t.collections)
         )
 
-    def share(self, collection_id: str, user_id: str) -> None:
-        """Give a user access."""
-        row = {"collection_id": collection_id, "user_id": user_id}
-        self._db.execute(upsert(t.collection_shares).values(row).on_conflict_do_nothing())
+    def share(self, collection_id: str, share: Share) -> None:
+        """Give an account access, in place of what it had."""
+        row = to_row(share, t.collection_shares, collection_id=collection_id)
+        keys = ["collection_id", "user_id"]
+        self._db.execute(upsert(t.collection_shares).values(row).on_conflict_do_update(index_elements=keys, set_=row))
 
     def unshare(self, collection_id: str, user_id: str) -> None:
         """Take a user's access."""

@@ -27,6 +27,7 @@ _WHERE: Final = {
         "These speak HTTPS to a server with an API key: `PAI_URL`, `PAI_API_KEY`, `PAI_CA_FILE`; without `PAI_URL`, the server of"
         " this machine.",
     ),
+    "collections": ("On collections", "Likewise over HTTPS, with a key of the scope `knowledge`."),
     "host": (
         "On the machine",
         "These run on the machine of the installation and ignore `PAI_URL`. With a server running they go through its control socket,"

@@ -13,7 +13,7 @@ from pai.bootstrap.reference.routes import registered
 from pai.core.policy.values import SCOPES, Permission
 from pai.foundation.actor import OPERATOR, Actor, ActorKind, Role
 from pai.foundation.errors import Denied
-from pai.foundation.refs import ResourceRef
+from pai.foundation.refs import ResourceRef, Shared
 
 _INTRODUCTION = """
 One function decides (`src/pai/core/policy/ports.py`), over the policies below, which are written in Cedar. What no policy permits is
@@ -23,7 +23,8 @@ the way in.
 _MATRIX = """
 Decided by the policies themselves for someone with a full session who has just proved who
 they are. **yes**: for everything there is of the kind; **own**: what is one's
-own; **own, shared**: also what its owner shared. The operator is whoever holds the console, and has no role.
+own; **own, shared**: also what its owner shared; **shared to write**: what its
+owner shared for that. The operator is whoever holds the console, and has no role.
 """
 _ONE: Final = re.compile(
     r'(?://[^\n]*\n)*@id\("(?P<id>[^"]+)"\)\n(?P<effect>permit|forbid) \((?P<scope>[^)]*)\)\s*when \{[^}]*\};'
@@ -84,8 +85,12 @@ def _decided(policy: CedarPolicy, actor: Actor, permission: Permission) -> str:
     if allowed(ResourceRef("any", "any", "another")):
         return "yes"
     own = allowed(ResourceRef("any", "any", actor.id))
-    shared = allowed(ResourceRef("any", "any", "another", shared_with=frozenset({actor.id})))
-    return ", ".join(["own"] * own + ["shared"] * shared) or "no"
+    shown = allowed(ResourceRef("any", "any", "another", shared_with=frozenset({actor.id})))
+    read, write = (
+        allowed(ResourceRef("any", "any", "another", shares=(Shared(actor.id, one),))) for one in (False, True)
+    )
+    shared = "shared" if shown or read else "shared to write" if write else ""
+    return ", ".join(["own"] * own + [shared] * bool(shared)) or "no"
 
 
 def _policies() -> list[_Policy]:

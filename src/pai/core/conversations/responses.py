@@ -133,6 +133,8 @@ class Responses:
                     for step in output.take(delta):
                         yield step
                     delta = await anext(coming, None)
+                if found is not None:
+                    await self.searching.still_may(actor, found.collections)
                 for step in output.end(whole=last.finish_reason != "length"):
                     yield step
                 end = self._complete(response, output, last)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pai.core.identity.events import RoleChanged, UserAdded, UserDisabled, UserEnabled, UsersListed
+from pai.core.identity.events import ClearanceChanged, RoleChanged, UserAdded, UserDisabled, UserEnabled, UsersListed
 from pai.core.identity.passwords import CONSOLE, check_password
 from pai.core.identity.ports import IdentityUnit
 from pai.core.identity.values import User
@@ -21,6 +21,7 @@ from pai.core.ports.work import Work
 from pai.foundation.actor import Actor, ActorKind, Role
 from pai.foundation.errors import Conflict, Invalid, NotFound
 from pai.foundation.ids import new_id
+from pai.foundation.labels import Label
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef
 
@@ -132,6 +133,33 @@ class Accounts:
             unit.users.update(changed)
             unit.users.remove_links_by(user.id)
             event = RoleChanged(resource=ResourceRef("user", user.id), before=user.role.value, role=role.value)
+            unit.audit.record(actor, event)
+            return changed
+
+        return await self.work.run(write)
+
+    async def set_clearance(self, actor: Actor, email: str, clearance: Label) -> User:
+        """Let an account touch labels up to this one. Raising it takes a second person, lowering nobody.
+
+        Raises NotFound, Denied, NeedsApproval, Conflict for one's own clearance."""
+        self.policy.decide(actor, Permission.USERS_CHANGE, INSTALLATION)
+
+        def write(unit: IdentityUnit) -> User:
+            user = self.found(unit, email)
+            if user.id == actor.id:
+                raise Conflict(
+                    "nobody changes their own clearance", code="own_clearance", hint="ask another administrator"
+                )
+            if not user.clearance.covers(clearance) and not _founding(unit):
+                told = {
+                    "user": user.id, "email": user.email, "before": user.clearance.value, "clearance": clearance.value,
+                }  # fmt: skip
+                self.gate.admit(unit, actor, Act.CLEARANCE, told)
+            changed = dataclasses.replace(user, clearance=clearance)
+            unit.users.update(changed)
+            event = ClearanceChanged(
+                resource=ResourceRef("user", user.id), before=user.clearance.value, clearance=clearance.value
+            )
             unit.audit.record(actor, event)
             return changed
 

@@ -28,7 +28,7 @@ from pai.core.ports.work import Work
 from pai.foundation.actor import SYSTEM, Actor, ActorKind, Role, Scope
 from pai.foundation.errors import Conflict, Denied, Invalid, NotFound, Unauthenticated
 from pai.foundation.ids import new_id
-from pai.foundation.labels import Label
+from pai.foundation.labels import Label, lower
 from pai.foundation.redaction import Secret
 from pai.foundation.refs import ResourceRef
 
@@ -351,7 +351,8 @@ def _not_valid() -> Unauthenticated:
 
 def _actor(user: User, key: ApiKey, handle: str | None) -> Actor:
     return Actor(
-        user.id, user.email, user.kind, user.role, None, key.id, key.scopes, key.ceiling, handle, until=key.expires_at
+        user.id, user.email, user.kind, user.role, None, key.id, key.scopes, lower(key.ceiling, user.clearance), user.clearance, handle,
+        until=key.expires_at,
     )  # fmt: skip
 
 

@@ -182,6 +182,15 @@ class RoleChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClearanceChanged(Event):
+    """An account may touch labels up to another one."""
+
+    name: ClassVar[str] = "identity:user:clearance"
+    before: str
+    clearance: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserInvited(Event):
     """A one-time link was made with which somebody opens an account. Who it is for stands in the
     log once they have the account."""

@@ -15,6 +15,7 @@ from pai.core.keys.values import Factor
 from pai.core.policy.values import Permission
 from pai.foundation.actor import Actor, Role
 from pai.foundation.errors import Denied, NotFound
+from pai.foundation.labels import Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,14 @@ class People:
         held = await self.accounts.work.read(lambda unit: unit.users.keys(user.id))
         self.keys.role_changed([key.id for key in held], role)
         await self.sessions.end_all(actor, email, "role")
+        return user
+
+    async def set_clearance(self, actor: Actor, email: str, clearance: Label) -> User:
+        """Let an account touch labels up to this one. What streams to it ends; its credentials follow at their next request. Raises
+        NotFound, Denied, NeedsApproval, Conflict."""
+        user = await self.accounts.set_clearance(actor, email, clearance)
+        for liveness in (self.sessions.liveness, self.keys.liveness):
+            liveness.cleared(user.id, clearance)
         return user
 
     async def address_of(self, actor: Actor, user_id: str) -> str:

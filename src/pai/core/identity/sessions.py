@@ -318,4 +318,13 @@ def csrf_matches(token: Secret, given: str) -> bool:
 
 
 def _actor(user: User, session: Session, handle: str | None) -> Actor:
-    return Actor(user.id, user.email, user.kind, user.role, session.id, unlocked=handle)
+    return Actor(
+        user.id,
+        user.email,
+        user.kind,
+        user.role,
+        session.id,
+        ceiling=user.clearance,
+        clearance=user.clearance,
+        unlocked=handle,
+    )

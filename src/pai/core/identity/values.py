@@ -12,7 +12,7 @@ from pai.foundation.labels import Label
 @dataclass(frozen=True, slots=True)
 class User:
     """An account. ``email`` is lower case; the verifier is a hash of an Argon2id output, made in the keystore. ``clearance`` is
-    kept and not judged yet: the ceiling of a credential is what bounds labels today."""
+    the highest label that this person may touch, with whatever credential."""
 
     id: str
     email: str

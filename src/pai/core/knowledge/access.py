@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pai.core.keys.ports import Keystore
 from pai.core.knowledge.ports import CollectionStore, KnowledgeUnit
-from pai.core.knowledge.values import Collection
+from pai.core.knowledge.values import Collection, ShareAccess
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.foundation.actor import Actor
 from pai.foundation.errors import Denied, NotFound
 from pai.foundation.redaction import Secret
-from pai.foundation.refs import ResourceRef
+from pai.foundation.refs import ResourceRef, Shared
 
 
 def context_of(collection_id: str) -> str:
@@ -24,8 +24,8 @@ def context_of(collection_id: str) -> str:
 def ref_of(collection: Collection) -> ResourceRef:
     """Return the collection as policy sees it."""
     return ResourceRef(
-        "collection", collection.id, collection.owner_id, collection.label, collection.purpose, collection.shared_with,
-        collection.restricted,
+        "collection", collection.id, collection.owner_id, collection.label, collection.purpose, restricted=collection.restricted,
+        shares=tuple(Shared(one.user_id, one.access is ShareAccess.WRITE, one.expires_at) for one in collection.shares),
     )  # fmt: skip
 
 

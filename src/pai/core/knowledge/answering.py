@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pai.core.audit.receipts import TEXT, Answered, Cited, Receipts
 from pai.core.knowledge.access import Access, ref_of
-from pai.core.knowledge.composing import Part, compose
+from pai.core.knowledge.composing import Part, compose, part_of
 from pai.core.knowledge.events import QuestionAnswered, QuestionAsked
 from pai.core.knowledge.evidence import Embed, weigh
 from pai.core.knowledge.judging import judge
@@ -119,7 +119,7 @@ class Answering:
         found = await self.work.run(
             lambda unit: self._retrieve(unit, actor, name, question, vectors, purpose, answering.model)
         )
-        return found, await consider(found.asked, found.hits, found.documents, embed)
+        return found, await consider(found.asked, found.hits, found.documents, embed, self._today())
 
     async def _answer(
         self, actor: Actor, question: str, found: Retrieved, told: Sequence[Part], purpose: str | None, model: str
@@ -141,6 +141,8 @@ class Answering:
         )  # fmt: skip
 
         def write(unit: KnowledgeUnit) -> Answer:
+            # Models take their time: what was taken back meanwhile is not answered from any more.
+            self.access.find(unit, actor, collection.id, Permission.ASK, purpose=purpose)
             issued = self.receipts.recorded(unit.audit, actor, event, receipt)
             return dataclasses.replace(answer, receipt=issued)
 
@@ -213,7 +215,14 @@ def open_documents(
 
 
 async def consider(
-    asked: Sequence[Question], hits: Sequence[Sequence[Hit]], documents: Mapping[str, Document], embed: Embed
+    asked: Sequence[Question],
+    hits: Sequence[Sequence[Hit]],
+    documents: Mapping[str, Document],
+    embed: Embed,
+    today: dt.date,
 ) -> list[Part]:
-    """Return the evidence for each part of a question."""
-    return [Part(one, await weigh(one, found, documents, embed)) for one, found in zip(asked, hits, strict=True)]
+    """Return the evidence for each part of a question, on this day."""
+    return [
+        part_of(one, await weigh(one, found, documents, embed), documents, today)
+        for one, found in zip(asked, hits, strict=True)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from pai.core.keys.values import KeyWrap
@@ -13,7 +14,6 @@ from pai.core.knowledge.events import (
     CollectionCreated,
     CollectionDeleted,
     CollectionRenamed,
-    CollectionShared,
     DocumentDeleted,
     DocumentsListed,
 )  # fmt: skip
@@ -75,7 +75,9 @@ class Collections:
         """Return the collections that the actor owns or was given."""
         self.access.policy.decide(actor, Permission.COLLECTION_LIST, ResourceRef("installation", "pai"))
         found = await self.work.read(lambda unit: unit.collections.visible_to(actor.id))
-        return [collection for collection in found if actor.ceiling.covers(collection.label)]
+        now = self.clock.now()
+        seen = (as_seen(collection, actor.id, now) for collection in found)
+        return [collection for collection in seen if collection is not None and actor.ceiling.covers(collection.label)]
 
     async def rename(self, actor: Actor, name: str, new_name: str) -> Collection:
         """Give a collection another name. Raises Invalid, Conflict, NotFound, Denied."""
@@ -90,26 +92,6 @@ class Collections:
             unit.collections.update(changed)
             unit.audit.record(actor, CollectionRenamed(resource=ref_of(changed)))
             return changed
-
-        return await self.work.run(write)
-
-    async def share(self, actor: Actor, name: str, email: str) -> Collection:
-        """Give another account access: the data key is wrapped for it. Raises NotFound, Denied."""
-
-        def write(unit: KnowledgeUnit) -> Collection:
-            collection = self.access.find(unit, actor, name, Permission.COLLECTION_SHARE)
-            other = unit.users.by_email(email.strip().lower())
-            mine = unit.wraps.key_wrap(context_of(collection.id), actor.id)
-            if other is None or other.disabled_at is not None:
-                raise NotFound(f"no active account has the address {email}")
-            if actor.unlocked is None or mine is None:
-                raise Denied("this credential cannot open content", code="locked")
-            context = context_of(collection.id)
-            blob = self.access.keystore.share_data_key(actor.unlocked, context, mine.blob, other.public_key)
-            unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, other.id, blob, self.clock.now()))
-            unit.collections.share(collection.id, other.id)
-            unit.audit.record(actor, CollectionShared(resource=ref_of(collection), recipient=other.id))
-            return dataclasses.replace(collection, shared_with=collection.shared_with | {other.id})
 
         return await self.work.run(write)
 
@@ -179,6 +161,14 @@ class Collections:
 
         collection_id, blob_id = await self.work.run(write)
         self.originals.remove(collection_id, blob_id)
+
+
+def as_seen(collection: Collection, user_id: str, now: datetime) -> Collection | None:
+    """Return a collection as this account may see it listed: its owner with all shares, others with their own alone and while it lasts."""
+    if collection.owner_id == user_id:
+        return collection
+    own = collection.share_of(user_id)
+    return dataclasses.replace(collection, shares=(own,)) if own is not None and own.live(now) else None
 
 
 def _checked_name(name: str) -> str:

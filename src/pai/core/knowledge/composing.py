@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pai.core.knowledge.evidence import Span, leans, sufficient
+from pai.core.knowledge.picking import Picked, Terms, at_odds, pick, terms_of
 from pai.core.knowledge.question import Question
 from pai.core.knowledge.reading import Document
 from pai.core.knowledge.tables import fitting, item_of, ordered
@@ -30,15 +31,26 @@ _MARK = re.compile(r"\s*\[\d{1,3}\]")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question of those that were asked at once, and its candidate units, best first."""
+    """One question of those that were asked at once, its candidate units, best first, and what it asks of rows. ``picked`` are
+    the rows that answer it by what can be computed."""
 
     asked: Question
     spans: Sequence[Span]
+    terms: Terms
+    picked: Picked | None = None
 
     @property
     def good(self) -> list[Span]:
         """The units that may answer, best first."""
         return [span for span in self.spans if sufficient(span)]
+
+
+def part_of(asked: Question, spans: Sequence[Span], documents: Mapping[str, Document], today: dt.date) -> Part:
+    """Return a question with its candidates, those apart that are at odds with its day or with what is owed: they only show as near."""
+    terms = terms_of(asked, today)
+    odd = [at_odds(terms, asked, span.unit, span.document) for span in spans]
+    fit = [replace(span, topical=False) if other else span for span, other in zip(spans, odd, strict=True)]
+    return Part(asked, fit, terms, pick(asked, documents, today))
 
 
 @dataclass(slots=True)
@@ -109,10 +121,10 @@ def compose(parts: Sequence[Part], model: str, today: dt.date) -> Answer:
     cited = Cited()
     texts: list[str] = []
     missing: list[Part] = []
-    first = chosen(parts[0])
-    for part in parts:
-        span = chosen(_pointing(part, first))
-        text = _answer(part, span, cited, today) if span else ""
+    first = _document(parts[0])
+    for part in (_pointing(part, first) for part in parts):
+        span = chosen(part)
+        text = _picked(part, part.picked, cited) if part.picked else _answer(part, span, cited, today) if span else ""
         if not text:
             missing.append(part)
         if not text or text not in texts:
@@ -124,11 +136,19 @@ def compose(parts: Sequence[Part], model: str, today: dt.date) -> Answer:
     return Answer(between.join(texts), False, tuple(cited.sources), model, nearest=near)
 
 
-def _pointing(part: Part, first: Span | None) -> Part:
+def _document(part: Part) -> str:
+    """Return the document that answers a part; empty when none does."""
+    span = chosen(part)
+    found = part.picked.document if part.picked else span.document if span else None
+    return found.id if found else ""
+
+
+def _pointing(part: Part, first: str) -> Part:
     """Return a part that points at the one before ("... and when does it end?") with units of the same document only."""
     if not part.asked.topics or part.asked.names:
         return part
-    return Part(part.asked, [span for span in part.spans if first and span.document.id == first.document.id])
+    picked = part.picked if part.picked and part.picked.document.id == first else None
+    return replace(part, spans=[span for span in part.spans if span.document.id == first], picked=picked)
 
 
 def nearest(parts: Sequence[Part]) -> tuple[Source, ...]:
@@ -151,20 +171,28 @@ def _answer(part: Part, span: Span, cited: Cited, today: dt.date) -> str:
     asked, unit = part.asked, span.unit
     opened = _list_after(span)
     if opened:
-        return _list(span, opened, len(opened), cited)
+        return _list(span.document, unit.section, opened, len(opened), cited)
     members = span.document.members(unit.group)
-    fit = fitting(asked, unit, members)
+    fit = [one for one in fitting(asked, unit, members) if not at_odds(part.terms, asked, one, span.document)]
     if asked.order and unit.shape is Shape.ROW and len(fit) > 1:
         return _first_of(asked, span, fit, len(members), cited, today)
     if unit.group and (
         asked.several or (unit.shape is Shape.ITEM and (len(fit) == len(members) > 1 or len(_good_of(part, unit)) > 1))
     ):
         # What was asked stands over the list, not in an item of it: then the list is the answer.
-        return _list(span, fit, len(members), cited)
+        return _list(span.document, unit.section, fit, len(members), cited)
     if unit.shape is Shape.ROW:
         return _cite(item_of(unit, asked), [unit], span.document, cited)
     together = passage(part, span) if unit.shape is Shape.SENTENCE else [unit]
     return _cite(" ".join(one.text for one in together), together, span.document, cited)
+
+
+def _picked(part: Part, picked: Picked, cited: Cited) -> str:
+    rows, of = picked.rows, picked.of
+    if len(rows) == 1 and not picked.counted and not part.asked.several:
+        return _cite(item_of(rows[0]), rows, picked.document, cited)
+    listed = _list(picked.document, rows[0].section, rows, of, cited)
+    return f"{len(rows)} of {of} rows. {listed}" if listed and picked.counted else listed
 
 
 def _good_of(part: Part, unit: Unit) -> list[Unit]:
@@ -198,17 +226,17 @@ def _first_of(asked: Question, span: Span, rows: Sequence[Unit], of: int, cited:
         said = f"None of {len(rows)} rows is{since}."
     else:
         said = "Which row that is cannot be computed here."
-    listed = _list(span, rows, of, cited)
+    listed = _list(span.document, span.unit.section, rows, of, cited)
     return f"{said} {listed}" if listed else ""  # what cannot be cited is not said
 
 
-def _list(span: Span, rows: Sequence[Unit], of: int, cited: Cited) -> str:
+def _list(document: Document, section: str, rows: Sequence[Unit], of: int, cited: Cited) -> str:
     shown = rows[:MOST_ITEMS]
-    marks = [_run(span.document, run, cited) for run in _runs(shown)]
-    name = unmarked(span.unit.section or span.document.name)
+    marks = [_run(document, run, cited) for run in _runs(shown)]
+    name = unmarked(section or document.name)
     some = f", {len(rows)} of {of}" if len(rows) < of else ""
     lines = [f"- {unmarked(item_of(row))}" for row in shown]
-    if len(rows) > len(shown) or not span.document.whole:
+    if len(rows) > len(shown) or not document.whole:
         lines.append(f"- and perhaps more: {len(rows)} were read, {len(shown)} are shown")
     return "\n".join([f"{name}{some} {''.join(dict.fromkeys(marks))}:", "", *lines]) if all(marks) else ""
 

@@ -24,10 +24,29 @@ class CollectionRenamed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionShared(Event):
-    """A collection was shared with another account."""
+    """A collection was shared with another account, to ``read`` or to ``write``; ``expires_at`` is empty when no end was agreed."""
 
     name: ClassVar[str] = "knowledge:collection:share"
     recipient: str
+    access: str = "read"
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionUnshared(Event):
+    """What was shared was taken back; ``jobs`` of that account that took documents in were stopped."""
+
+    name: ClassVar[str] = "knowledge:collection:unshare"
+    recipient: str
+    jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharesListed(Event):
+    """The owner looked with whom a collection is shared."""
+
+    name: ClassVar[str] = "knowledge:collection:shares"
+    shares: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,7 @@ class Ingest:
         wrap = unit.wraps.key_wrap(context, actor.id)
         if wrap is None or actor.unlocked is None:
             raise Denied("this credential cannot open content", code="locked")
-        expires = now + GRANT
+        expires = collection.until(actor.id, now + GRANT)
         grant = self.access.keystore.grant_to_job(actor.unlocked, context, wrap.blob, job_id=job_id, expires_at=expires)
         unit.wraps.add_key_wrap(KeyWrap(new_id("wrp"), context, f"job:{job_id}", grant, now, expires))
         unit.open_collection(collection.id, key).put_items(items)
@@ -307,15 +307,12 @@ class Ingest:
         return going_on
 
     async def _embed(self, job: Job, pieces: Sequence[Chunk]) -> list[bytes]:
-        collection = await self.work.read(lambda unit: unit.collections.get(job.collection_id))
-        if collection is None:
+        if (collection := await self.work.read(lambda unit: unit.collections.get(job.collection_id))) is None:
             raise NotFound("the collection is gone")
         engine = await self.engines.get(collection.embedder)
-        vectors: list[bytes] = []
-        for start in range(0, len(pieces), EMBED_BATCH):
-            batch = [f"{piece.heading}\n{piece.text}".strip() for piece in pieces[start : start + EMBED_BATCH]]
-            vectors.extend((await engine.embed(batch)).vectors)
-        return vectors
+        texts = [f"{piece.heading}\n{piece.text}".strip() for piece in pieces]
+        batches = [texts[at : at + EMBED_BATCH] for at in range(0, len(texts), EMBED_BATCH)]
+        return [vector for batch in batches for vector in (await engine.embed(batch)).vectors]
 
     def _put(
         self, unit: KnowledgeUnit, job: Job, item: JobItem, document_id: str, parsed: ParsedDocument, pieces:

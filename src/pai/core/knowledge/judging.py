@@ -35,12 +35,13 @@ YES, NO = frozenset({"yes", "ja"}), frozenset({"no", "nein"})
 
 
 async def judge(engine: Engine, user_id: str, part: Part) -> Part:
-    """Return the part with how surely each candidate answers, surest first; as it was when the engine cannot say so.
+    """Return the part with how surely each candidate answers, surest first; as it was when the engine cannot say so, or when
+    rows are picked by what can be computed.
 
     Candidates are read one after the other, those first that words speak for, and no further once one surely answers, unless
     several things are asked for.
     """
-    if Capability.LOGPROBS not in engine.capabilities.supports:
+    if part.picked or Capability.LOGPROBS not in engine.capabilities.supports:
         return part
     told: dict[int, float] = {}
     may = [one for one in part.spans if one.anchored and one.topical and one.unit.shape is not Shape.HEADER]
@@ -56,7 +57,7 @@ async def judge(engine: Engine, user_id: str, part: Part) -> Part:
             told[id(span)] = max(told[id(span)], BELIEF)
     ruled = {id(one): HEADER for one in part.spans if one.unit.shape is Shape.HEADER and sufficient(one)}
     spans = [replace(span, belief=(ruled | told).get(id(span), 0.0)) for span in part.spans]
-    return Part(part.asked, sorted(spans, key=lambda span: -(span.belief or 0.0)))
+    return replace(part, spans=sorted(spans, key=lambda span: -(span.belief or 0.0)))
 
 
 def belief(span: Span, odds: float) -> float:

@@ -102,6 +102,12 @@ class Document:
         """Return the rows or items of a list or table, in order."""
         return self._groups.get(group, []) if group else []
 
+    @cached_property
+    def tables(self) -> list[list[Unit]]:
+        """The tables of more than one row, each as its rows."""
+        rows = ([unit for unit in units if unit.shape is Shape.ROW] for group, units in self._groups.items() if group)
+        return [table for table in rows if len(table) > 1]
+
     def section_of(self, unit: Unit) -> list[Unit]:
         """Return the sentences in a row that a unit is one of, of one section."""
         place = self.units.index(unit)

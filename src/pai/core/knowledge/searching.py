@@ -72,6 +72,15 @@ class Searching:
 
         return await self.work.run(look)
 
+    async def still_may(self, actor: Actor, collections: Sequence[Collection]) -> None:
+        """Return when the actor may still ask each of these. Models take their time, and shares end. Raises NotFound, Denied."""
+
+        def look(unit: KnowledgeUnit) -> None:
+            for one in collections:
+                self.access.find(unit, actor, one.id, Permission.ASK)
+
+        await self.work.read(look)
+
 
 def subjects_of(unit: KnowledgeUnit, chunks: Sequence[str], documents: Sequence[str]) -> tuple[SubjectRef, ...]:
     """Return the data subjects of passages and of the documents that they stand in, columns of other rows apart."""

@@ -12,6 +12,26 @@ from pai.foundation.labels import Label, RetentionClass, TrainingPermission
 from pai.foundation.refs import DEFAULT_PURPOSE, ModelRef
 
 
+class ShareAccess(StrEnum):
+    """What somebody whom a collection is shared with may do: read and ask, or add and delete documents too."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """That a collection is shared with an account. It ends by itself at ``expires_at``, if there is one."""
+
+    user_id: str
+    access: ShareAccess = ShareAccess.READ
+    expires_at: datetime | None = None
+
+    def live(self, now: datetime) -> bool:
+        """Return whether it has not ended."""
+        return self.expires_at is None or now < self.expires_at
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A named set of documents with one owner, one label and one purpose."""
@@ -25,13 +45,27 @@ class Collection:
     training: TrainingPermission = TrainingPermission.INFER
     retention: RetentionClass = RetentionClass.CONTENT
     restricted: bool = False
-    shared_with: frozenset[str] = frozenset()
+    shares: tuple[Share, ...] = ()
     embedding_model: str = ""
 
     @property
     def embedder(self) -> str:
         """The model that its vectors are of: those of another, which the usual alias may mean by now, cannot be compared with them."""
         return self.embedding_model or "default-embedding"
+
+    @property
+    def shared_with(self) -> frozenset[str]:
+        """The ids of the accounts that it is shared with, ended shares included."""
+        return frozenset(share.user_id for share in self.shares)
+
+    def share_of(self, user_id: str) -> Share | None:
+        """Return what this account was given, None when nothing."""
+        return next((share for share in self.shares if share.user_id == user_id), None)
+
+    def until(self, user_id: str, moment: datetime) -> datetime:
+        """Return ``moment``, or the end of what this account was given when that comes first."""
+        own = self.share_of(user_id)
+        return min(moment, own.expires_at) if own is not None and own.expires_at is not None else moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ QUANTITIES = _stems(
 # Verbs that say hardly anything: a name and a date are enough for "When does X come?".
 LIGHT = _stems(
     "come comes coming came back go goes going went need needs happen happens use used made done concern kind must "
-    "kommt kommen gibt geben geht there sort see sees meet"
+    "kommt kommen gibt geben geht there sort see sees meet here still already yet"
 )
 ORDERS = (
     (Order.NEXT, r"\b(?:next|soonest|upcoming|nächste[rsnm]?)\b"),

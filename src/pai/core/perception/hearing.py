@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pai.core.perception.events import SoundHeard
-from pai.core.perception.ports import Input, PerceptionUnit, Senses
+from pai.core.perception.ports import TRANSCRIPTION, Input, PerceptionUnit, Senses
 from pai.core.perception.values import Heard, Wish
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
@@ -30,6 +30,11 @@ class Hearing:
     work: Work[PerceptionUnit]
     policy: Policy
     senses: Senses
+
+    async def usual(self, actor: Actor) -> ModelRef:
+        """Return the model that hears when none is named. Raises Denied for who may have none heard, NotFound, Unsupported."""
+        self.policy.decide(actor, Permission.HEAR, ResourceRef("sound", "sent", owner=actor.id, label=Label.PUBLIC))
+        return await self.senses.model(TRANSCRIPTION, "transcription")
 
     async def take(self, actor: Actor, data: Iterable[bytes]) -> Input:
         """Take a recording in, where what is wanted of it is told after it. Raises Denied for who may have none heard, TooLarge,

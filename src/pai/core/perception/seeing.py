@@ -27,6 +27,13 @@ class Seeing:
     policy: Policy
     senses: Senses
 
+    async def usual(self, actor: Actor) -> ModelRef:
+        """Return the model that reads pictures when none is named. Raises Denied for who may have none read, NotFound."""
+        self.policy.decide(
+            actor, Permission.READ_PICTURES, ResourceRef("picture", "sent", owner=actor.id, label=Label.PUBLIC)
+        )
+        return await self.senses.model(OCR, "ocr")
+
     async def reader(self, actor: Actor, label: Label, name: str = OCR) -> ModelRef:
         """Decide, and record that a picture is read; return the model that will. Raises Denied, NotFound."""
         picture = ResourceRef("picture", "sent", owner=actor.id, label=label)

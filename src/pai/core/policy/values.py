@@ -23,6 +23,7 @@ class Permission(StrEnum):
     COLLECTION_READ = "knowledge:collection-read"
     COLLECTION_UPDATE = "knowledge:collection-update"
     COLLECTION_SHARE = "knowledge:collection-share"
+    COLLECTION_SHARES = "knowledge:collection-shares"
     COLLECTION_DELETE = "knowledge:collection-delete"
     INGEST = "knowledge:ingest"
     DOCUMENT_DELETE = "knowledge:document-delete"
@@ -68,6 +69,7 @@ SCOPES: dict[Permission, Scope | None] = {
     Permission.COLLECTION_READ: Scope.KNOWLEDGE,
     Permission.COLLECTION_UPDATE: Scope.KNOWLEDGE,
     Permission.COLLECTION_SHARE: Scope.KNOWLEDGE,
+    Permission.COLLECTION_SHARES: Scope.KNOWLEDGE,
     Permission.COLLECTION_DELETE: Scope.KNOWLEDGE,
     Permission.INGEST: Scope.KNOWLEDGE,
     Permission.DOCUMENT_DELETE: Scope.KNOWLEDGE,
@@ -107,6 +109,7 @@ class Act(StrEnum):
     """What may take a second person."""
 
     ROLE = "identity:role"
+    CLEARANCE = "identity:clearance"
     INVITE = "identity:invite"
     ENABLE = "identity:enable"
     RESET_LOGIN = "identity:reset-login"

@@ -20,7 +20,7 @@ COMMANDS = {
     "doctor": ("host", "Say whether everything holds: walls, keys, models, disk, port, memory."),
     "version": ("host", "Show the version."),
     "env": ("host", "Show what SDKs need to reach this server."),
-    "user": ("people", "Accounts: add, list, disable, reset-login."),
+    "user": ("people", "Accounts: add, list, role, clearance, disable, reset-login."),
     "session": ("people", "Browser sessions: list, kill."),
     "key": ("people", "API keys for programs: create, list, revoke."),
     "keys": (
@@ -37,7 +37,7 @@ COMMANDS = {
     ),
     "tls": ("host", "The local certificate authority: show, trust."),
     "completion": ("host", "Print a completion script for a shell."),
-    "collection": ("content", "Collections: create, list, share, delete."),
+    "collection": ("collections", "Collections: create, list, share, shares, unshare, delete."),
     "document": ("content", "Documents: list, show, delete."),
     "job": ("content", "Jobs: list, show, cancel."),
     "ingest": ("content", "Take files or folders into a collection."),

@@ -24,14 +24,13 @@ from pai.foundation.actor import OPERATOR, Role, Scope
 from pai.foundation.errors import Invalid, NotFound
 from pai.foundation.labels import parse_label
 from pai.foundation.redaction import Secret
-from pai.foundation.time import utc_now
+from pai.foundation.time import duration, utc_now
 
 Arguments = dict[str, Any]
 Command = Callable[[Services, Arguments], Awaitable[Any]]
 DEFAULT_EXPIRY = "30d"
 NOT_SERVING = "not serving"
 """What ``Services.ready`` says in a process that opened the installation for one command."""
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def _secret(arguments: Arguments, name: str) -> Secret | None:
@@ -44,14 +43,6 @@ def _one_of(kind: type[Role | Scope], value: str) -> Any:
         return kind(value)
     except ValueError:
         raise Invalid(f"unknown {kind.__name__.lower()} {value!r}", hint="use one of: " + ", ".join(kind)) from None
-
-
-def duration(text: str) -> timedelta:
-    """Return the span of a text such as ``30d``, ``12h`` or ``15m``. Raises Invalid."""
-    unit = _UNITS.get(text[-1:])
-    if unit is None or len(text) > 6 or not text[:-1].isdecimal() or not int(text[:-1]):
-        raise Invalid(f"{text!r} is not a span of time", hint="such as 30d, 12h or 15m; keys also take never")
-    return timedelta(**{unit: int(text[:-1])})
 
 
 async def user_add(services: Services, arguments: Arguments) -> Any:
@@ -90,6 +81,12 @@ async def user_role(services: Services, arguments: Arguments) -> Any:
     """Give an account another role; its browser sessions end."""
     role = _one_of(Role, str(arguments["role"]))
     return shapes.user(await services.people.set_role(OPERATOR, str(arguments["email"]), role))
+
+
+async def user_clearance(services: Services, arguments: Arguments) -> Any:
+    """Let an account touch labels up to this one; raising it may take a second person."""
+    clearance = parse_label(str(arguments["label"]))
+    return shapes.user(await services.people.set_clearance(OPERATOR, str(arguments["email"]), clearance))
 
 
 async def user_reset_login(services: Services, arguments: Arguments) -> Any:
@@ -238,6 +235,7 @@ COMMANDS: dict[str, Command] = {
     "user.disable": user_disable,
     "user.enable": user_enable,
     "user.role": user_role,
+    "user.clearance": user_clearance,
     "user.reset-login": user_reset_login,
     "session.list": session_list,
     "session.kill": session_kill,

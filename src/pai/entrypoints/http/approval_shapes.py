@@ -13,6 +13,7 @@ from pai.foundation.time import to_text
 
 _WORDS: Final = {
     Act.ROLE: "Make {email} {role} (now {before})",
+    Act.CLEARANCE: "Clear {email} for {clearance} (now {before})",
     Act.INVITE: "Invite {email} as {role}",
     Act.ENABLE: "Let {email} ({role}) log in again",
     Act.RESET_LOGIN: "Let {email} ({role}) choose a new password",

@@ -25,6 +25,7 @@ from pai.core.knowledge.answering import Answering
 from pai.core.knowledge.collections import Collections
 from pai.core.knowledge.ingest import Ingest
 from pai.core.knowledge.searching import Searching
+from pai.core.knowledge.sharing import Sharing
 from pai.core.models.conversion import Conversions
 from pai.core.models.importing import Imports
 from pai.core.models.inference import Inference
@@ -53,6 +54,7 @@ class Services:
     imports: Imports
     measuring: Measuring
     collections: Collections
+    sharing: Sharing
     ingest: Ingest
     answering: Answering
     oversight: Oversight

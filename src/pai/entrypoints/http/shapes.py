@@ -7,6 +7,7 @@ from typing import Any
 from pai.core.audit.values import Checkpoint, RecordedEvent, Verification
 from pai.core.identity.values import ApiKey, Session, User
 from pai.core.knowledge.ingest import JobReport
+from pai.core.knowledge.sharing import Given
 from pai.core.knowledge.values import Answer, Collection, Document, ItemState, Job, Source
 from pai.core.models.values import Measurement, Model
 from pai.foundation.time import to_text
@@ -17,6 +18,14 @@ def collection(value: Collection) -> dict[str, Any]:
     return {
         "id": value.id, "name": value.name, "owner": value.owner_id, "label": value.label.value, "purpose": value.purpose,
         "training": value.training.value, "shared_with": sorted(value.shared_with), "created_at": to_text(value.created_at),
+    }  # fmt: skip
+
+
+def share(value: Given) -> dict[str, Any]:
+    """A share as its owner sees it."""
+    return {
+        "id": value.user_id, "email": value.email, "access": value.access.value,
+        "expires_at": to_text(value.expires_at) if value.expires_at else None, "ended": value.ended,
     }  # fmt: skip
 
 
@@ -102,7 +111,8 @@ def user(value: User) -> dict[str, Any]:
     """An account."""
     holder = "this server" if value.first_administrator else "the member"
     return {
-        "id": value.id, "email": value.email, "role": value.role.value, "key_holder": holder, "created_at": to_text(value.created_at),
+        "id": value.id, "email": value.email, "role": value.role.value, "clearance": value.clearance.value,
+        "key_holder": holder, "created_at": to_text(value.created_at),
         "disabled_at": to_text(value.disabled_at) if value.disabled_at else None,
     }  # fmt: skip
 

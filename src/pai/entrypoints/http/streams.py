@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from pai.entrypoints.http.authentication import ended, liveness_of
 from pai.foundation.actor import Actor
-from pai.foundation.errors import PaiError
+from pai.foundation.errors import Denied, PaiError
 from pai.foundation.time import utc_now
 
 Piece = TypeVar("Piece")
@@ -32,11 +32,13 @@ async def while_valid(
 ) -> AsyncGenerator[Piece, None]:
     """Yield the pieces of ``source``, and close it (which stops the model) however this ends.
 
-    Raises Unauthenticated as soon as the actor's session or key ends, also while a piece is being waited for, and with
+    Raises Unauthenticated as soon as the actor's session or key ends, Denied as soon as something they could read is taken back, both
+    also while a piece is being waited for, and with
     ``watch_reader`` ReaderGone when the client goes away (once a streaming response has begun, the server tells it too).
     """
     coming: asyncio.Future[Piece] | None = None
-    with liveness_of(request, actor).watch(actor) as over_now:
+    liveness = liveness_of(request, actor)
+    with liveness.stream(actor) as over_now:
         over: list[asyncio.Task[Any]] = [asyncio.create_task(_ending(over_now, actor))]
         if watch_reader:
             over.append(asyncio.create_task(_gone(request)))
@@ -45,7 +47,7 @@ async def while_valid(
                 coming = asyncio.ensure_future(anext(source))
                 await asyncio.wait([coming, *over], return_when=asyncio.FIRST_COMPLETED)
                 if over[0].done():
-                    raise ended()
+                    raise taken_back() if over_now.is_set() and not liveness.over(actor) else ended()
                 if not coming.done():
                     raise ReaderGone("the client went away")
                 try:
@@ -61,6 +63,13 @@ async def while_valid(
             _closing.add(closing)
             closing.add_done_callback(_closing.discard)
             await asyncio.shield(closing)
+
+
+def taken_back() -> Denied:
+    """Return the error for a stream of somebody from whom a share was taken. Any stream of theirs may hold what it gave."""
+    return Denied(
+        "something that you could read was taken back while this was answered", code="access_changed", hint="ask again"
+    )
 
 
 async def _ending(over_now: asyncio.Event, actor: Actor) -> None:

@@ -35,13 +35,6 @@ class NewCollection(BaseModel):
     purpose: str = DEFAULT_PURPOSE
 
 
-class Share(BaseModel):
-    """POST /pai/v1/collections/{id}/share."""
-
-    model_config = ConfigDict(extra="forbid")
-    email: str
-
-
 class Question(BaseModel):
     """POST /pai/v1/collections/{id}/ask."""
 
@@ -105,17 +98,6 @@ async def delete_collection(
 ) -> dict[str, Any]:
     """Delete a collection with everything in it."""
     return {"deleted": (await services_of(request).collections.delete(actor, collection)).id}
-
-
-@guarded(router, "POST", "/collections/{collection}/share", Permission.COLLECTION_SHARE)
-async def share_collection(
-    request: Request,
-    collection: str,
-    body: Share,
-    actor: Annotated[Actor, Depends(requires(Permission.COLLECTION_SHARE))],
-) -> dict[str, Any]:
-    """Give another account access."""
-    return shapes.collection(await services_of(request).collections.share(actor, collection, body.email))
 
 
 @guarded(router, "GET", "/collections/{collection}/documents", Permission.COLLECTION_READ)

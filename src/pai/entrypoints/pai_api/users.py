@@ -11,6 +11,7 @@ from pai.core.policy.values import Permission
 from pai.entrypoints.http import identity_shapes, shapes
 from pai.entrypoints.http.routing import guarded, requires, services_of
 from pai.foundation.actor import Actor, Role
+from pai.foundation.labels import Label
 
 router = APIRouter(prefix="/pai/v1/users")
 Users = Annotated[Actor, Depends(requires(Permission.USERS))]
@@ -44,6 +45,13 @@ class NewRole(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     role: Role
+
+
+class NewClearance(BaseModel):
+    """POST /pai/v1/users/{user}/clearance."""
+
+    model_config = ConfigDict(extra="forbid")
+    clearance: Label
 
 
 @guarded(router, "GET", "", Permission.USERS)
@@ -95,6 +103,14 @@ async def set_role(request: Request, user: str, body: NewRole, actor: UsersChang
     services = services_of(request)
     email = await services.people.address_of(actor, user)
     return shapes.user(await services.people.set_role(actor, email, body.role))
+
+
+@guarded(router, "POST", "/{user}/clearance", Permission.USERS_CHANGE)
+async def set_clearance(request: Request, user: str, body: NewClearance, actor: UsersChange) -> dict[str, Any]:
+    """Let an account touch labels up to this one; raising it may take a second person."""
+    services = services_of(request)
+    email = await services.people.address_of(actor, user)
+    return shapes.user(await services.people.set_clearance(actor, email, body.clearance))
 
 
 @guarded(router, "GET", "/{user}/sessions", Permission.USERS)

@@ -16,7 +16,7 @@ from pai.foundation.errors import PaiError, Throttled, Unauthenticated
 
 START = "/chat"
 _OWN_PAGE = re.compile(
-    r"/(?:chat|ask|collections|documents|account|people|approvals|privacy)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
+    r"/(?:chat|ask|collections|documents|account|people|approvals|privacy|pictures|recordings)(?:/[a-z0-9_]{1,40})?(?:\?collection=[a-z0-9_]{1,40})?\Z"
 )
 _OVERSEERS = frozenset({Role.ADMINISTRATOR, Role.OFFICER, Role.AUDITOR})
 _PROGRAMS = ("/v1/", "/api/", "/pai/", "/static/")

@@ -16,7 +16,9 @@ from pai.entrypoints.web.pages import (
     conversation_show,
     document_show,
     people_list,
+    picture_read,
     privacy_show,
+    recording_hear,
     session_login,
     session_logout,
 )  # fmt: skip
@@ -24,7 +26,7 @@ from pai.entrypoints.web.templating import templates
 
 _PAGES = (
     session_login, session_logout, account_setup, account_show, approval_list, conversation_show, collection_list, collection_show,
-    collection_ask, document_show, people_list, privacy_show,
+    collection_ask, document_show, people_list, picture_read, privacy_show, recording_hear,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pai.adapters.policy.cedar import CedarPolicy
 from pai.core.knowledge.access import ref_of
-from pai.core.knowledge.values import Collection
+from pai.core.knowledge.values import Collection, Share
 from pai.core.policy.values import SCOPES, Permission
 from pai.foundation.actor import OPERATOR, SYSTEM, Actor, ActorKind, Role, Scope
 from pai.foundation.errors import Corrupt, Denied
@@ -41,7 +41,7 @@ def test_content_is_its_owners_whatever_anyones_role(permission: Permission) -> 
 
 
 def test_what_is_shared_is_read_and_asked_and_nothing_else() -> None:
-    shared = ref_of(dataclasses.replace(COLLECTION, shared_with=frozenset({"usr_2"})))
+    shared = ref_of(dataclasses.replace(COLLECTION, shares=(Share("usr_2"),)))
     colleague = Actor("usr_2", "x", ActorKind.PERSON, Role.MEMBER)
     assert [allowed(colleague, permission, shared) for permission in CONTENT] == [True, True, False, False]
 
@@ -114,3 +114,21 @@ def test_an_administrator_who_must_enrol_may_enrol_and_nothing_else() -> None:
 def test_a_denial_names_the_role_that_it_comes_from() -> None:
     with pytest.raises(Denied, match="to the role member"):
         POLICY.decide(OWNER, Permission.USERS, ResourceRef("installation", "installation"))
+
+
+@pytest.mark.parametrize("permission", list(Permission))
+def test_nobody_touches_what_they_are_not_cleared_for(permission: Permission) -> None:
+    own = ResourceRef("any", "any", "usr_1", Label.CONFIDENTIAL)
+    administrator = dataclasses.replace(OWNER, role=Role.ADMINISTRATOR, fresh=True)
+    cleared = dataclasses.replace(administrator, clearance=Label.INTERNAL)
+    assert not allowed(cleared, permission, own)
+    public = dataclasses.replace(own, label=Label.INTERNAL)
+    assert allowed(cleared, permission, public) == allowed(administrator, permission, public)
+
+
+def test_a_denial_for_clearance_says_that_and_not_the_ceiling() -> None:
+    low = dataclasses.replace(OWNER, clearance=Label.INTERNAL, ceiling=Label.INTERNAL)
+    with pytest.raises(Denied) as caught:
+        POLICY.decide(low, Permission.ASK, ref_of(COLLECTION))
+    assert "cleared for" in caught.value.message
+    assert "credential" not in caught.value.message

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from fakes.word_engines import embed
-from pai.core.knowledge.composing import ABSTAINED, CAUTION, Part, compose
+from pai.core.knowledge.composing import ABSTAINED, CAUTION, Part, compose, part_of
 from pai.core.knowledge.evidence import sufficient, weigh
 from pai.core.knowledge.question import parts
 from pai.core.knowledge.reading import Document
@@ -35,7 +35,9 @@ async def find(question: str, *texts: str) -> list[Part]:
     chunks = [Chunk(f"c{n}", f"d{n}", 0, 1, "", text) for n, text in enumerate(texts)]
     documents = {chunk.document_id: Document(chunk.document_id, "paper.txt", [chunk]) for chunk in chunks}
     hits = [Hit(chunk, 1.0, 0.5) for chunk in chunks]
-    return [Part(asked, await weigh(asked, hits, documents, embed_all)) for asked in parts(question)]
+    return [
+        part_of(asked, await weigh(asked, hits, documents, embed_all), documents, TODAY) for asked in parts(question)
+    ]
 
 
 async def answer(question: str, *texts: str) -> Answer:

@@ -34,64 +34,6 @@ def path_of(name: str) -> str:
 
 
 @click.group()
-def collection() -> None:
-    """Collections of documents. Example: pai collection create letters --label confidential --purpose "patient care" """
-
-
-@collection.command("create")
-@click.argument("name")
-@click.option("--label", default="confidential", show_default=True, help="public, internal, confidential or restricted")
-@click.option("--purpose", default="general", show_default=True)
-@as_json
-@click.pass_obj
-def collection_create(context: Context, name: str, label: str, purpose: str, json_: bool) -> None:
-    """Make a collection with a key of its own."""
-    with connect(context) as client:
-        value = client.call("POST", "/pai/v1/collections", json={"name": name, "label": label, "purpose": purpose})
-    show(context, value, f"collection {value['name']} ({value['label']}, for {value['purpose']})")
-
-
-@collection.command("list")
-@as_json
-@click.pass_obj
-def collection_list(context: Context, json_: bool) -> None:
-    """List one's own and shared collections."""
-    with connect(context) as client:
-        value = client.call("GET", "/pai/v1/collections")
-    show(
-        context,
-        value,
-        "\n".join(f"{c['name']}  {c['label']}  {c['purpose']}" for c in value["collections"]) or "no collections yet",
-    )
-
-
-@collection.command("share")
-@click.argument("name")
-@click.argument("email")
-@as_json
-@click.pass_obj
-def collection_share(context: Context, name: str, email: str, json_: bool) -> None:
-    """Give another account access to read and ask."""
-    with connect(context) as client:
-        value = client.call("POST", f"/pai/v1/collections/{path_of(name)}/share", json={"email": email})
-    show(context, value, f"{name} is shared with {email}")
-
-
-@collection.command("delete")
-@click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@as_json
-@click.pass_obj
-def collection_delete(context: Context, name: str, yes: bool, json_: bool) -> None:
-    """Delete a collection: its key is destroyed, so its documents are gone for good."""
-    if not yes and not click.confirm(f"Delete {name} and everything in it, for good?", err=True):
-        raise click.Abort
-    with connect(context) as client:
-        value = client.call("DELETE", f"/pai/v1/collections/{path_of(name)}")
-    show(context, value, f"{name} is deleted")
-
-
-@click.group()
 def document() -> None:
     """Documents. Example: pai document list letters"""
 

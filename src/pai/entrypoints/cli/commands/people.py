@@ -101,6 +101,23 @@ def user_role(context: Context, email: str, role: str, json_: bool) -> None:
     show(context, value, f"{value['email']} is {value['role']} now")
 
 
+@user.command("clearance")
+@click.argument("email")
+@click.argument("label", type=click.Choice(["public", "internal", "confidential", "restricted"]))
+@as_json
+@click.pass_obj
+def user_clearance(context: Context, email: str, label: str, json_: bool) -> None:
+    """Let somebody touch labels up to this one: public, internal, confidential or restricted.
+
+    It holds at once, for all their sessions and keys, and for what is their own too: conversations and files are confidential. Raising it
+    takes a second person where the rule of two persons is on.
+
+    Example: pai user clearance ada@example.org internal
+    """
+    value = call(context, "user.clearance", email=email, label=label)
+    show(context, value, f"{value['email']} is cleared for {value['clearance']}")
+
+
 @user.command("reset-login")
 @click.argument("email")
 @click.option("--password-file", help="Set this password at once (mode 0600), in place of a link.")

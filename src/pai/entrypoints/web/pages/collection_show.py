@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from pai.core.knowledge.values import ShareAccess
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
 from pai.entrypoints.http.services import Services
@@ -32,7 +33,10 @@ def add(router: APIRouter, services: Services) -> None:
         documents = sorted(
             await services.collections.documents(actor, found.id), key=lambda document: document.name.lower()
         )
+        own = found.owner_id == actor.id
+        given = found.share_of(actor.id)
         return page(
-            "collection", collection=found, documents=documents, may_add=found.owner_id == actor.id, blank=BLANK,
-            **shell(request, actor),
+            "collection", collection=found, documents=documents, blank=BLANK, own=own,
+            may_add=own or (given is not None and given.access is ShareAccess.WRITE),
+            shares=await services.sharing.shares(actor, found.id) if own else (), given=given, **shell(request, actor),
         )  # fmt: skip

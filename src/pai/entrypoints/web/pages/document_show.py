@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from pai.core.knowledge.values import Collection, ShareAccess
 from pai.core.policy.values import Permission
 from pai.entrypoints.http.routing import guarded, requires
 from pai.entrypoints.http.services import Services
@@ -16,6 +17,11 @@ from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor
 
 Reader = Annotated[Actor, Depends(requires(Permission.COLLECTION_READ))]
+
+
+def _may_write(collection: Collection, user_id: str) -> bool:
+    given = collection.share_of(user_id)
+    return collection.owner_id == user_id or (given is not None and given.access is ShareAccess.WRITE)
 
 
 def add(router: APIRouter, services: Services) -> None:
@@ -29,7 +35,7 @@ def add(router: APIRouter, services: Services) -> None:
         collection = next((one for one in known if one.id == found.collection_id), None)
         return page(
             "document", document=found, collection=collection, pages=pages(passages),
-            may_delete=collection is not None and collection.owner_id == actor.id, **shell(request, actor),
+            may_delete=collection is not None and _may_write(collection, actor.id), **shell(request, actor),
         )  # fmt: skip
 
     @guarded(router, "GET", "/documents/{document}/passages/{passage}", Permission.COLLECTION_READ)

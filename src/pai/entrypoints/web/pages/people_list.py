@@ -13,6 +13,7 @@ from pai.entrypoints.web.browser import shell
 from pai.entrypoints.web.templating import page
 from pai.foundation.actor import Actor, Role
 from pai.foundation.errors import NotFound
+from pai.foundation.labels import Label
 
 Known = Annotated[Actor, Depends(requires(Permission.USERS))]
 
@@ -35,6 +36,6 @@ def add(router: APIRouter, services: Services) -> None:
         if person is None:
             raise NotFound("no such account")
         return page(
-            "person", person=person, factors=everyone.factors.get(user, ()), roles=list(Role),
+            "person", person=person, factors=everyone.factors.get(user, ()), roles=list(Role), labels=list(Label),
             sessions=await services.people.sessions_of(actor, user), **shell(request, actor),
         )  # fmt: skip

@@ -119,7 +119,7 @@ async def _begun(services: Services, request: Request, begun: NewSession, back: 
     return answer
 
 
-def _refused(name: str, error: PaiError, **shown: object) -> Response:
+def _refused(name: str, error: PaiError, **shown: Any) -> Response:
     told = {"message": sentence(error.message), "hint": sentence(error.hint)}
     refused = page(name, error.status, error=told, **shown)
     if isinstance(error, Throttled):

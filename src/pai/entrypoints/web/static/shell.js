@@ -112,3 +112,6 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   const moment = new Date(time.dateTime);
   if (!Number.isNaN(moment.getTime())) time.textContent = localTime(moment);
 }
+
+// On a narrow screen the tabs may need more than its width: the one that is open is always seen.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
