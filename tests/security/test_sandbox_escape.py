@@ -68,6 +68,7 @@ def test_nothing_is_reached_from_a_worker(kind: str, target: tuple[Path, int]) -
         "transformers",
         "converter",
         "gguf-converter",
+        "onnx-converter",
     }
     allowed = ALLOWED - ({"read the model"} if kind in reads_none else set())
     allowed |= (

@@ -28,7 +28,7 @@ def test_every_page_runs_nothing_inline_and_names_no_other_origin(
         for client in (victim, nobody):
             answer = client.page(path)
             if answer.status_code != 303:
-                assert_safe(answer)
+                assert_safe(answer, plays=path == "/recordings" and client is victim)
                 seen += 1
     assert seen >= 18
     for client, path in ((victim, "/chat/cnv_nothing"), (victim, "/nothing"), (nobody, "/collections/col_x")):

@@ -74,7 +74,7 @@ from pai.core.models.measuring import Measuring
 from pai.core.models.moderation import Moderation
 from pai.core.models.ranking import Ranking
 from pai.core.models.traffic import Traffic, WatchedEngines
-from pai.core.models.values import Form, Model, ModelFile
+from pai.core.models.values import Form, Made, Model
 from pai.core.operations.backups import Backups
 from pai.core.operations.custody import Custody
 from pai.core.operations.events import Restored
@@ -145,7 +145,7 @@ class NoScales:
 class NoConverter:
     """Host commands without a server convert no models."""
 
-    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:  # noqa: ARG002
+    async def convert(self, model: Model, target: str, form: Form) -> Made:  # noqa: ARG002
         """Always raises Unavailable."""
         raise Unavailable(
             f"{model.name} cannot be converted now",

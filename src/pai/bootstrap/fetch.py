@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pai.adapters.models.catalogue import CHOICES, Starter, StarterFile, catalogue
+from pai.adapters.models.encoder_export import export_minilm
 from pai.adapters.models.files import sha256_of
-from pai.adapters.models.minilm_export import export_minilm
 from pai.bootstrap import telemetry
 
 _PART = re.compile(r"/data/(?:model\.bin\.)?part(\d+)(?:\.bin)?$")

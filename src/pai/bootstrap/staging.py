@@ -11,10 +11,11 @@ from typing import Final
 
 from pai.adapters.engines.intake import STAGED
 from pai.adapters.models.catalogue import catalogue
+from pai.adapters.models.encoder_folder import prepare_encoder
 from pai.adapters.models.files import bring
 from pai.adapters.models.gguf_folder import holds_gguf, prepare_gguf
 from pai.adapters.models.model_folder import Prepared, prepare
-from pai.adapters.models.reranker_folder import prepare_reranker
+from pai.adapters.models.reranker_folder import holds_graph, prepare_reranker
 from pai.adapters.system.home import Home
 from pai.bootstrap.fetch import fetched
 from pai.foundation.errors import NotFound, Unavailable
@@ -24,15 +25,17 @@ _WEIGHTS: Final = ("*.safetensors", "*.gguf", "**/model.onnx")
 
 
 def _prepared(task: str, source: Path, target: Path) -> Prepared:
-    if task == "rerank":
+    if task == "rerank" and holds_graph(source):
         return prepare_reranker(source, target)
+    if task != "chat":
+        return prepare_encoder(task, source, target)
     return (prepare_gguf if holds_gguf(source) else prepare)(source, target)
 
 
 @contextmanager
 def staged_model(settings: Settings, folder: Path, task: str) -> Iterator[tuple[str, Prepared]]:
-    """Give the name of a staging folder with a copy of a model for ``task`` (chat or rerank), and what is known of it; what is not taken
-    is removed.
+    """Give the name of a staging folder with a copy of a model for ``task`` (chat, embedding or rerank), and what is known of it; what
+    is not taken is removed.
 
     Raises Unsupported or Invalid for a folder that holds no model of ours, Usage without an installation, Unavailable when the
     disk has too little room.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import dataclasses
+import logging
 import os
 import signal
 import socket
@@ -179,6 +180,38 @@ def _gguf_converter(given: Given) -> Prepared:
     return profile, run
 
 
+def _onnx_converter(given: Given) -> Prepared:
+    from pai.adapters.system.sandbox import SandboxProfile, runtime_paths
+    from pai.adapters.workers.service import listen, serve
+
+    def run() -> None:
+        os.environ["TMPDIR"] = str(given.run)  # the library that rounds weights keeps a copy between its steps
+        logging.disable(logging.WARNING)  # and gives advice to whoever wrote the graph
+        from pai.adapters.models.encoder_conversion import FILES, convert_encoder
+        from pai.adapters.workers.converter import converter_routes
+        from pai.adapters.workers.onnx_session import imported, session_of
+
+        imported()
+        weights, config, tokenizer, head = given.fds
+        rounded = bool(given.options["rounded"])
+        work = partial(
+            convert_encoder,
+            weights,
+            config,
+            _whole(tokenizer),
+            _whole(head),
+            given.run,
+            rounded=rounded,
+            session_of=session_of,
+        )
+        serve(listener, converter_routes(work, FILES))
+
+    listener = listen()
+    memory = 8 * os.fstat(given.fds[0]).st_size + 6 * _GB
+    profile = SandboxProfile(readable=runtime_paths(), writable=(given.run,), memory=memory, cpu_seconds=3600)
+    return profile, run
+
+
 def _whole(fd: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
         file.seek(0)  # whoever hashed the file has moved the offset that descriptors share
@@ -327,6 +360,7 @@ _KINDS: Final[Mapping[str, Callable[[Given], Prepared]]] = {
     "openvino": _openvino,
     "transformers": _transformers,
     "converter": _converter,
+    "onnx-converter": _onnx_converter,
     "gguf-converter": _gguf_converter,
     "onnx-embedding": _onnx_embedding,
     "onnx-reranking": _onnx_reranking,

@@ -14,13 +14,14 @@ import msgspec
 from pai.adapters.engines.connection import WorkerGoneError, request
 from pai.adapters.engines.model_files import Examiner, opened, ordered, sha256_of_fd
 from pai.adapters.engines.registry import WorkerLauncher
-from pai.core.models.values import Form, Model, ModelFile
+from pai.core.models.values import Form, Made, Model, ModelFile
 from pai.foundation.errors import Corrupt, Unavailable, Unsupported
 
 _DISK_FACTOR: Final = 3  # a copy for the library, what it writes, and some room
 _FILE_TYPES: Final = {"F16": 1, "Q8_0": 7}
 """Kinds of quantisation that are written as GGUF, and its numbers for them."""
 _MEMORY_FACTOR: Final = 3.5
+_LONGEST_NOTE: Final = 400
 
 
 class WorkerConverter:
@@ -32,8 +33,8 @@ class WorkerConverter:
         self._examiner = examiner
         self._memory = memory
 
-    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:
-        """Return the files of the converted model, which lie in the folder named ``target``. Raises Unsupported, Unavailable, Corrupt."""
+    async def convert(self, model: Model, target: str, form: Form) -> Made:
+        """Return what was made, whose files lie in the folder named ``target``. Raises Unsupported, Unavailable, Corrupt."""
         kind, options = _worker_of(model, form)
         self._check_room(model)
         with opened(self._folder, model) as fds:
@@ -41,8 +42,11 @@ class WorkerConverter:
             await self._examiner.examine(model, fds)
             worker = await self._launcher.start(kind, ordered(model, fds), options)
         try:
-            names = await _converted(worker.socket_path)
-            return await asyncio.to_thread(self._take, worker.socket_path.parent, names, self._folder / target)
+            told = await _converted(worker.socket_path)
+            names, told_of = [str(name) for name in told["files"]], dict(told.get("told") or {})
+            files = await asyncio.to_thread(self._take, worker.socket_path.parent, names, self._folder / target)
+            size = told_of.get("dimensions")
+            return Made(files, size if type(size) is int else None, str(told_of.get("note", ""))[:_LONGEST_NOTE])
         finally:
             await self._launcher.stop(worker.id)
 
@@ -80,6 +84,8 @@ def _worker_of(model: Model, form: Form) -> tuple[str, dict[str, int]]:
     match model.engine, form.engine:
         case "llama.cpp", "openvino":
             return "converter", {"threads": 0}
+        case "encoder" | "cross-encoder", "onnxruntime":
+            return "onnx-converter", {"rounded": int(form.quantisation == "INT8")}
         case "transformers", "llama.cpp" if form.quantisation in _FILE_TYPES:
             return "gguf-converter", {"file_type": _FILE_TYPES[form.quantisation]}
     raise Unsupported(
@@ -88,7 +94,7 @@ def _worker_of(model: Model, form: Form) -> tuple[str, dict[str, int]]:
     )  # fmt: skip
 
 
-async def _converted(socket_path: Path) -> list[str]:
+async def _converted(socket_path: Path) -> dict[str, Any]:
     try:
         async with request(socket_path, "POST", "/convert", {}) as response:
             told: dict[str, Any] = msgspec.json.decode(await response.whole())
@@ -101,4 +107,4 @@ async def _converted(socket_path: Path) -> list[str]:
         raise Unsupported(
             str(problem["message"])[:300], code="unsupported_conversion", hint="it goes on running as it is"
         )
-    return [str(name) for name in told["files"]]
+    return told

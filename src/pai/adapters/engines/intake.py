@@ -15,7 +15,10 @@ from pai.foundation.errors import Corrupt, Invalid
 
 STAGED: Final = "model-"
 """How names of staging folders begin, in the home's folder for what is under way."""
-_KNOWN_BY: Final = {"model.onnx": ("onnxruntime", "rerank"), "model.gguf": ("llama.cpp", "chat")}
+_KNOWN_BY: Final = {
+    "model.onnx": ("onnxruntime", "rerank"), "model.gguf": ("llama.cpp", "chat"), "pooling.json": ("encoder", "embedding"),
+    "classifier.json": ("cross-encoder", "rerank"),
+}  # fmt: skip
 """What lies in a folder, and the engine and task that it is for."""
 _USUAL: Final = ("transformers", "chat")
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Protocol
 
-from pai.core.models.values import Model
+from pai.core.models.values import SOURCES, Model
 from pai.foundation.errors import Corrupt, Invalid, Unavailable, Unsupported
 
 _TAKES: Final = {
@@ -19,6 +19,8 @@ _TAKES: Final = {
     "openvino": ("openvino_model.bin", "openvino_model.xml", "tokenizer.json", "chat.json"),
     "onnxruntime": ("model.onnx", "tokenizer.json"),
     "transformers": ("model.safetensors", "config.json", "tokenizer.json", "chat.json"),
+    "encoder": ("model.safetensors", "config.json", "tokenizer.json", "pooling.json"),
+    "cross-encoder": ("model.safetensors", "config.json", "tokenizer.json", "classifier.json"),
     "onnxruntime-ocr": ("detection.onnx", "recognition.onnx"),
     "ctranslate2": ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"),
     "echo": (),
@@ -31,6 +33,8 @@ _HEADERS: Final = {
     "openvino": ("openvino", ("openvino_model.xml", "openvino_model.bin")),
     "onnxruntime": ("onnx", ("model.onnx", "tokenizer.json")),
     "transformers": ("safetensors", ("model.safetensors", "config.json")),
+    "encoder": ("safetensors", ("model.safetensors", "config.json")),
+    "cross-encoder": ("safetensors", ("model.safetensors", "config.json")),
     "onnxruntime-ocr": ("onnx", ("detection.onnx", "recognition.onnx")),
     "ctranslate2": ("ctranslate2", ("model.bin",)),
 }
@@ -61,6 +65,11 @@ def header_of(engine: str) -> tuple[str, tuple[str, ...]]:
 
 def check_installed(model: Model) -> None:
     """Raise Unsupported when the engine of a model is an extra that is not installed; nothing is imported for that."""
+    if model.engine in SOURCES:
+        raise Unsupported(
+            f"{model.name} is kept as safetensors, which its task is not run from", code="not_converted",
+            hint=f"pai models convert {model.name}",
+        )  # fmt: skip
     extra, packages = _EXTRAS.get(model.engine, ("", ()))
     if all(importlib.util.find_spec(name) for name in packages):
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +50,7 @@ def prepare(source: Path, target: Path) -> Prepared:
 
     Raises Unsupported when the folder holds no model that is run here, Invalid when a file is malformed or asks for code.
     """
-    _look(source)
+    weights_of(source, _TAKEN)
     target.mkdir(mode=0o700, parents=True)
     for name in _TAKEN:
         fd = opened(source / name)
@@ -67,12 +67,13 @@ def prepare(source: Path, target: Path) -> Prepared:
     return Prepared(str(config["model_type"]), int(most), gaps)
 
 
-def _look(source: Path) -> None:
+def weights_of(source: Path, names: Sequence[str]) -> None:
+    """Raise Unsupported, with what to do, unless a folder holds all these files: weights as safetensors and what belongs to them."""
     there = {path.name for path in source.iterdir()} if source.is_dir() else set()
-    missing = [name for name in _TAKEN if name not in there]
+    missing = [name for name in names if name not in there]
     if not missing:
         return
-    hint = "the folder has to hold " + ", ".join(_TAKEN)
+    hint = "the folder has to hold " + ", ".join(names)
     if FILES[0] in missing and any(name.endswith(_PICKLES) for name in there):
         hint = "its weights are pickled, which may run code: get the model as safetensors"
     elif FILES[0] in missing and any(name.endswith(".safetensors.index.json") for name in there):

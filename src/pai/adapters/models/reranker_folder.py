@@ -20,6 +20,11 @@ _USUAL_CONTEXT: Final = 512
 _MOST_CONTEXT: Final = 8192
 
 
+def holds_graph(source: Path) -> bool:
+    """Whether a folder holds a graph as ONNX where rerankers have theirs."""
+    return any((source / place).is_file() for place in _PLACES)
+
+
 def prepare_reranker(source: Path, target: Path) -> Prepared:
     """Copy the files of a reranker into the empty folder ``target``.
 

@@ -74,6 +74,7 @@ KINDS: Final[Mapping[str, WorkerKind]] = MappingProxyType(
         ),
         "converter": WorkerKind(descriptors=1, nice=10, options={"threads": Range(0, 256, 0)}),
         "gguf-converter": WorkerKind(descriptors=4, nice=10, options={"file_type": Range(1, 7, 7)}),
+        "onnx-converter": WorkerKind(descriptors=4, nice=10, options={"rounded": Range(0, 1, 1)}),
         "echo": WorkerKind(descriptors=0, nice=0, options={"context_length": Range(16, 1 << 20, 8192)}),
         "parser": WorkerKind(
             descriptors=1,

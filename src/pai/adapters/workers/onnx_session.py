@@ -12,15 +12,21 @@ _NO_GPU: Final = b"GPU device discovery failed"
 
 def session_of(fd: int, threads: int) -> Any:
     """Return a session on the processor (``threads`` 0: all cores of this process). Raises for a file that is no such graph."""
-    with stderr_without(_NO_GPU):
-        import onnxruntime
-
+    onnxruntime = imported()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # its warnings may quote what it reads
     # From bytes: a graph that points to outside files is refused.
     return onnxruntime.InferenceSession(whole(fd), options, providers=["CPUExecutionProvider"])
+
+
+def imported() -> Any:
+    """Return the library, without what it says of graphics processors when it is imported first."""
+    with stderr_without(_NO_GPU):
+        import onnxruntime
+
+    return onnxruntime
 
 
 @contextlib.contextmanager

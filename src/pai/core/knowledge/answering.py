@@ -103,14 +103,14 @@ class Answering:
     async def _find(
         self, actor: Actor, name: str, question: str, purpose: str | None, model: str
     ) -> tuple[Retrieved, list[Part]]:
-        await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.ASK, purpose=purpose))
+        asked = await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.ASK, purpose=purpose))
         # Nothing is retrieved for a model that is not there or cannot answer.
         answering = await self.engines.get(model)
         if Capability.CHAT not in answering.capabilities.supports:
             raise Unsupported(
                 f"{answering.model.name} cannot do chat", code="missing_capability", hint="see `pai models list`"
             )
-        embedder = await self.engines.get("default-embedding")
+        embedder = await self.engines.get(asked.embedder)
 
         async def embed(texts: Sequence[str]) -> Sequence[bytes]:
             return (await embedder.embed(texts)).vectors

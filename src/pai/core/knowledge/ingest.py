@@ -295,7 +295,7 @@ class Ingest:
             document_id = new_id("doc")
             if not (pieces := chunk(parsed, document_id, name=item.name, subject_column=item.subject_column)):
                 raise Invalid("the document holds no text", code="no_text")
-            vectors = await self._embed(pieces)
+            vectors = await self._embed(job, pieces)
         except Unavailable:
             raise
         except PaiError as error:
@@ -306,13 +306,13 @@ class Ingest:
         self.meter.count(PAGES, by=parsed.pages)
         return going_on
 
-    async def _embed(self, pieces: Sequence[Chunk]) -> list[bytes]:
-        engine = await self.engines.get("default-embedding")
-        vectors: list[bytes] = []
-        for start in range(0, len(pieces), EMBED_BATCH):
-            batch = [f"{piece.heading}\n{piece.text}".strip() for piece in pieces[start : start + EMBED_BATCH]]
-            vectors.extend((await engine.embed(batch)).vectors)
-        return vectors
+    async def _embed(self, job: Job, pieces: Sequence[Chunk]) -> list[bytes]:
+        if (collection := await self.work.read(lambda unit: unit.collections.get(job.collection_id))) is None:
+            raise NotFound("the collection is gone")
+        engine = await self.engines.get(collection.embedder)
+        texts = [f"{piece.heading}\n{piece.text}".strip() for piece in pieces]
+        batches = [texts[at : at + EMBED_BATCH] for at in range(0, len(texts), EMBED_BATCH)]
+        return [vector for batch in batches for vector in (await engine.embed(batch)).vectors]
 
     def _put(
         self, unit: KnowledgeUnit, job: Job, item: JobItem, document_id: str, parsed: ParsedDocument, pieces:

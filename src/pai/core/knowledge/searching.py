@@ -49,8 +49,8 @@ class Searching:
         text = " ".join(question.split())
         if not text or len(text) > MOST_CHARACTERS:
             raise Invalid(f"a question has 1 to {MOST_CHARACTERS} characters", code="bad_question")
-        await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.ASK, purpose=purpose))
-        vector = (await (await self.engines.get("default-embedding")).embed([text])).vectors[0]
+        asked = await self.work.read(lambda unit: self.access.find(unit, actor, name, Permission.ASK, purpose=purpose))
+        vector = (await (await self.engines.get(asked.embedder)).embed([text])).vectors[0]
 
         def look(unit: KnowledgeUnit) -> tuple[Collection, Sequence[Found]]:
             collection = self.access.find(unit, actor, name, Permission.ASK, purpose=purpose)

@@ -49,6 +49,11 @@ class Collection:
     embedding_model: str = ""
 
     @property
+    def embedder(self) -> str:
+        """The model that its vectors are of: those of another, which the usual alias may mean by now, cannot be compared with them."""
+        return self.embedding_model or "default-embedding"
+
+    @property
     def shared_with(self) -> frozenset[str]:
         """The ids of the accounts that it is shared with, ended shares included."""
         return frozenset(share.user_id for share in self.shares)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pai.core.models.events import ModelActivated, ModelConverted
 from pai.core.models.measuring import Measuring
 from pai.core.models.ports import Converter, ModelsUnit
-from pai.core.models.values import ALIASES, Form, Measurement, Model
+from pai.core.models.values import ALIASES, SOURCES, Form, Measurement, Model
 from pai.core.policy.ports import Policy
 from pai.core.policy.values import Permission
 from pai.core.ports.clock import Clock
@@ -52,7 +52,8 @@ class Conversions:
         measure: bool = True,
         activate: bool = True,
     ) -> Converted:
-        """Make a chat model into another format, by default GGUF into OpenVINO's and safetensors into GGUF; with ``activate`` its
+        """Make a model into another format, by default GGUF into OpenVINO's, safetensors of a chat model into GGUF and those of an
+        encoder into ONNX; with ``activate`` its
         aliases move to the new one, unless it was measured to answer more control questions wrongly, or questions to documents
         more slowly. From safetensors to OpenVINO leads over GGUF, which stays as a model of its own.
 
@@ -62,6 +63,7 @@ class Conversions:
         for form, suffix in _steps(source, to, quantisation):
             last = await self._made(actor, last, form, suffix)
         target = last.name
+        measure = measure and source.task == "chat"  # what reads only was compared while it was made
         before = await self._before(actor, source) if measure else None
         after = await self.measuring.measure(actor, target, control=True) if measure else None
         worse = before is not None and after is not None and _worse(before, after)
@@ -74,11 +76,13 @@ class Conversions:
         made = await self.work.read(lambda unit: unit.models.get(target))
         if made is not None:
             return made
+        new = await self.converter.convert(source, target, form)
         made = dataclasses.replace(
-            source, name=target, engine=form.engine, format=form.format, aliases=(), signature=b"",
-            files=await self.converter.convert(source, target, form), imported_at=self.clock.now(),
+            source, name=target, engine=form.engine, format=form.format, aliases=(), signature=b"", files=new.files,
+            dimensions=new.dimensions or source.dimensions, imported_at=self.clock.now(),
             record=dataclasses.replace(
-                source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}"
+                source.record, origin=f"{source.record.origin}. Made into {_told(form)} here, from {source.sha256}",
+                known_gaps=" ".join(filter(None, (source.record.known_gaps, new.note))),
             ),
         )  # fmt: skip
         return await self._keep(actor, source, made)
@@ -95,6 +99,12 @@ class Conversions:
                 code="bad_alias",
                 hint="see `pai models list`",
             )
+
+        if aliases and model.engine in SOURCES:
+            raise Unsupported(
+                f"{model.name} is kept as safetensors, which its task is not run from", code="not_converted",
+                hint=f"pai models convert {model.name}",
+            )  # fmt: skip
 
         def write(unit: ModelsUnit) -> None:
             for alias in aliases:
@@ -146,7 +156,11 @@ def _worse(before: Measurement, after: Measurement) -> bool:
 
 def _steps(source: Model, to: str, quantisation: str) -> list[tuple[Form, str]]:
     """Return what a model is made into, one after the other, and how each new name ends. Raises Unsupported."""
-    wanted = to or ("gguf" if source.engine == "transformers" else "openvino")
+    usual = {"transformers": "gguf", "encoder": "onnx", "cross-encoder": "onnx"}
+    wanted = to or usual.get(source.engine, "openvino")
+    if source.engine in SOURCES and wanted == "onnx" and quantisation in {"", "INT8", "F32"}:
+        kind = quantisation or "INT8"
+        return [(Form("onnx", "onnxruntime", kind), f"onnx-{kind.lower()}")]
     paged = (Form("openvino-ir", "openvino"), "openvino")
     if source.task == "chat":
         match source.engine, wanted, quantisation:
@@ -158,12 +172,14 @@ def _steps(source: Model, to: str, quantisation: str) -> list[tuple[Form, str]]:
                 return [first] if wanted == "gguf" else [first, paged]
     raise Unsupported(
         f"{source.name} cannot be made into {wanted} {quantisation}".rstrip(), code="unsupported_conversion",
-        hint="GGUF chat models become openvino, safetensors become gguf or openvino (F16 or Q8_0)",
+        hint="GGUF chat models become openvino, safetensors gguf or openvino (F16 or Q8_0), encoders onnx (INT8 or F32)",
     )  # fmt: skip
 
 
 def _told(form: Form) -> str:
-    return f"GGUF ({form.quantisation})" if form.format == "gguf" else "OpenVINO's format"
+    return {"gguf": f"GGUF ({form.quantisation})", "onnx": f"ONNX ({form.quantisation})"}.get(
+        form.format, "OpenVINO's format"
+    )
 
 
 def _ref(model: Model) -> ResourceRef:

@@ -24,7 +24,7 @@ NOT_STATED: Final = "not stated"
 """What a record says where its source and the operator say nothing."""
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-_SHORTEST: Final = {"chat": 256, "rerank": 16}
+_SHORTEST: Final = {"chat": 256, "embedding": 16, "rerank": 16}
 _LONGEST: Final = 1 << 20
 _LONGEST_TEXT: Final = 2000
 

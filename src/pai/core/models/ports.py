@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pai.core.audit.ports import AuditTrail
-from pai.core.models.values import Form, Measurement, Model, ModelFile, Taken
+from pai.core.models.values import Form, Made, Measurement, Model, Taken
 
 
 class ModelRepository(Protocol):
@@ -24,8 +24,8 @@ class ModelRepository(Protocol):
 class Converter(Protocol):
     """Makes models into another format."""
 
-    async def convert(self, model: Model, target: str, form: Form) -> tuple[ModelFile, ...]:
-        """Return the files of the converted model, kept under the name ``target``. Raises Unsupported, Unavailable or Corrupt."""
+    async def convert(self, model: Model, target: str, form: Form) -> Made:
+        """Return what was made of a model, its files kept under the name ``target``. Raises Unsupported, Unavailable or Corrupt."""
         ...
 
 

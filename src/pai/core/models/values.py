@@ -12,6 +12,10 @@ ALIASES: Final = {
 """The usual alias of a model by what it is for; ``default`` and all others mean models that chat."""
 
 
+SOURCES: Final = frozenset({"encoder", "cross-encoder"})
+"""Engines of models that are only kept to be made into another format: encoders as safetensors."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """One file of a model, relative to the model's folder. ``sha256`` is hex."""
@@ -41,6 +45,15 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What a conversion made: the files, for an embedding model how many numbers its vectors have, and what was lost and won."""
+
+    files: tuple[ModelFile, ...]
+    dimensions: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What lies in a model's folder once it was checked and hashed: its files, the format, the engine that runs it, the task."""
 
@@ -53,8 +66,8 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model of this installation. ``task`` is ``chat``, ``embedding``, ``rerank``, ``ocr`` or ``transcription``; ``engine`` is
-    ``llama.cpp``, ``openvino``, ``transformers``, ``onnxruntime``, ``onnxruntime-ocr``, ``ctranslate2`` or ``echo``; ``signature`` is
-    Ed25519 by this installation's model key over the canonical manifest (see ``manifest``)."""
+    ``llama.cpp``, ``openvino``, ``transformers``, ``onnxruntime``, ``onnxruntime-ocr``, ``ctranslate2``, ``echo`` or one of ``SOURCES``;
+    ``signature`` is Ed25519 by this installation's model key over the canonical manifest (see ``manifest``)."""
 
     name: str
     task: str

@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from pai.adapters.models.formats import ctranslate2, gguf, language_config, onnx, openvino_ir, safetensors
+from pai.adapters.models.formats import (
+    ctranslate2,
+    encoder_config,
+    gguf,
+    language_config,
+    onnx,
+    openvino_ir,
+    safetensors,
+)
 from pai.adapters.models.formats.headers import Header
 from pai.adapters.models.formats.reader import file_size
 from pai.adapters.models.formats.refusals import bad, truncated
@@ -38,7 +46,9 @@ def _safetensors(files: Files) -> Header:
     (_, weights), *others = files.items()
     for name, fd in others:
         if name == CONFIG:
-            language_config.read(fd)
+            # What an engine for language models is given has a worker that reads its configuration once more, by its own rules.
+            encoder = encoder_config.family_of(fd) in encoder_config.FAMILIES
+            (encoder_config.read if encoder else language_config.read)(fd)
     return safetensors.read(weights)
 
 

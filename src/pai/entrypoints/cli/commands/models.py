@@ -13,7 +13,7 @@ from pai.entrypoints.cli.console import ask_server, call
 from pai.entrypoints.cli.context import Context
 from pai.entrypoints.cli.machine import columns, gigabytes, machine_text, machine_value
 
-_ALIASES = {"chat": "", "rerank": " --alias default-reranker"}
+_ALIASES = {"chat": "", "embedding": " --alias default-embedding", "rerank": " --alias default-reranker"}
 
 
 @click.group()
@@ -72,7 +72,11 @@ def _shown(value: dict[str, Any]) -> str:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--name", required=True, help="What the model is to be called here.")
 @click.option(
-    "--task", type=click.Choice(["chat", "rerank"]), default="chat", show_default=True, help="What it is for."
+    "--task",
+    type=click.Choice(["chat", "embedding", "rerank"]),
+    default="chat",
+    show_default=True,
+    help="What it is for.",
 )
 @click.option("--licence", default="", help="Its licence, as its makers state it.")
 @click.option("--origin", default="", help="Where it comes from. Default: the name of the folder.")
@@ -93,7 +97,8 @@ def models_import(
 ) -> None:
     """Take a model from a folder. To chat: one GGUF file, with an mmproj file beside it if it can see, on llama.cpp; or
     model.safetensors, config.json, tokenizer.json and the JSON files beside them, on PyTorch, an extra (`make transformers`).
-    To rerank: model.onnx and tokenizer.json of a cross-encoder.
+    To rerank: model.onnx and tokenizer.json of a cross-encoder, or its safetensors. For embeddings: the safetensors of a BERT encoder as
+    Sentence Transformers saves them. Encoders as safetensors are made into ONNX next: `pai models convert NAME`.
 
     Code and pickled weights in the folder are never read. The files are copied, checked, hashed and signed by this
     installation. Nothing uses it until an alias means it: `pai models activate NAME --alias default-reranker` for a reranker.
@@ -105,7 +110,11 @@ def models_import(
             context, "models.import", staged=staged, name=name, licence=licence, origin=origin or f"the folder {folder.name}",
             training_data=training_data, known_gaps=told, context_length=known.context_length,
         )  # fmt: skip
-    show(context, value, f"{value['name']} is here; `pai models activate {value['name']}{_ALIASES[task]}` has it used")
+    kept = value["engine"] in {"encoder", "cross-encoder"}
+    after = (
+        f"convert {value['name']}` makes it run" if kept else f"activate {value['name']}{_ALIASES[task]}` has it used"
+    )
+    show(context, value, f"{value['name']} is here; `pai models {after}")
 
 
 @models.command("add")
@@ -133,9 +142,15 @@ def models_add(context: Context, name: str, cache: Path | None, json_: bool) -> 
 
 @models.command("convert")
 @click.argument("name")
-@click.option("--to", type=click.Choice(["openvino", "gguf"]), help="Default: openvino for GGUF, gguf for safetensors.")
 @click.option(
-    "--quantisation", type=click.Choice(["F16", "Q8_0"]), help="How weights of a GGUF file are rounded (Q8_0)."
+    "--to",
+    type=click.Choice(["openvino", "gguf", "onnx"]),
+    help="Default: openvino for GGUF, gguf for safetensors, onnx for encoders.",
+)
+@click.option(
+    "--quantisation",
+    type=click.Choice(["F16", "Q8_0", "INT8", "F32"]),
+    help="How weights are rounded: of GGUF F16 or Q8_0 (the default), of ONNX INT8 (the default) or not at all, F32.",
 )
 @click.option("--no-measure", is_flag=True, help="Do not compare speed and answers before and after.")
 @click.option("--no-activate", is_flag=True, help="Leave the aliases where they are.")
@@ -151,7 +166,8 @@ def models_convert(
     json_: bool,
 ) -> None:
     """Make a GGUF chat model into OpenVINO's format, which reads prompts faster on many processors, or safetensors of the Llama
-    and Qwen families into GGUF, which needs no PyTorch to run, or over GGUF into OpenVINO's. The source stays.
+    and Qwen families into GGUF, which needs no PyTorch to run, or over GGUF into OpenVINO's, or an encoder (embeddings, rerankers) into
+    ONNX, whose record says how near it is to the source. The source stays.
 
     Takes half a minute for a model of 1 GB. It is measured before and after, and becomes the default unless it answers control
     questions worse or a question to documents more slowly. Long answers to a single user may come more slowly than before.
@@ -169,6 +185,11 @@ def models_convert(
     )
     told = [f"{value['model']['name']}: {', '.join(value['model']['aliases']) or 'no alias'}"]
     told += [_measured(when, value[when]) for when in ("before", "after") if value[when]]
+    if value["model"]["format"] == "onnx":
+        told += [
+            value["model"]["known_gaps"],
+            f"`pai models activate {value['model']['name']}{_ALIASES[value['model']['task']]}` has it used",
+        ]
     show(context, value, "\n".join(told))
 
 
